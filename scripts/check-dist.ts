@@ -1,0 +1,37 @@
+/** The dist gate: dist/ rebuilt from a clean checkout of HEAD must be the committed one, to the byte. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const checkout = mkdtempSync(join(tmpdir(), 'check-dist-'));
+try {
+  const run = (command: string, ...args: string[]): void => {
+    execFileSync(command, args, {
+      cwd: checkout,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      shell: process.platform === 'win32',
+    });
+  };
+  run('git', 'clone', '--quiet', '--no-hardlinks', root, '.');
+  const committed = snapshot(join(checkout, 'dist'));
+  run('npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error');
+  run('npm', 'run', 'build');
+  const rebuilt = snapshot(join(checkout, 'dist'));
+
+  const names = [...new Set([...committed.keys(), ...rebuilt.keys()])].sort();
+  const differing = names.filter((name) => !committed.get(name)?.equals(rebuilt.get(name) ?? Buffer.alloc(0)));
+  if (differing.length > 0) {
+    console.error(`dist/ is not what src/ builds: ${differing.join(', ')}. Run npm run build and commit dist/.`);
+    process.exitCode = 1;
+  } else {
+    console.log(`dist/ is what src/ builds: ${names.length} files, the same to the byte.`);
+  }
+} finally {
+  rmSync(checkout, { recursive: true, force: true });
+}
+
+function snapshot(folder: string): Map<string, Buffer> {
+  return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+}
