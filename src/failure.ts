@@ -1,0 +1,69 @@
+/**
+ * What can go wrong, as the person reading the log meets it: a stable code that
+ * docs/troubleshooting.md has a heading for, what happened, and what to do.
+ */
+
+/** Every code that a failed step can carry as the title of its annotation. */
+export const FAILURE_CODES = [
+  'INPUT_MISSING',
+  'INPUT_INVALID',
+  'CLOUD_UNKNOWN',
+  'CLOUD_UNSUPPORTED',
+
+  'PFX_EMPTY',
+  'PFX_NOT_BASE64',
+  'PFX_IS_PEM',
+  'PFX_IS_CERTIFICATE',
+  'PFX_IS_PKCS7',
+  'PFX_IS_JKS',
+  'PFX_IS_SSH_KEY',
+  'PFX_IS_PGP_KEY',
+  'PFX_NOT_PKCS12',
+  'PFX_TRUNCATED',
+  'PFX_TRAILING_DATA',
+  'PFX_INVALID',
+  'PFX_WRONG_PASSWORD',
+  'PFX_PASSWORD_ENCODING',
+  'PFX_DAMAGED',
+  'PFX_NO_PRIVATE_KEY',
+  'PFX_NO_CERTIFICATE',
+  'PFX_KEY_MISMATCH',
+  'PFX_SEVERAL_KEYS',
+  'PFX_KEY_PASSWORD_DIFFERS',
+  'PFX_UNSUPPORTED',
+  'PFX_TOO_MANY_ITERATIONS',
+  'PFX_FILE_UNREADABLE',
+  'PFX_TOO_LARGE',
+  'CERTIFICATE_EXPIRED',
+  'CERTIFICATE_EXPIRES_TOO_SOON',
+
+  'ID_TOKEN_UNAVAILABLE',
+  'ID_TOKEN_REFUSED',
+  'FEDERATED_CREDENTIAL_MISMATCH',
+  'SIGN_IN_REFUSED',
+  'CONNECTOR_NOT_FOUND',
+  'CONNECTOR_USES_BASIC_AUTHENTICATION',
+  'GRAPH_UNAUTHORIZED',
+  'GRAPH_FORBIDDEN',
+  'GRAPH_REFUSED',
+  'UPLOAD_NOT_CONFIRMED',
+  'SERVICE_UNAVAILABLE',
+  'NETWORK_UNREACHABLE',
+  'INTERNAL_ERROR',
+] as const;
+
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** A failure that is explained: {@link code} for docs and tests, `message` for what happened, {@link remedy} for what to do. */
+export class Failure extends Error {
+  readonly code: FailureCode;
+  /** What to do about it: sentences and commands, ready to be pasted. Never a secret. */
+  readonly remedy: string;
+
+  constructor(code: FailureCode, message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'Failure';
+    this.code = code;
+    this.remedy = remedy;
+  }
+}

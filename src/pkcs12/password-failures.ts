@@ -1,0 +1,71 @@
+/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
+import { Failure } from '../failure.ts';
+import { isAscii } from './password.ts';
+
+/** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
+export function wrongPassword(password: string, opensWith: (other: string) => boolean): Failure {
+  const hint = slips(password).find(([, other]) => opensWith(other))?.[0];
+  return new Failure(
+    'PFX_WRONG_PASSWORD',
+    `The password does not open the .pfx${hint === undefined ? '' : `: ${hint}`}.`,
+    hint === undefined
+      ? 'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.'
+      : 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD',
+  );
+}
+
+/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
+export function damaged(): Failure {
+  return new Failure(
+    'PFX_DAMAGED',
+    'The password is right, but the .pfx was changed after it was made: its MAC does not fit.',
+    'Copy or export the file again.',
+  );
+}
+
+/** Without a MAC, a damaged key and a key with a password of its own look the same. */
+export function damagedKey(): Failure {
+  return new Failure(
+    'PFX_DAMAGED',
+    'The password opens a part of the .pfx only: another part is damaged, or has another password.',
+    'Export the file again, with one password for everything in it.',
+  );
+}
+
+/** The MAC fits and a content does not decrypt. */
+export function contentsUnreadable(password: string): Failure {
+  if (!isAscii(password)) {
+    return new Failure(
+      'PFX_PASSWORD_ENCODING',
+      'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.',
+      'Export the file again with a password of plain letters, digits and punctuation (ASCII).',
+    );
+  }
+  return new Failure(
+    'PFX_KEY_PASSWORD_DIFFERS',
+    'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.',
+    'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.',
+  );
+}
+
+/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
+export function quietly(question: () => boolean): boolean {
+  try {
+    return question();
+  } catch {
+    return false;
+  }
+}
+
+/** What people add to a password without seeing it, and the password without that. */
+function slips(password: string): [hint: string, password: string][] {
+  const all: [string, string][] = [
+    ['without the line break at its end it would', password.replace(/[\r\n]+$/, '')],
+    ['without the blanks at its end it would', password.trimEnd()],
+    ['without the blanks at its start it would', password.trimStart()],
+    ['without the blanks at both ends it would', password.trim()],
+    ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
+    ['the file has no password', ''],
+  ];
+  return all.filter(([, other]) => other !== password);
+}
