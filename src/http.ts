@@ -1,0 +1,201 @@
+/**
+ * One undici dispatcher for all three services: proxy, deadlines, a cap on what is read, and the retry policy.
+ * No redirect is ever followed: a token must not travel to a host that a server names.
+ */
+import { EnvHttpProxyAgent } from 'undici';
+import type { Failure } from './failure.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** For this attempt alone, in milliseconds. */
+  readonly timeout: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; the last value where one came several times. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** No answer, or no whole one. */
+export class TransportError extends Error {
+  /** Whether any part of the request may have reached the server. */
+  readonly sent: boolean;
+
+  constructor(message: string, sent: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'TransportError';
+    this.sent = sent;
+  }
+}
+
+/** The retry policy, as data. Times in milliseconds. */
+export const RETRY = {
+  /** Tries in all, the first one included. */
+  attempts: 5,
+  firstWait: 500,
+  longestWait: 20_000,
+  /** What one attempt may take: the ID token is a small service next to the runner. */
+  idTokenTimeout: 15_000,
+  timeout: 30_000,
+  /** What the whole step may take. */
+  stepTimeout: 600_000,
+} as const;
+
+const RESPONSE_LIMIT = 1024 * 1024;
+
+export class Http {
+  readonly #dispatcher: EnvHttpProxyAgent;
+  readonly #userAgent: string;
+  /** Aborted when the step's time is over or the job is cancelled. */
+  readonly signal: AbortSignal;
+
+  constructor(userAgent: string, signal: AbortSignal) {
+    this.#userAgent = userAgent;
+    this.signal = signal;
+    this.#dispatcher = new EnvHttpProxyAgent();
+  }
+
+  /**
+   * Sends one request once.
+   * @throws TransportError where no whole answer came back; its `sent` says whether the server may have acted
+   */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(request.timeout)]);
+    return await new Promise<HttpResponse>((resolve, reject) => {
+      const { origin, pathname, search } = new URL(request.url);
+      const chunks: Buffer[] = [];
+      let size = 0;
+      let sent = false;
+      let abort = (): void => undefined;
+      let status = 0;
+      let headers: Record<string, string> = {};
+
+      const fail = (cause: unknown): void => {
+        signal.removeEventListener('abort', onAbort);
+        reject(new TransportError(`${request.method} ${origin}: ${reason(cause)}`, sent, { cause }));
+      };
+      // Rejecting at once, rather than when undici notices: it does not look at a request that still waits for a connection.
+      const onAbort = (): void => {
+        abort();
+        fail(this.signal.aborted ? this.signal.reason : new Error(`no answer within ${request.timeout / 1000} s`));
+      };
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      signal.addEventListener('abort', onAbort, { once: true });
+
+      this.#dispatcher.dispatch(
+        {
+          origin,
+          path: pathname + search,
+          method: request.method,
+          headers: { 'user-agent': this.#userAgent, accept: 'application/json', ...request.headers },
+          body: request.body ?? null,
+        },
+        {
+          onRequestStart(controller) {
+            abort = () => {
+              controller.abort(new Error('aborted'));
+            };
+            if (signal.aborted) abort();
+            else sent = true;
+          },
+          onResponseStart(_controller, statusCode, received) {
+            status = statusCode;
+            headers = Object.fromEntries(
+              Object.entries(received).map(([name, value]) => [
+                name.toLowerCase(),
+                Array.isArray(value) ? (value.at(-1) ?? '') : (value ?? ''),
+              ]),
+            );
+          },
+          onResponseData(controller, chunk) {
+            size += chunk.length;
+            if (size > RESPONSE_LIMIT) controller.abort(new Error(`the answer is larger than ${RESPONSE_LIMIT} bytes`));
+            else chunks.push(chunk);
+          },
+          onResponseEnd() {
+            signal.removeEventListener('abort', onAbort);
+            resolve({ status, headers, body: Buffer.concat(chunks).toString('utf8') });
+          },
+          onResponseError(_controller, error) {
+            fail(error);
+          },
+        },
+      );
+    });
+  }
+
+  /** Waits this long, in milliseconds, or until the step is over. */
+  async wait(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(this.signal.reason as Error);
+      };
+      if (this.signal.aborted) {
+        reject(this.signal.reason as Error);
+        return;
+      }
+      const timer = setTimeout(() => {
+        this.signal.removeEventListener('abort', onAbort);
+        resolve();
+      }, milliseconds);
+      this.signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Closes every connection, idle or not: an open one would hold the step for minutes. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+}
+
+/** What {@link retry} is to do after an attempt: take this result, or try again, at the earliest after `retryAfter` milliseconds. */
+export type Attempt<T> = { readonly done: T } | { readonly again: Failure; readonly retryAfter?: number };
+
+/**
+ * Tries until an attempt is done, with growing, jittered waits.
+ * @throws the failure of the last attempt, once there are no more tries
+ */
+export async function retry<T>(
+  http: Http,
+  attempt: (n: number) => Promise<Attempt<T>>,
+  log: (text: string) => void,
+): Promise<T> {
+  for (let n = 1; ; n++) {
+    const outcome = await attempt(n);
+    if ('done' in outcome) return outcome.done;
+    if (n === RETRY.attempts) throw outcome.again;
+    const backoff = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1)) * (0.5 + Math.random() / 2);
+    const wait = Math.max(backoff, outcome.retryAfter ?? 0);
+    log(`${outcome.again.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
+    await http.wait(wait);
+  }
+}
+
+/** `Retry-After` in milliseconds from now (RFC 9110 section 10.2.3: seconds, or a date), or undefined. */
+export function retryAfter(response: HttpResponse, now: Date): number | undefined {
+  const value = response.headers['retry-after']?.trim();
+  if (value === undefined || value === '') return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}
+
+/** The innermost cause that says something: "fetch failed" and its like explain nothing. */
+export function reason(error: unknown): string {
+  const messages: string[] = [];
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    const code = (at as NodeJS.ErrnoException).code;
+    messages.push(code !== undefined && !at.message.includes(code) ? `${at.message} (${code})` : at.message);
+    if (at instanceof AggregateError) messages.push(...at.errors.map(reason));
+  }
+  return messages.findLast((message) => message !== '') ?? String(error);
+}
