@@ -1,0 +1,252 @@
+/**
+ * Stands in for GitHub's OIDC provider, Microsoft Entra and Microsoft Graph, so that the bundle runs unchanged: HTTPS_PROXY
+ * leads the real URLs here, NODE_EXTRA_CA_CERTS makes their certificates trusted. What the services check is checked, and
+ * what is refused is refused in their words; the head of each file says what of it is documented and what is assumed.
+ */
+import type { JWTPayload } from 'jose';
+import { EventEmitter, once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import type { RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CertificateAuthority } from './certificates.ts';
+import { Entra, type App } from './entra.ts';
+import { Faults, type Fault } from './faults.ts';
+import { GitHubOidc, ISSUER } from './github.ts';
+import { Graph, type Authentication, type Connector } from './graph.ts';
+import { ConnectProxy, type ConnectAttempt } from './proxy.ts';
+import { CloudServer, type ReceivedRequest, type RequestKind } from './server.ts';
+
+const CLOUDS = {
+  global: { loginHost: 'login.microsoftonline.com', graphHost: 'graph.microsoft.com' },
+  china: { loginHost: 'login.partner.microsoftonline.cn', graphHost: 'microsoftgraph.chinacloudapi.cn' },
+};
+
+/** The subject that GitHub presents unless told otherwise, and that the apps below are registered for. */
+export const SUBJECT = 'repo:octo-org/octo-repo:environment:production';
+
+/** What is there from the start: in each cloud a tenant, an app that may sign in and write, and a connector without certificates. */
+export const GLOBAL = {
+  tenantId: '11111111-2222-4333-8444-555555555555',
+  tenantDomain: 'contoso.onmicrosoft.com',
+  clientId: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
+  audience: 'api://AzureADTokenExchange',
+  connectorId: '45715bb8-13f9-4bf6-927f-ef96c102d394',
+} as const;
+export const CHINA = {
+  tenantId: '66666666-7777-4888-8999-000000000000',
+  tenantDomain: 'contoso.partner.onmschina.cn',
+  clientId: 'ffffffff-eeee-4ddd-8ccc-bbbbbbbbbbbb',
+  audience: 'api://AzureADTokenExchangeChina',
+  connectorId: '9d1f1b0a-6c3e-4f0e-8a57-2b6c5f2f7f11',
+} as const;
+
+export interface EmulatorOptions {
+  /** The services' clock; the certificates of the TLS connection keep to the real one. */
+  readonly now?: () => Date;
+  /** `user:password`, if the proxy is to ask for it. */
+  readonly proxyCredentials?: string;
+  /** Claims of the ID token that replace or join the usual ones. */
+  readonly claims?: JWTPayload;
+  /** Connectors a page of the list; 100 unless given. */
+  readonly pageSize?: number;
+}
+
+export interface NewConnector {
+  readonly id: string;
+  readonly displayName?: string;
+  readonly targetUrl?: string;
+  /** No certificates unless given. */
+  readonly authentication?: Authentication;
+  /** The tenant of {@link GLOBAL} unless given. */
+  readonly tenantId?: string;
+}
+
+/** Replaces an app of the same tenant and client id; what is left out is as in {@link GLOBAL}. */
+export type NewApp = Partial<Omit<App, 'loginHost'>> & { readonly cloud?: keyof typeof CLOUDS };
+
+export class Emulator {
+  readonly github: GitHubOidc;
+  readonly entra: Entra;
+  readonly graph: Graph;
+  /** The authority that the services' certificates come from. */
+  readonly authority: CertificateAuthority;
+  readonly #now: () => Date;
+  readonly #faults = new Faults();
+  readonly #events = new EventEmitter();
+  readonly #extraHosts = new Map<string, Server>();
+  readonly #proxyCredentials: string | undefined;
+  #server!: CloudServer;
+  #proxy!: ConnectProxy;
+  #directory!: string;
+
+  private constructor(authority: CertificateAuthority, options: EmulatorOptions) {
+    const { now = () => new Date(), claims = {}, pageSize = 100 } = options;
+    const clouds = Object.values(CLOUDS);
+    this.authority = authority;
+    this.#proxyCredentials = options.proxyCredentials;
+    this.github = new GitHubOidc(claims, now);
+    this.entra = new Entra({ clouds, issuerKey: (issuer) => this.github.publicKey(issuer), now });
+    this.graph = new Graph({
+      hosts: clouds.map(({ graphHost }) => graphHost),
+      verify: (jwt, audience) => this.entra.verify(jwt, audience),
+      now,
+      pageSize,
+    });
+    this.registerApp();
+    this.registerApp({
+      ...CHINA,
+      cloud: 'china',
+      federatedCredentials: [{ issuer: ISSUER, subject: SUBJECT, audience: CHINA.audience }],
+    });
+    this.addConnector({ id: GLOBAL.connectorId, displayName: 'Verify sign-up' });
+    this.addConnector({ id: CHINA.connectorId, displayName: 'Verify sign-up', tenantId: CHINA.tenantId });
+    this.#now = now;
+  }
+
+  static async start(options: EmulatorOptions = {}): Promise<Emulator> {
+    const emulator = new Emulator(await CertificateAuthority.create(), options);
+    const services = [emulator.github, emulator.entra, emulator.graph];
+    emulator.#server = await CloudServer.start({
+      services,
+      faults: emulator.#faults,
+      tls: await emulator.authority.serverCertificate(services.flatMap(({ hosts }) => hosts)),
+      now: emulator.#now,
+      onRequest: ({ kind }) => emulator.#events.emit(kind),
+    });
+    emulator.#proxy = await ConnectProxy.start({
+      route: (host) => {
+        if (services.some(({ hosts }) => hosts.includes(host))) return emulator.#server.port;
+        const address = emulator.#extraHosts.get(host)?.address() as AddressInfo | undefined;
+        return address?.port;
+      },
+      faults: emulator.#faults,
+      credentials: options.proxyCredentials,
+    });
+    emulator.#directory = await mkdtemp(join(tmpdir(), 'emulator-'));
+    await writeFile(emulator.#caFile, emulator.authority.pem);
+    return emulator;
+  }
+
+  /** Every request that reached a service, in order of arrival. */
+  get requests(): readonly ReceivedRequest[] {
+    return this.#server.requests;
+  }
+
+  /** Every CONNECT that the proxy was asked for. */
+  get connects(): readonly ConnectAttempt[] {
+    return this.#proxy.connects;
+  }
+
+  /** Hosts that somebody tried to reach and that are not emulated. */
+  get refusedConnects(): readonly string[] {
+    return this.connects.filter(({ status }) => status === 403).map(({ host }) => host);
+  }
+
+  get connectors(): ReadonlyMap<string, Connector> {
+    return this.graph.connectors;
+  }
+
+  get proxyUrl(): string {
+    const [user, password] = this.#proxyCredentials?.split(':').map(encodeURIComponent) ?? [];
+    const credentials = user === undefined ? '' : `${user}:${password ?? ''}@`;
+    return `http://${credentials}127.0.0.1:${this.#proxy.port}`;
+  }
+
+  /** What a job gets from its runner, and what leads it here. */
+  environment(): Record<string, string> {
+    return {
+      HTTPS_PROXY: this.proxyUrl,
+      NODE_EXTRA_CA_CERTS: this.#caFile,
+      ACTIONS_ID_TOKEN_REQUEST_URL: this.github.requestUrl,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: this.github.requestToken,
+    };
+  }
+
+  /** Everything given out so far that must not be seen in a log. */
+  secrets(): string[] {
+    const proxy = this.#proxyCredentials;
+    return [
+      this.github.requestToken,
+      ...this.github.issued,
+      ...this.entra.issued,
+      ...(proxy === undefined
+        ? []
+        : [proxy, Buffer.from(proxy).toString('base64'), proxy.slice(proxy.indexOf(':') + 1)]),
+    ];
+  }
+
+  fault(fault: Fault): void {
+    this.#faults.add(fault);
+  }
+
+  clearFaults(): void {
+    this.#faults.clear();
+  }
+
+  /** Settles when the next request of this kind has arrived, before it is answered. */
+  async arrival(kind: RequestKind): Promise<void> {
+    await once(this.#events, kind);
+  }
+
+  /** The certificates of a connector in the order of upload; none where it is on basic authentication. */
+  certificates(connectorId: string): readonly string[] {
+    const authentication = this.connectors.get(connectorId)?.authentication;
+    return authentication?.type === 'certificates'
+      ? authentication.certificates.map(({ thumbprint }) => thumbprint)
+      : [];
+  }
+
+  addConnector(connector: NewConnector): Connector {
+    const added: Connector = {
+      displayName: 'My API connector',
+      targetUrl: 'https://api.contoso.com/endpoint',
+      tenantId: GLOBAL.tenantId,
+      authentication: { type: 'certificates', certificates: [] },
+      ...connector,
+    };
+    this.graph.connectors.set(added.id, added);
+    return added;
+  }
+
+  registerApp({ cloud = 'global', ...app }: NewApp = {}): App {
+    const added: App = {
+      loginHost: CLOUDS[cloud].loginHost,
+      tenantId: GLOBAL.tenantId,
+      tenantDomain: GLOBAL.tenantDomain,
+      clientId: GLOBAL.clientId,
+      roles: ['APIConnectors.ReadWrite.All'],
+      federatedCredentials: [{ issuer: ISSUER, subject: SUBJECT, audience: GLOBAL.audience }],
+      ...app,
+    };
+    const { apps } = this.entra;
+    const same = apps.findIndex(({ tenantId, clientId }) => tenantId === added.tenantId && clientId === added.clientId);
+    if (same === -1) apps.push(added);
+    else apps[same] = added;
+    return added;
+  }
+
+  /** Another host, such as a connector's target. It asks for a client certificate, and leaves judging it to the listener. */
+  async addHost(host: string, listener: RequestListener): Promise<void> {
+    const tls = await this.authority.serverCertificate([host]);
+    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    this.#extraHosts.set(host, server);
+  }
+
+  async stop(): Promise<void> {
+    await this.#proxy.stop();
+    await this.#server.stop();
+    for (const server of this.#extraHosts.values()) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #caFile(): string {
+    return join(this.#directory, 'ca.pem');
+  }
+}

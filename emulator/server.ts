@@ -1,0 +1,184 @@
+/**
+ * The TLS server behind the proxy. Dispatches by Host to the services, records every request in order of arrival, and
+ * lets faults happen to them. HTTP/1.1 with keep-alive; the real services also offer HTTP/2, which no client needs.
+ */
+import { createServer, type Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fault, Faults } from './faults.ts';
+
+export type RequestKind = 'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'other';
+
+export interface ReceivedRequest {
+  readonly service: 'id-token' | 'entra' | 'graph' | 'none';
+  readonly kind: RequestKind;
+  readonly host: string;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly at: Date;
+  /** The same for requests that shared a connection. */
+  readonly connection: number;
+  /** The answer's; undefined while there is none, or where none was given. */
+  status: number | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON. */
+  readonly body?: string | object;
+}
+
+export interface Service {
+  readonly name: 'id-token' | 'entra' | 'graph';
+  readonly hosts: readonly string[];
+  kindOf(method: string, path: string): RequestKind;
+  answer(request: ReceivedRequest): Answer | Promise<Answer>;
+}
+
+export interface ServerOptions {
+  readonly services: readonly Service[];
+  readonly faults: Faults;
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly now: () => Date;
+  readonly onRequest: (request: ReceivedRequest) => void;
+}
+
+export class CloudServer {
+  readonly requests: ReceivedRequest[] = [];
+  readonly #options: ServerOptions;
+  readonly #server: Server;
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    // Connections are kept for long, as the services do: a client that leaves one open is seen to wait for it.
+    this.#server = createServer({ ...options.tls, keepAliveTimeout: 120_000 }, (request, response) => {
+      this.#handle(request, response).catch((error: unknown) => {
+        // A client that hangs up is no news; anything else must not pass as an answer of the service.
+        if (!response.headersSent) response.writeHead(599, 'Emulator failed').end(String(error));
+        else response.destroy();
+      });
+    });
+  }
+
+  static async start(options: ServerOptions): Promise<CloudServer> {
+    const server = new CloudServer(options);
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { services, faults, now, onRequest } = this.#options;
+    const host = (message.headers.host ?? '').replace(/:443$/, '').toLowerCase();
+    const method = message.method ?? '';
+    const path = message.url ?? '';
+    const service = services.find((candidate) => candidate.hosts.includes(host));
+    const chunks: Buffer[] = [];
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+    const request: ReceivedRequest = {
+      service: service?.name ?? 'none',
+      kind: service?.kindOf(method, path) ?? 'other',
+      host,
+      method,
+      path,
+      headers: Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, String(value)])),
+      body: Buffer.concat(chunks).toString(),
+      at: now(),
+      connection: message.socket.remotePort ?? 0,
+      status: undefined,
+    };
+    this.requests.push(request);
+    onRequest(request);
+
+    const act = async (): Promise<Answer> => (await service?.answer(request)) ?? { status: 421 };
+    const fault = faults.next(request.kind, host);
+    if (fault) await fail(fault, act, request, response);
+    else send(await act(), request, response);
+  }
+}
+
+async function fail(
+  fault: Fault,
+  act: () => Promise<Answer>,
+  request: ReceivedRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const action = fault.do;
+  if (
+    fault.actFirst === true &&
+    (action.kind === 'status' || action.kind === 'reset' || action.kind === 'hang' || action.kind === 'flood')
+  ) {
+    await act();
+  }
+  switch (action.kind) {
+    case 'status':
+      send(action, request, response);
+      return;
+    case 'reset':
+      response.destroy();
+      return;
+    case 'hang':
+      return;
+    case 'delay': {
+      if (fault.actFirst !== true) await sleep(action.ms, undefined, { ref: false });
+      const answer = await act();
+      if (fault.actFirst === true) await sleep(action.ms, undefined, { ref: false });
+      send(answer, request, response);
+      return;
+    }
+    case 'cut': {
+      const { status, headers, body } = onTheWire(await act());
+      request.status = status;
+      response.writeHead(status, { ...headers, 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2), () => response.destroy());
+      return;
+    }
+    case 'rewrite':
+      send(action.rewrite(await act()), request, response);
+      return;
+    case 'flood':
+      request.status = 200;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      await pipeline(Readable.from(flood(action.bytes)), response);
+      return;
+  }
+}
+
+function send(answer: Answer, request: ReceivedRequest, response: ServerResponse): void {
+  const { status, headers, body } = onTheWire(answer);
+  request.status = status;
+  response.writeHead(status, { ...headers, ...(status === 204 ? {} : { 'content-length': body.length }) }).end(body);
+}
+
+function onTheWire({ status, headers = {}, body = '' }: Answer): {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+} {
+  return typeof body === 'string'
+    ? { status, headers, body: Buffer.from(body) }
+    : { status, headers: { 'content-type': 'application/json', ...headers }, body: Buffer.from(JSON.stringify(body)) };
+}
+
+function* flood(bytes: number): Generator<string> {
+  const piece = 'x'.repeat(64 * 1024);
+  yield '{"value":"';
+  for (let sent = 0; sent < bytes; sent += piece.length) yield piece;
+  yield '"}';
+}
