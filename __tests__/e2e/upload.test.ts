@@ -1,0 +1,377 @@
+/** The committed bundle, run as the runner runs it, against the emulator: what a person sees, and what went over the wire. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
+import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import { runAction, type RunResult } from '../../emulator/runner.ts';
+import { expectNoLeak } from './leaks.ts';
+
+const PASSWORD = 'throw-away: "quotes", blanks & more ';
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+let emulator: Emulator;
+let certificate: ClientCertificate;
+let pfx: string;
+
+beforeAll(async () => {
+  certificate = await clientCertificate();
+  pfx = pfxOf(certificate, PASSWORD).toString('base64');
+});
+beforeEach(async () => {
+  emulator = await Emulator.start();
+});
+afterEach(async () => {
+  await emulator.stop();
+});
+
+const inputs = (): Record<string, string> => ({
+  'tenant-id': GLOBAL.tenantId,
+  'client-id': GLOBAL.clientId,
+  'connector-id': GLOBAL.connectorId,
+  pfx,
+  password: PASSWORD,
+});
+
+async function run(
+  changes: Record<string, string> = {},
+  env: Record<string, string | undefined> = {},
+): Promise<RunResult> {
+  const step = { ...inputs(), ...changes };
+  const result = await runAction({ with: step, env, emulator });
+  // Each request answered, nothing left on disk, nothing secret anywhere: so in every scenario.
+  expectNoLeak(
+    result,
+    [...emulator.secrets(), step['pfx'] ?? '', step['password'] ?? ''].filter((secret) => secret.length > 3),
+  );
+  expect(result.filesLeft).toEqual([]);
+  return result;
+}
+
+function requests(): string[] {
+  return emulator.requests.map(({ method, host, path }) => `${method} ${host}${path.split('?')[0] ?? ''}`);
+}
+
+function iso(date: Date): string {
+  return date.toISOString().replace('.000Z', 'Z');
+}
+
+describe('a certificate is uploaded', () => {
+  test('outputs, connector, and the four requests with what each must carry', async () => {
+    const result = await run();
+
+    expect(result.annotations).toEqual([]);
+    expect(result.exitCode).toBe(0);
+    const { connectors, ...outputs } = result.outputs;
+    expect(outputs).toEqual({
+      thumbprint: certificate.thumbprint,
+      'not-before': iso(certificate.notBefore),
+      'not-after': iso(certificate.notAfter),
+      'is-active': 'true',
+      uploaded: 'true',
+    });
+    const seconds = {
+      notBefore: certificate.notBefore.getTime() / 1000,
+      notAfter: certificate.notAfter.getTime() / 1000,
+    };
+    expect(JSON.parse(connectors ?? '')).toEqual([
+      {
+        id: GLOBAL.connectorId,
+        displayName: 'Verify sign-up',
+        targetUrl: 'https://api.contoso.com/endpoint',
+        uploaded: true,
+        isActive: true,
+        thumbprint: certificate.thumbprint,
+        ...seconds,
+        certificates: [{ thumbprint: certificate.thumbprint, ...seconds, isActive: true }],
+      },
+    ]);
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+
+    const connector = `/v1.0/identity/apiConnectors/${GLOBAL.connectorId}`;
+    expect(requests().slice(1)).toEqual([
+      `POST login.microsoftonline.com/${GLOBAL.tenantId}/oauth2/v2.0/token`,
+      `GET graph.microsoft.com${connector}`,
+      `POST graph.microsoft.com${connector}/uploadClientCertificate`,
+    ]);
+    const [idToken, , get, upload] = emulator.requests;
+    expect(idToken?.path).toContain('&audience=api%3A%2F%2FAzureADTokenExchange');
+    expect(JSON.parse(upload?.body ?? '')).toEqual({ pkcs12Value: pfx, password: PASSWORD });
+    expect(upload?.headers['content-type']).toBe('application/json');
+    expect(get?.headers['client-request-id']).toMatch(GUID);
+    expect(upload?.headers['client-request-id']).toMatch(GUID);
+    expect(upload?.headers['client-request-id']).not.toBe(get?.headers['client-request-id']);
+    expect(emulator.refusedConnects).toEqual([]);
+  });
+
+  test('the log and the summary say what happened', async () => {
+    const result = await run();
+    expect(result.log).toContain(
+      `Certificate ${certificate.thumbprint}, CN=api-connector: RSA 2048, valid from ${iso(certificate.notBefore)}`,
+    );
+    expect(result.log).toContain('API connector Verify sign-up: uploaded; the connector uses this certificate now.');
+    expect(result.summary).toContain('✅ 1 connector updated, 0 left as they were.');
+    expect(result.summary).toContain('| Verify sign-up<br>');
+    expect(result.summary).toContain(
+      `| <code>${certificate.thumbprint}</code> | ${iso(certificate.notBefore)} | ${iso(certificate.notAfter)} | yes |`,
+    );
+  });
+
+  test('no password: the request has an empty one all the same', async () => {
+    const result = await run({ pfx: pfxOf(certificate, '').toString('base64'), password: '' });
+    expect(result.outputs['uploaded']).toBe('true');
+    expect(JSON.parse(emulator.requests.at(-1)?.body ?? '')).toMatchObject({ password: '' });
+  });
+
+  test('an AES-256 file, which the service does not take, is written anew', async () => {
+    const result = await run({ pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64') });
+    expect(result.exitCode).toBe(0);
+    expect(result.log).toContain('Re-encoded from AES-256 to TripleDES-SHA1');
+    const sent = (JSON.parse(emulator.requests.at(-1)?.body ?? '') as { pkcs12Value: string }).pkcs12Value;
+    expectNoLeak(result, [sent]);
+  });
+
+  test('from a file on the runner', async () => {
+    const result = await runAction({
+      with: { ...inputs(), pfx: '', 'pfx-file': 'my cert.pfx' },
+      files: { 'my cert.pfx': pfxOf(certificate, PASSWORD) },
+      emulator,
+    });
+    expect(result.outputs['thumbprint']).toBe(certificate.thumbprint);
+    expect(result.outputs['uploaded']).toBe('true');
+  });
+
+  test('China: login host, Graph root, scope and audience change together', async () => {
+    const result = await run({
+      cloud: 'china',
+      'tenant-id': CHINA.tenantId,
+      'client-id': CHINA.clientId,
+      'connector-id': CHINA.connectorId,
+    });
+    expect(result.exitCode).toBe(0);
+    expect(new Set(emulator.connects.map(({ host }) => host).slice(1))).toEqual(
+      new Set(['login.partner.microsoftonline.cn', 'microsoftgraph.chinacloudapi.cn']),
+    );
+    expect(emulator.requests[0]?.path).toContain('&audience=api%3A%2F%2FAzureADTokenExchangeChina');
+    expect(new URLSearchParams(emulator.requests[1]?.body).get('scope')).toContain(
+      'https://microsoftgraph.chinacloudapi.cn/.default',
+    );
+  });
+
+  test('a tenant named by its domain; an audience of its own', async () => {
+    emulator.registerApp({
+      federatedCredentials: [
+        {
+          issuer: 'https://token.actions.githubusercontent.com',
+          subject: 'repo:octo-org/octo-repo:environment:production',
+          audience: 'api://ours',
+        },
+      ],
+    });
+    const result = await run({ 'tenant-id': GLOBAL.tenantDomain, audience: 'api://ours' });
+    expect(result.outputs['uploaded']).toBe('true');
+  });
+
+  test('one that starts in the future is uploaded, and the step says that it is not active', async () => {
+    const future = await clientCertificate({ notBefore: new Date(Date.now() + 5 * 86_400_000) });
+    const result = await run({ pfx: pfxOf(future, PASSWORD).toString('base64') });
+    expect(result.exitCode).toBe(0);
+    expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'false' });
+    expect(result.log).toContain(`the service will use it from ${iso(future.notBefore)}`);
+  });
+
+  test('its own entry is found by thumbprint among many, whatever their order', async () => {
+    const others = Array.from({ length: 7 }, (_, i) => ({
+      thumbprint: `${i}`.repeat(40),
+      notBefore: 1_600_000_000,
+      notAfter: 1_700_000_000 + i,
+    }));
+    emulator.addConnector({ id: GLOBAL.connectorId, authentication: { type: 'certificates', certificates: others } });
+    const result = await run();
+    expect(result.outputs).toMatchObject({
+      thumbprint: certificate.thumbprint,
+      'not-after': iso(certificate.notAfter),
+      'is-active': 'true',
+    });
+  });
+});
+
+describe('nothing is uploaded', () => {
+  test('where the certificate is active already', async () => {
+    await run();
+    const result = await run();
+    expect(result.exitCode).toBe(0);
+    expect(result.outputs).toMatchObject({ uploaded: 'false', 'is-active': 'true' });
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+  });
+
+  test('unless force says so', async () => {
+    await run();
+    const result = await run({ force: 'true' });
+    expect(result.outputs['uploaded']).toBe('true');
+    expect(emulator.certificates(GLOBAL.connectorId)).toHaveLength(2);
+  });
+
+  test('on a dry run', async () => {
+    const result = await run({ 'dry-run': 'true' });
+    expect(result.exitCode).toBe(0);
+    expect(result.outputs).toMatchObject({
+      uploaded: 'false',
+      'is-active': 'false',
+      thumbprint: certificate.thumbprint,
+    });
+    expect(result.log).toContain('dry run');
+    expect(emulator.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'get']);
+  });
+
+  test('to a connector on basic authentication', async () => {
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      authentication: { type: 'basic', username: 'user', password: 'throw-away' },
+    });
+    const result = await run();
+    expect(result.exitCode).toBe(1);
+    expect(result.annotations).toEqual([
+      expect.objectContaining({ level: 'error', title: 'CONNECTOR_USES_BASIC_AUTHENTICATION' }),
+    ]);
+    expect(emulator.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'get']);
+  });
+});
+
+describe('several connectors', () => {
+  test('one that fails does not stop the others; the step ends red and tells which did what', async () => {
+    emulator.addConnector({ id: 'second', displayName: 'Second' });
+    const result = await run({ 'connector-id': `# ours\n${GLOBAL.connectorId}\n\n  missing  \nsecond\nsecond` });
+    expect(result.exitCode).toBe(1);
+    expect(result.annotations.map(({ level, title }) => `${level} ${title}`)).toEqual(['error CONNECTOR_NOT_FOUND']);
+    const connectors = JSON.parse(result.outputs['connectors'] ?? '') as {
+      id: string;
+      uploaded: boolean;
+      failure?: string;
+    }[];
+    expect(connectors.map(({ id, uploaded, failure }) => [id, uploaded, failure])).toEqual([
+      [GLOBAL.connectorId, true, undefined],
+      ['missing', false, 'CONNECTOR_NOT_FOUND'],
+      ['second', true, undefined],
+    ]);
+    expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'false' });
+  });
+});
+
+describe('inputs are refused before any request', () => {
+  test.each<[string, Record<string, string>, string, RegExp]>([
+    ['tenant-id missing', { 'tenant-id': '' }, 'INPUT_MISSING', /"tenant-id".*[\s\S]*GUID/],
+    [
+      'tenant-id of another shape',
+      { 'tenant-id': 'my tenant' },
+      'INPUT_INVALID',
+      /"tenant-id" is "my tenant"[\s\S]*GUID/,
+    ],
+    ['tenant-id "common"', { 'tenant-id': 'common' }, 'INPUT_INVALID', /"tenant-id"/],
+    ['client-id missing', { 'client-id': '' }, 'INPUT_MISSING', /"client-id"/],
+    ['client-id cut short', { 'client-id': 'aaaaaaaa-bbbb-4ccc-8ddd' }, 'INPUT_INVALID', /"client-id"[\s\S]*GUID/],
+    ['connector-id missing', { 'connector-id': '' }, 'INPUT_MISSING', /"connector-id"/],
+    ['connector-id of comments only', { 'connector-id': '# none\n\n' }, 'INPUT_MISSING', /"connector-id"/],
+    ['connector-id ..', { 'connector-id': '..' }, 'INPUT_INVALID', /"connector-id"/],
+    ['neither pfx nor pfx-file', { pfx: '' }, 'INPUT_MISSING', /"pfx" and "pfx-file"/],
+    ['both pfx and pfx-file', { 'pfx-file': 'a.pfx' }, 'INPUT_INVALID', /Both inputs "pfx" and "pfx-file"/],
+    [
+      'pfx-file that is not there',
+      { pfx: '', 'pfx-file': 'a.pfx' },
+      'PFX_FILE_UNREADABLE',
+      /"pfx-file" names "a.pfx", which does not exist/,
+    ],
+    ['pfx-file that is a directory', { pfx: '', 'pfx-file': '.' }, 'PFX_FILE_UNREADABLE', /is a directory/],
+    ['cloud us-gov-l4', { cloud: 'us-gov-l4' }, 'CLOUD_UNSUPPORTED', /US Government L4/],
+    ['cloud us-gov-l5', { cloud: 'us-gov-l5' }, 'CLOUD_UNSUPPORTED', /US Government L5/],
+    ['cloud unknown', { cloud: 'mars' }, 'CLOUD_UNKNOWN', /"mars"[\s\S]*global/],
+    [
+      'minimum-days-left in words',
+      { 'minimum-days-left': 'ten' },
+      'INPUT_INVALID',
+      /"minimum-days-left" is "ten"[\s\S]*whole number/,
+    ],
+    ['minimum-days-left empty', { 'minimum-days-left': '' }, 'INPUT_INVALID', /"minimum-days-left"/],
+    ['force maybe', { force: 'maybe' }, 'INPUT_INVALID', /"force" is "maybe"[\s\S]*true or false/],
+    ['dry-run 1', { 'dry-run': '1' }, 'INPUT_INVALID', /"dry-run"/],
+    ['audience over two lines', { audience: 'api://a\napi://b' }, 'INPUT_INVALID', /"audience"/],
+    ['a wrong password', { password: 'throw-away, and wrong' }, 'PFX_WRONG_PASSWORD', /password/],
+    ['text that is not base64', { pfx: 'not base64!' }, 'PFX_NOT_BASE64', /base64/],
+    ['a certificate that ends too soon', { 'minimum-days-left': '400' }, 'CERTIFICATE_EXPIRES_TOO_SOON', /400/],
+  ])('%s', async (_, changes, code, message) => {
+    const result = await run(changes);
+    expect(result.exitCode).toBe(1);
+    expect(result.annotations.map(({ level, title }) => `${level} ${title}`)).toEqual([`error ${code}`]);
+    expect(result.annotations[0]?.message).toMatch(message);
+    expect(emulator.connects).toEqual([]);
+  });
+
+  test('a file handed over as its own path is not shown', async () => {
+    const result = await run({ pfx: '', 'pfx-file': pfx });
+    expect(result.annotations[0]).toMatchObject({ title: 'INPUT_INVALID' });
+    expectNoLeak(result, [pfx, pfx.slice(0, 60)]);
+  });
+
+  test('no id-token permission', async () => {
+    const result = await run(
+      {},
+      { ACTIONS_ID_TOKEN_REQUEST_URL: undefined, ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined },
+    );
+    expect(result.annotations[0]).toMatchObject({ title: 'ID_TOKEN_UNAVAILABLE' });
+    expect(result.annotations[0]?.message).toContain('id-token: write');
+    expect(emulator.connects).toEqual([]);
+  });
+});
+
+describe('masks', () => {
+  test('whole secrets and each line of them; never an id or a thumbprint', async () => {
+    const wrapped = pfx.replace(/.{76}/g, '$&\n');
+    const result = await run({ pfx: wrapped });
+    expect(result.exitCode).toBe(0);
+    const ends = wrapped.split('\n').filter((line) => line.length >= 16);
+    expect(result.masks).toEqual(expect.arrayContaining([...ends, pfx, PASSWORD, ...emulator.secrets()]));
+    for (const open of [GLOBAL.tenantId, GLOBAL.clientId, GLOBAL.connectorId, certificate.thumbprint]) {
+      expect(result.masks.filter((mask) => open.includes(mask))).toEqual([]);
+    }
+  });
+
+  test('a password of three letters is not masked, and the step says why', async () => {
+    const result = await run({ pfx: pfxOf(certificate, 'abc').toString('base64'), password: 'abc' });
+    expect(result.masks).not.toContain('abc');
+    expect(result.annotations).toEqual([expect.objectContaining({ level: 'warning', title: 'Short password' })]);
+  });
+});
+
+describe('refusals of the services', () => {
+  test('a federated credential that does not fit: what was presented, and the command that registers it', async () => {
+    emulator.registerApp({ federatedCredentials: [] });
+    const result = await run();
+    expect(result.exitCode).toBe(1);
+    expect(result.annotations[0]).toMatchObject({ level: 'error', title: 'FEDERATED_CREDENTIAL_MISMATCH' });
+    expect(result.annotations[0]?.message).toContain('subject:  repo:octo-org/octo-repo:environment:production');
+    expect(result.annotations[0]?.message).toContain('az ad app federated-credential create');
+  });
+
+  test('a missing permission: which the token has, which it needs', async () => {
+    emulator.registerApp({ roles: ['User.Read.All'] });
+    const result = await run();
+    expect(result.annotations[0]).toMatchObject({ level: 'error', title: 'GRAPH_FORBIDDEN' });
+    expect(result.annotations[0]?.message).toMatch(/carries User\.Read\.All; it needs APIConnectors\.ReadWrite\.All/);
+  });
+});
+
+describe('lost answers', () => {
+  test('an upload whose answer is lost is found by a look, and not sent again', async () => {
+    emulator.fault({ on: 'upload', do: { kind: 'reset' }, actFirst: true });
+    const result = await run();
+    expect(result.exitCode).toBe(0);
+    expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+  });
+
+  test('an upload that was throttled is sent again', async () => {
+    emulator.fault({ on: 'upload', do: { kind: 'status', status: 429, headers: { 'retry-after': '1' }, body: {} } });
+    const result = await run();
+    expect(result.exitCode).toBe(0);
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+  });
+});
