@@ -99,7 +99,6 @@ export function saltAndIterations(parameters: Element | undefined): { salt: Buff
 const NAMES: Readonly<Record<string, string>> = {
   '1.2.840.113549.1.5.1': 'PBE-MD2-DES',
   '1.2.840.113549.1.5.4': 'PBE-MD2-RC2',
-  '1.2.840.113533.7.66.10': 'CAST5',
   '1.2.840.113549.3.9': 'RC5',
   '1.2.410.200004.1.4': 'SEED',
   '1.3.6.1.4.1.188.7.1.1.2': 'IDEA',

@@ -7,8 +7,7 @@
 /** Rounds between two looks at the clock. */
 const STRIDE = 4096;
 
-/* eslint-disable @typescript-eslint/no-unnecessary-condition --
-   The indices below are in range by construction; a check in these loops would cost a third of their speed. */
+// The indices below are in range by construction; a check in these loops would cost a third of their speed.
 
 /** SHA-1, `rounds` times over. `checkTime` throws once the time is over. */
 export function iterateSha1(digest: Buffer, rounds: number, checkTime: () => void): Buffer {

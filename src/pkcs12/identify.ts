@@ -8,7 +8,10 @@ import { Failure, type FailureCode } from '../failure.ts';
 export function refuseOtherFormats(file: Uint8Array): void {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.every((byte) => byte === 0)) throw empty('The .pfx is empty.');
-  if (bytes[0] === 0x30) return refuseOtherDer(bytes);
+  if (bytes[0] === 0x30) {
+    refuseOtherDer(bytes);
+    return;
+  }
   const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
   if (magic) throw refusal(magic.code, magic.what, magic.remedy);
   refuseArmour(bytes.toString('latin1', 0, 64 * 1024));

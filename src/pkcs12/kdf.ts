@@ -28,7 +28,7 @@ export const HASHES = {
 /** Rounds that one derivation may ask for: BouncyCastle, the slowest maker, asks for 1,200,000. */
 const MAX_ROUNDS = 2_000_000;
 const MAX_ROUNDS_IN_ALL = 4_000_000;
-const MAX_MILLISECONDS = 5_000;
+const MAX_MILLISECONDS = 4_500;
 const HINT_ROUNDS = 200_000;
 const HINT_MILLISECONDS = 200;
 /** What a native round costs at most on a slow runner: Node cannot interrupt it, so that it is judged beforehand. */

@@ -1,4 +1,5 @@
 /** From the text of a password to the bytes that a key is derived from; makers disagree on how. */
+import { Failure } from '../failure.ts';
 
 /** PKCS#12's own derivation and PKCS#5's (PBKDF2, scrypt) take different bytes for one password. */
 export type PasswordUse = 'pkcs12' | 'pkcs5';
@@ -39,7 +40,7 @@ export class PasswordCandidates {
   find<T>(use: PasswordUse, attempt: (bytes: Buffer) => T | undefined): T | undefined {
     const candidates = this.#candidates[use];
     for (const [i, candidate] of candidates.entries()) {
-      const result = attempt(candidate.bytes);
+      const result = candidate.standard ? attempt(candidate.bytes) : attemptWithinBudget(attempt, candidate.bytes);
       if (result === undefined) continue;
       candidates.splice(i, 1);
       candidates.unshift(candidate);
@@ -53,6 +54,16 @@ export class PasswordCandidates {
   /** Overwrites what was derived from the password. */
   clear(): void {
     for (const { bytes } of [...this.#candidates.pkcs12, ...this.#candidates.pkcs5]) bytes.fill(0);
+  }
+}
+
+/** A guess at another encoding is no reason to say that the file asks for too much work. */
+function attemptWithinBudget<T>(attempt: (bytes: Buffer) => T | undefined, bytes: Buffer): T | undefined {
+  try {
+    return attempt(bytes);
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'PFX_TOO_MANY_ITERATIONS') return undefined;
+    throw error;
   }
 }
 
