@@ -6,12 +6,16 @@ import { explainEntra } from './entra-refusal.ts';
 import { Failure } from './failure.ts';
 import { RETRY, reason, retryAfter, TransportError, type Attempt, type Http, type HttpResponse } from './http.ts';
 import type { IdToken } from './oidc.ts';
+import { explainTransport } from './transport-refusal.ts';
 
 export interface Application {
   readonly tenantId: string;
   readonly clientId: string;
   readonly cloud: Cloud;
 }
+
+/** Between two looks for a federated credential that may just have been made; milliseconds. */
+const SPREADING_PAUSE = 5_000;
 
 export interface AccessToken {
   readonly token: string;
@@ -51,23 +55,20 @@ export async function exchange(http: Http, application: Application, idToken: Id
     // What came over the wire tells more than what the library makes of it.
     if (wire.response === undefined && wire.error === undefined) throw signInFailed(error);
   }
+  http.signal.throwIfAborted();
   if (wire.error) {
-    return {
-      again: new Failure(
-        'SERVICE_UNAVAILABLE',
-        `${cloud.loginOrigin} did not answer: ${reason(wire.error)}.`,
-        'Run the job again.',
-        {
-          cause: wire.error,
-        },
-      ),
-    };
+    const { failure, again } = explainTransport(wire.error, cloud.loginOrigin);
+    if (!again) throw failure;
+    return { again: failure };
   }
   if (wire.response === undefined) throw signInFailed(undefined);
-  const { failure, again } = explainEntra(wire.response, application, idToken);
+  const { failure, again, ...limit } = explainEntra(wire.response, application, idToken);
   if (!again) throw failure;
-  const wait = retryAfter(wire.response, new Date());
-  return wait === undefined ? { again: failure } : { again: failure, retryAfter: wait };
+  return {
+    again: failure,
+    retryAfter: retryAfter(wire.response, new Date()) ?? (limit.within === undefined ? undefined : SPREADING_PAUSE),
+    ...limit,
+  };
 }
 
 /** MSAL's network, on ours: deadline, proxy, and the raw answer kept for the explanation. */

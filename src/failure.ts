@@ -39,16 +39,41 @@ export const FAILURE_CODES = [
 
   'ID_TOKEN_UNAVAILABLE',
   'ID_TOKEN_REFUSED',
+
   'FEDERATED_CREDENTIAL_MISMATCH',
+  'FEDERATED_CREDENTIAL_LETTER_CASE',
+  'FEDERATED_CREDENTIAL_EXPRESSION',
+  'FEDERATED_CREDENTIAL_MISSING',
+  'APPLICATION_NOT_FOUND',
+  'APPLICATION_DISABLED',
+  'TENANT_NOT_FOUND',
+  'RESOURCE_NOT_FOUND',
+  'ID_TOKEN_OUT_OF_TIME',
+  'CONDITIONAL_ACCESS',
+  'ISSUER_UNREACHABLE',
   'SIGN_IN_REFUSED',
+
   'CONNECTOR_NOT_FOUND',
+  'CONNECTOR_OF_ANOTHER_TENANT',
   'CONNECTOR_USES_BASIC_AUTHENTICATION',
   'GRAPH_UNAUTHORIZED',
   'GRAPH_FORBIDDEN',
   'GRAPH_REFUSED',
+  'UPLOAD_PASSWORD_REFUSED',
+  'UPLOAD_EXPIRED_REFUSED',
+  'UPLOAD_FILE_REFUSED',
+  'UPLOAD_DATES_REFUSED',
   'UPLOAD_NOT_CONFIRMED',
+
   'SERVICE_UNAVAILABLE',
+  'REDIRECTED',
+  'THROTTLED',
   'NETWORK_UNREACHABLE',
+  'PROXY_AUTHENTICATION_REQUIRED',
+  'PROXY_REFUSED',
+  'TLS_NOT_TRUSTED',
+  'STEP_TIMEOUT',
+  'CANCELLED',
   'INTERNAL_ERROR',
 ] as const;
 
@@ -66,4 +91,9 @@ export class Failure extends Error {
     this.code = code;
     this.remedy = remedy;
   }
+}
+
+/** The same failure with one more sentence. */
+export function withSentence(failure: Failure, sentence: string): Failure {
+  return new Failure(failure.code, `${failure.message} ${sentence}`, failure.remedy, { cause: failure });
 }

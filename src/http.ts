@@ -3,7 +3,7 @@
  * No redirect is ever followed: a token must not travel to a host that a server names.
  */
 import { EnvHttpProxyAgent } from 'undici';
-import type { Failure } from './failure.ts';
+import { withSentence, type Failure } from './failure.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH';
@@ -48,16 +48,33 @@ export const RETRY = {
 
 const RESPONSE_LIMIT = 1024 * 1024;
 
+/** When and why the step has to end, though it is not done. */
+export interface Lifetime {
+  /** Aborted, with a Failure as its reason, when the step's time is over or the job is cancelled. */
+  readonly signal: AbortSignal;
+  /** Milliseconds that the step may still take. */
+  remaining(): number;
+}
+
 export class Http {
   readonly #dispatcher: EnvHttpProxyAgent;
   readonly #userAgent: string;
-  /** Aborted when the step's time is over or the job is cancelled. */
-  readonly signal: AbortSignal;
+  readonly #lifetime: Lifetime;
 
-  constructor(userAgent: string, signal: AbortSignal) {
+  constructor(userAgent: string, lifetime: Lifetime) {
     this.#userAgent = userAgent;
-    this.signal = signal;
+    this.#lifetime = lifetime;
     this.#dispatcher = new EnvHttpProxyAgent();
+  }
+
+  /** {@link Lifetime.signal} */
+  get signal(): AbortSignal {
+    return this.#lifetime.signal;
+  }
+
+  /** {@link Lifetime.remaining} */
+  remaining(): number {
+    return this.#lifetime.remaining();
   }
 
   /**
@@ -81,8 +98,9 @@ export class Http {
       };
       // Rejecting at once, rather than when undici notices: it does not look at a request that still waits for a connection.
       const onAbort = (): void => {
-        abort();
+        // The reason first: what undici says of an aborted request is only that.
         fail(this.signal.aborted ? this.signal.reason : new Error(`no answer within ${request.timeout / 1000} s`));
+        abort();
       };
       if (signal.aborted) {
         onAbort();
@@ -157,25 +175,42 @@ export class Http {
   }
 }
 
-/** What {@link retry} is to do after an attempt: take this result, or try again, at the earliest after `retryAfter` milliseconds. */
-export type Attempt<T> = { readonly done: T } | { readonly again: Failure; readonly retryAfter?: number };
+/** What {@link retry} is to do after an attempt: take this result, or try again. Times in milliseconds. */
+export type Attempt<T> =
+  | { readonly done: T }
+  | {
+      readonly again: Failure;
+      /** Not before so much later: what the service asked for. */
+      readonly retryAfter?: number | undefined;
+      /** Not once so much has passed since the first attempt. */
+      readonly within?: number;
+    };
 
 /**
  * Tries until an attempt is done, with growing, jittered waits.
- * @throws the failure of the last attempt, once there are no more tries
+ * @throws the failure of the last attempt, once there are no more tries or no time for one
  */
 export async function retry<T>(
   http: Http,
   attempt: (n: number) => Promise<Attempt<T>>,
   log: (text: string) => void,
 ): Promise<T> {
+  const started = performance.now();
   for (let n = 1; ; n++) {
     const outcome = await attempt(n);
     if ('done' in outcome) return outcome.done;
-    if (n === RETRY.attempts) throw outcome.again;
+    const { again, retryAfter = 0, within = Infinity } = outcome;
+    if (n === RETRY.attempts) throw again;
     const backoff = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1)) * (0.5 + Math.random() / 2);
-    const wait = Math.max(backoff, outcome.retryAfter ?? 0);
-    log(`${outcome.again.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
+    const wait = Math.max(backoff, retryAfter);
+    if (performance.now() - started + wait > within) throw again;
+    if (wait >= http.remaining()) {
+      throw withSentence(
+        again,
+        `The service asks to wait ${Math.ceil(wait / 1000)} s, and the step has only ${Math.floor(http.remaining() / 1000)} s left.`,
+      );
+    }
+    log(`${again.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
     await http.wait(wait);
   }
 }

@@ -1,16 +1,17 @@
 /** The story of the job: inputs → certificate → sign-in → connectors → report. The only file that knows the order. */
 import { info, setSecret } from '@actions/core';
-import { context } from '@actions/github';
 import { clean } from './clean.ts';
 import { exchange, type AccessToken } from './entra.ts';
-import { Failure } from './failure.ts';
+import { Failure, withSentence } from './failure.ts';
 import { Graph, type Connector } from './graph.ts';
-import { Http, retry, RETRY } from './http.ts';
+import { Http, retry } from './http.ts';
 import { readInputs, type Inputs } from './inputs.ts';
-import { idTokenService, requestIdToken } from './oidc.ts';
+import { startLifetime } from './lifetime.ts';
+import { idTokenService, requestIdToken, type IdTokenService } from './oidc.ts';
 import { readPfx } from './pfx-source.ts';
 import type { ClientCertificate } from './pkcs12/certificate.ts';
 import { openPfx } from './pkcs12/open.ts';
+import { runContext, type RunContext } from './run-context.ts';
 import { assess } from './pkcs12/suitability.ts';
 import { encodeForService } from './pkcs12/write.ts';
 import {
@@ -69,10 +70,15 @@ async function updateConnectors(
   certificate: ClientCertificate,
   pkcs12Value: string,
 ): Promise<readonly Outcome[]> {
-  const http = new Http(userAgent(), AbortSignal.timeout(RETRY.stepTimeout));
+  const run = runContext(process.env);
+  const service = idTokenService(process.env, run);
+  const lifetime = startLifetime();
+  const http = new Http(userAgent(run), lifetime);
   try {
-    const access = await signIn(http, inputs);
-    const graph = new Graph(http, inputs.cloud, access, info);
+    const access = await signIn(http, inputs, service).catch((error: unknown) => {
+      throw beforeUpload(error);
+    });
+    const graph = new Graph(http, inputs, access, info);
     const outcomes: Outcome[] = [];
     for (const id of inputs.connectorIds) {
       const outcome = await updateConnector(graph, id, inputs, certificate, pkcs12Value);
@@ -83,22 +89,18 @@ async function updateConnectors(
     }
     return outcomes;
   } finally {
+    lifetime.end();
     await http.close();
   }
 }
 
 /** A fresh ID token and a fresh exchange each time: the ID token lives for five minutes only. */
-async function signIn(http: Http, inputs: Inputs): Promise<AccessToken> {
-  const service = idTokenService(process.env);
+async function signIn(http: Http, inputs: Inputs, service: IdTokenService): Promise<AccessToken> {
   const access = await retry(
     http,
     async () => {
-      try {
-        return await exchange(http, inputs, await requestIdToken(http, service, inputs.audience));
-      } catch (error) {
-        if (error instanceof Failure && error.code === 'SERVICE_UNAVAILABLE') return { again: error };
-        throw error;
-      }
+      const idToken = await requestIdToken(http, service, inputs.audience);
+      return 'done' in idToken ? await exchange(http, inputs, idToken.done) : idToken;
     },
     info,
   );
@@ -114,6 +116,7 @@ async function updateConnector(
   pkcs12Value: string,
 ): Promise<Outcome> {
   let before: Connector | undefined;
+  let uploading = false;
   const { thumbprint } = certificate;
   try {
     before = await graph.getConnector(id);
@@ -121,6 +124,7 @@ async function updateConnector(
     if (unchanged !== undefined) return { id, connector: before, uploaded: false, text: unchanged };
     if (inputs.dryRun)
       return { id, connector: before, uploaded: false, text: 'dry run: the certificate would be uploaded.' };
+    uploading = true;
     const after = await graph.uploadClientCertificate(before, { pkcs12Value, password: inputs.password }, thumbprint);
     const outcome: Outcome = {
       id,
@@ -131,7 +135,13 @@ async function updateConnector(
     if (isActive(outcome, thumbprint)) return outcome;
     return { ...outcome, text: whyInactive(certificate, new Date()) };
   } catch (error) {
-    return { id, connector: before, uploaded: false, text: '', failure: asFailure(error) };
+    return {
+      id,
+      connector: before,
+      uploaded: false,
+      text: '',
+      failure: asFailure(uploading ? error : beforeUpload(error)),
+    };
   }
 }
 
@@ -156,9 +166,13 @@ function whyInactive(certificate: ClientCertificate, now: Date): string {
     : 'uploaded, but the service does not use it yet.';
 }
 
-function userAgent(): string {
-  const run = Number.isNaN(context.runId)
-    ? ''
-    : ` (+${context.serverUrl}/${process.env['GITHUB_REPOSITORY'] ?? ''}/actions/runs/${context.runId})`;
-  return `upload-api-connector-certificate${run}`;
+/** Whoever cancels a job wants to know whether something was under way. */
+function beforeUpload(error: unknown): unknown {
+  const ended = error instanceof Failure && (error.code === 'CANCELLED' || error.code === 'STEP_TIMEOUT');
+  return ended ? withSentence(error, 'No upload was under way.') : error;
+}
+
+/** With the run's page, so that a sign-in log leads back to the workflow run. */
+function userAgent({ url }: RunContext): string {
+  return `upload-api-connector-certificate${url === undefined ? '' : ` (+${url})`}`;
 }

@@ -1,7 +1,10 @@
 /** GitHub's ID token: the client assertion of the federated credential. */
 import { setSecret } from '@actions/core';
+import { clean } from './clean.ts';
 import { Failure } from './failure.ts';
-import { RETRY, reason, TransportError, type Http, type HttpResponse } from './http.ts';
+import type { RunContext } from './run-context.ts';
+import { RETRY, retryAfter, TransportError, type Attempt, type Http, type HttpResponse } from './http.ts';
+import { explainTransport, isRedirect, redirected } from './transport-refusal.ts';
 
 /** Where the runner gives out ID tokens, and with what. */
 export interface IdTokenService {
@@ -21,7 +24,7 @@ export interface IdToken {
  * The service that this job may ask.
  * @throws Failure ID_TOKEN_UNAVAILABLE where the job has no `permissions: id-token: write`
  */
-export function idTokenService(environment: NodeJS.ProcessEnv): IdTokenService {
+export function idTokenService(environment: NodeJS.ProcessEnv, run: RunContext): IdTokenService {
   const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'];
   const token = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
   if (url && token && URL.canParse(url)) {
@@ -30,20 +33,33 @@ export function idTokenService(environment: NodeJS.ProcessEnv): IdTokenService {
   }
   throw new Failure(
     'ID_TOKEN_UNAVAILABLE',
-    'GitHub gives this job no ID token.',
-    `Add to the job (and, where it is a reusable workflow, to the job that calls it):
+    `GitHub gives this job no ID token. ${whyNone(run)}`.trim(),
+    howToGetOne(run),
+  );
+}
+
+function whyNone(run: RunContext): string {
+  if (run.fromFork) return 'The event is a pull request from a fork, and such runs get none.';
+  if (run.byDependabot) return 'Dependabot started this run, and such runs get none.';
+  return '';
+}
+
+function howToGetOne(run: RunContext): string {
+  if (run.fromFork || run.byDependabot) {
+    return 'Run this workflow on push, schedule or workflow_dispatch instead: whoever can change the code of a pull request must not reach the certificate.';
+  }
+  return `Add to the job (in a reusable workflow, to the job that calls it as well: the caller can only take away):
 permissions:
   id-token: write
-  contents: read`,
-  );
+  contents: read`;
 }
 
 /**
  * Asks once for a fresh ID token; it lives five minutes.
- * @throws Failure SERVICE_UNAVAILABLE where asking again may help, ID_TOKEN_REFUSED where it will not
+ * @throws Failure ID_TOKEN_REFUSED, or one of the network, where asking again will not help
  * @see https://docs.github.com/actions/reference/security/oidc
  */
-export async function requestIdToken(http: Http, service: IdTokenService, audience: string): Promise<IdToken> {
+export async function requestIdToken(http: Http, service: IdTokenService, audience: string): Promise<Attempt<IdToken>> {
   let response: HttpResponse;
   try {
     response = await http.send({
@@ -54,29 +70,35 @@ export async function requestIdToken(http: Http, service: IdTokenService, audien
     });
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
-    throw new Failure(
-      'SERVICE_UNAVAILABLE',
-      `GitHub's ID token service did not answer: ${reason(error)}.`,
-      'Run the job again.',
-      { cause: error },
-    );
+    http.signal.throwIfAborted();
+    const { failure, again } = explainTransport(error, "GitHub's ID token service");
+    if (!again) throw failure;
+    return { again: failure };
   }
-  const jwt = tokenIn(response.body);
-  if (response.status === 200 && jwt !== undefined) {
+  const { status } = response;
+  if (isRedirect(status)) throw redirected("GitHub's ID token service", status);
+  const jwt = status === 200 ? tokenIn(response.body) : undefined;
+  if (jwt !== undefined) {
     setSecret(jwt);
     const claims = claimsOf(jwt);
-    if (claims) return { jwt, ...claims };
+    if (claims) return { done: { jwt, ...claims } };
   }
-  const passing =
-    response.status === 200 || response.status === 408 || response.status === 429 || response.status >= 500;
+  const at = clean(response.headers['date']) || new Date().toISOString();
+  if (status === 200 || status === 408 || status === 429 || status >= 500) {
+    const what = status === 200 ? 'answered without a token' : `answered HTTP ${status}`;
+    return {
+      again: new Failure(
+        'SERVICE_UNAVAILABLE',
+        `GitHub's ID token service ${what} (${at}).`,
+        'Run the job again; see https://www.githubstatus.com.',
+      ),
+      retryAfter: retryAfter(response, new Date()),
+    };
+  }
   throw new Failure(
-    passing ? 'SERVICE_UNAVAILABLE' : 'ID_TOKEN_REFUSED',
-    response.status === 200
-      ? "GitHub's ID token service answered without a token."
-      : `GitHub's ID token service answered ${response.status}.`,
-    passing
-      ? 'Run the job again; see https://www.githubstatus.com.'
-      : 'Check that the job has permissions: id-token: write, and run it again.',
+    'ID_TOKEN_REFUSED',
+    `GitHub's ID token service refused: HTTP ${status} (${at}).`,
+    'Check that the job has permissions: id-token: write, and run it again. The permission to ask ends with the job.',
   );
 }
 

@@ -342,15 +342,6 @@ describe('masks', () => {
 });
 
 describe('refusals of the services', () => {
-  test('a federated credential that does not fit: what was presented, and the command that registers it', async () => {
-    emulator.registerApp({ federatedCredentials: [] });
-    const result = await run();
-    expect(result.exitCode).toBe(1);
-    expect(result.annotations[0]).toMatchObject({ level: 'error', title: 'FEDERATED_CREDENTIAL_MISMATCH' });
-    expect(result.annotations[0]?.message).toContain('subject:  repo:octo-org/octo-repo:environment:production');
-    expect(result.annotations[0]?.message).toContain('az ad app federated-credential create');
-  });
-
   test('a missing permission: which the token has, which it needs', async () => {
     emulator.registerApp({ roles: ['User.Read.All'] });
     const result = await run();

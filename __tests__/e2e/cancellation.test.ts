@@ -1,0 +1,68 @@
+/** A job that is cancelled: the step ends at once, and says what is known of an upload. */
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { clientCertificate } from '../../emulator/certificates.ts';
+import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import type { RequestKind } from '../../emulator/server.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import { runAction } from '../../emulator/runner.ts';
+
+const PASSWORD = 'throw-away password';
+let emulator: Emulator;
+let pfx: string;
+
+beforeAll(async () => {
+  pfx = pfxOf(await clientCertificate(), PASSWORD).toString('base64');
+});
+beforeEach(async () => {
+  emulator = await Emulator.start();
+});
+afterEach(async () => {
+  await emulator.stop();
+});
+
+test.each<[RequestKind, RegExp]>([
+  ['id-token', /No upload was under way/],
+  ['token', /No upload was under way/],
+  ['get', /No upload was under way/],
+  ['upload', /An upload was under way: whether the certificate is on the connector is not known/],
+])('while the %s request is on its way', async (kind, message) => {
+  // It would hang for 15 seconds and more.
+  emulator.fault({ on: kind, do: { kind: 'hang' } });
+  const result = await runAction({
+    with: {
+      'tenant-id': GLOBAL.tenantId,
+      'client-id': GLOBAL.clientId,
+      'connector-id': GLOBAL.connectorId,
+      pfx,
+      password: PASSWORD,
+    },
+    emulator,
+    cancel: emulator.arrival(kind),
+  });
+  // Ended by itself: SIGTERM, 7.5 seconds later, would have left a signal and no message.
+  expect(result.signal).toBeNull();
+  expect(result.exitCode).toBe(1);
+  expect(result.annotations).toEqual([
+    expect.objectContaining({ level: 'error', title: 'CANCELLED', message: expect.stringMatching(message) }),
+  ]);
+  expect(result.annotations[0]?.message).toContain('SIGINT');
+});
+
+test('while it waits to try again', async () => {
+  emulator.fault({ on: 'token', do: { kind: 'status', status: 429, headers: { 'retry-after': '60' }, body: {} } });
+  const result = await runAction({
+    with: {
+      'tenant-id': GLOBAL.tenantId,
+      'client-id': GLOBAL.clientId,
+      'connector-id': GLOBAL.connectorId,
+      pfx,
+      password: PASSWORD,
+    },
+    emulator,
+    cancel: emulator.arrival('token').then(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }),
+  });
+  expect(result.signal).toBeNull();
+  expect(result.annotations.map(({ title }) => title)).toEqual(['CANCELLED']);
+});
