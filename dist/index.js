@@ -53485,7 +53485,7 @@ function utils_toCommandValue(input) {
  * @returns The command properties to send with the actual annotation command
  * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
  */
-function utils_toCommandProperties(annotationProperties) {
+function toCommandProperties(annotationProperties) {
     if (!Object.keys(annotationProperties).length) {
         return {};
     }
@@ -56296,7 +56296,7 @@ function core_debug(message) {
  * @param properties optional properties to add to the annotation.
  */
 function core_error(message, properties = {}) {
-    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('error', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a warning issue
@@ -56304,7 +56304,7 @@ function core_error(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function warning(message, properties = {}) {
-    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a notice issue
@@ -56312,7 +56312,7 @@ function warning(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function notice(message, properties = {}) {
-    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Writes info to log with console.log.
@@ -72953,6 +72953,7 @@ function readInputs() {
         maskPfx(pfxPath);
     const password = getInput('password', { trimWhitespace: false });
     maskPassword(password);
+    maskProxyCredentials(process.env);
     const cloud = cloudByName(getInput('cloud'));
     return {
         tenantId: tenantId(),
@@ -72983,6 +72984,31 @@ function maskPassword(password) {
         core_setSecret(line);
     if (lines.length === 0) {
         warning(`The password has fewer than ${SHORTEST_MASK} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+    }
+}
+/** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
+function maskProxyCredentials(environment) {
+    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
+        const value = environment[name];
+        if (value === undefined || !URL.canParse(value))
+            continue;
+        const { username, password } = new URL(value);
+        if (password === '')
+            continue;
+        const [user, secret] = [decoded(username), decoded(password)];
+        const basic = Buffer.from(`${user}:${secret}`).toString('base64');
+        for (const form of [`${username}:${password}`, password, secret, basic]) {
+            if (form.length >= SHORTEST_MASK)
+                core_setSecret(form);
+        }
+    }
+}
+function decoded(text) {
+    try {
+        return decodeURIComponent(text);
+    }
+    catch {
+        return text;
     }
 }
 function tenantId() {
@@ -80637,9 +80663,15 @@ async function updateConnectors(inputs, certificate, pkcs12Value) {
 }
 /** A fresh ID token and a fresh exchange each time: the ID token lives for five minutes only. */
 async function signIn(http, inputs, service) {
-    const access = await retry(http, async () => {
+    const access = await retry(http, async (n) => {
         const idToken = await requestIdToken(http, service, inputs.audience);
-        return 'done' in idToken ? await exchange(http, inputs, idToken.done) : idToken;
+        if (!('done' in idToken))
+            return idToken;
+        const outcome = await exchange(http, inputs, idToken.done);
+        if (n === 1 && 'again' in outcome && outcome.within !== undefined) {
+            notice(`No federated credential fits yet. One that was just created takes a while to be known everywhere, so the step tries again for up to ${outcome.within / 1000} s.`, { title: 'Waiting for the federated credential' });
+        }
+        return outcome;
     }, info);
     info(`Signed in to ${inputs.tenantId} as the application ${inputs.clientId}.`);
     return access;

@@ -47,6 +47,7 @@ export function readInputs(): Inputs {
   if (BASE64_BY_MISTAKE.test(pfxPath)) maskPfx(pfxPath);
   const password = getInput('password', { trimWhitespace: false });
   maskPassword(password);
+  maskProxyCredentials(process.env);
 
   const cloud = cloudByName(getInput('cloud'));
   return {
@@ -80,6 +81,29 @@ function maskPassword(password: string): void {
       `The password has fewer than ${SHORTEST_MASK} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`,
       { title: 'Short password' },
     );
+  }
+}
+
+/** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
+function maskProxyCredentials(environment: NodeJS.ProcessEnv): void {
+  for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
+    const value = environment[name];
+    if (value === undefined || !URL.canParse(value)) continue;
+    const { username, password } = new URL(value);
+    if (password === '') continue;
+    const [user, secret] = [decoded(username), decoded(password)];
+    const basic = Buffer.from(`${user}:${secret}`).toString('base64');
+    for (const form of [`${username}:${password}`, password, secret, basic]) {
+      if (form.length >= SHORTEST_MASK) setSecret(form);
+    }
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The story of the job: inputs → certificate → sign-in → connectors → report. The only file that knows the order. */
-import { info, setSecret } from '@actions/core';
+import { info, notice, setSecret } from '@actions/core';
 import { clean } from './clean.ts';
 import { exchange, type AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
@@ -98,9 +98,17 @@ async function updateConnectors(
 async function signIn(http: Http, inputs: Inputs, service: IdTokenService): Promise<AccessToken> {
   const access = await retry(
     http,
-    async () => {
+    async (n) => {
       const idToken = await requestIdToken(http, service, inputs.audience);
-      return 'done' in idToken ? await exchange(http, inputs, idToken.done) : idToken;
+      if (!('done' in idToken)) return idToken;
+      const outcome = await exchange(http, inputs, idToken.done);
+      if (n === 1 && 'again' in outcome && outcome.within !== undefined) {
+        notice(
+          `No federated credential fits yet. One that was just created takes a while to be known everywhere, so the step tries again for up to ${outcome.within / 1000} s.`,
+          { title: 'Waiting for the federated credential' },
+        );
+      }
+      return outcome;
     },
     info,
   );

@@ -1,0 +1,490 @@
+/** What GitHub, Entra, Graph and the proxy refuse: which code the step ends with, and what the person reading it needs. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clientCertificate } from '../../emulator/certificates.ts';
+import { Emulator, GLOBAL, SUBJECT, type EmulatorOptions } from '../../emulator/emulator.ts';
+import { refusal } from '../../emulator/entra.ts';
+import type { Fault } from '../../emulator/faults.ts';
+import { ISSUER } from '../../emulator/github.ts';
+import { graphError } from '../../emulator/graph.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import { runAction, type RunResult } from '../../emulator/runner.ts';
+import type { RequestKind } from '../../emulator/server.ts';
+import { expectNoLeak } from './leaks.ts';
+
+const PASSWORD = 'throw-away password';
+const OTHER = '99999999-8888-4777-8666-555555555555';
+const CREDENTIAL = { issuer: ISSUER, subject: SUBJECT, audience: GLOBAL.audience };
+const SIGN_IN: readonly RequestKind[] = ['id-token', 'token'];
+let pfx: string;
+let directory: string;
+/** These wait for seconds between their tries: they are under way while the other tests run. */
+let slow: Record<'found' | 'throttled' | 'NO_PROXY' | 'no_proxy', Promise<Ended>>;
+
+beforeAll(async () => {
+  pfx = pfxOf(await clientCertificate(), PASSWORD).toString('base64');
+  directory = await mkdtemp(join(tmpdir(), 'refusals-'));
+  slow = {
+    found: run({
+      setUp: (emulator) => {
+        emulator.registerApp({ federatedCredentials: [] });
+        void registerAtSecondTry(emulator);
+      },
+    }),
+    throttled: run(forced('upload', graphError(400, 'AADB2C90229', 'Busy.'), Infinity)),
+    NO_PROXY: run({ env: () => ({ ...NO_NAMES, NO_PROXY: '.microsoftonline.com' }) }),
+    no_proxy: run({ env: () => ({ ...NO_NAMES, no_proxy: '.microsoftonline.com' }) }),
+  };
+});
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Scenario {
+  readonly options?: EmulatorOptions;
+  readonly setUp?: (emulator: Emulator) => void;
+  readonly with?: Readonly<Record<string, string>>;
+  readonly env?: (emulator: Emulator) => Record<string, string | undefined>;
+}
+
+interface Ended extends RunResult {
+  readonly emulator: Emulator;
+  /** What was asked of the services, in order. */
+  readonly kinds: readonly RequestKind[];
+  /** Code and text of the one error; of the first where there are several. */
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+/** One run with an emulator of its own, so that several may run at once. */
+async function run({ options, setUp, with: changes, env }: Scenario = {}): Promise<Ended> {
+  const emulator = await Emulator.start(options);
+  try {
+    setUp?.(emulator);
+    const result = await runAction({
+      with: {
+        'tenant-id': GLOBAL.tenantId,
+        'client-id': GLOBAL.clientId,
+        'connector-id': GLOBAL.connectorId,
+        pfx,
+        password: PASSWORD,
+        ...changes,
+      },
+      env: env?.(emulator) ?? {},
+      emulator,
+    });
+    expectNoLeak(result, [...emulator.secrets(), pfx, PASSWORD]);
+    expect(emulator.refusedConnects).toEqual([]);
+    expect(result.exitCode).toBe(result.annotations.some(({ level }) => level === 'error') ? 1 : 0);
+    const error = result.annotations.find(({ level }) => level === 'error');
+    return {
+      ...result,
+      emulator,
+      kinds: emulator.requests.map(({ kind }) => kind),
+      code: error?.title,
+      message: error?.message ?? '',
+    };
+  } finally {
+    await emulator.stop();
+  }
+}
+
+/** With these no name resolves: without the proxy no request leaves the machine that the tests run on. */
+const NO_NAMES = {
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
+    "import d from 'node:dns';d.lookup=(name,_,done)=>done(Object.assign(new Error('no '+name),{code:'ENOTFOUND'}))",
+  )}`,
+};
+
+/** Each try asks for an ID token first. */
+async function registerAtSecondTry(emulator: Emulator): Promise<void> {
+  await emulator.arrival('id-token');
+  await emulator.arrival('id-token');
+  emulator.registerApp();
+}
+
+function forced(on: Fault['on'], answer: ReturnType<typeof refusal>, times = 1): Scenario {
+  return {
+    setUp: (emulator) => {
+      emulator.fault({ on, do: { kind: 'status', ...answer }, times });
+    },
+  };
+}
+
+/** `az ad app federated-credential create …`, as it is to be pasted. */
+function createCommand(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
+  const parameters = { name: 'upload-api-connector-certificate', issuer, subject, audiences: [audience] };
+  return `az ad app federated-credential create --id ${GLOBAL.clientId} --parameters '${JSON.stringify(parameters)}'`;
+}
+
+function presented(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
+  return `GitHub presented\n  issuer:   ${issuer}\n  subject:  ${subject}\n  audience: ${audience}`;
+}
+
+describe('Entra refuses at once', () => {
+  test.each<[number, string, Scenario, readonly string[]]>([
+    [
+      7002138,
+      'FEDERATED_CREDENTIAL_LETTER_CASE',
+      {
+        setUp: (emulator) =>
+          emulator.registerApp({ federatedCredentials: [{ ...CREDENTIAL, subject: SUBJECT.toUpperCase() }] }),
+      },
+      [
+        'upper and lower case',
+        presented(SUBJECT),
+        `az ad app federated-credential list --id ${GLOBAL.clientId}`,
+        createCommand(SUBJECT),
+      ],
+    ],
+    [
+      7002131,
+      'FEDERATED_CREDENTIAL_EXPRESSION',
+      forced('token', refusal(7002131)),
+      ['claimsMatchingExpression', presented(SUBJECT), createCommand(SUBJECT)],
+    ],
+    [
+      700016,
+      'APPLICATION_NOT_FOUND',
+      { with: { 'client-id': OTHER } },
+      [GLOBAL.tenantId, OTHER, 'not an object ID', `\naz ad sp create --id ${OTHER}`],
+    ],
+    [
+      90002,
+      'TENANT_NOT_FOUND',
+      { with: { 'tenant-id': OTHER } },
+      [`no tenant ${OTHER} in the cloud global`, 'az account show --query tenantId --output tsv', 'china'],
+    ],
+    [
+      7000112,
+      'APPLICATION_DISABLED',
+      { setUp: (emulator) => emulator.registerApp({ disabled: true }) },
+      [GLOBAL.tenantId, `\naz ad sp update --id ${GLOBAL.clientId} --set accountEnabled=true`],
+    ],
+    [
+      500011,
+      'RESOURCE_NOT_FOUND',
+      forced('token', refusal(500011)),
+      [GLOBAL.tenantId, 'https://graph.microsoft.com', 'cloud: china'],
+    ],
+    [53003, 'CONDITIONAL_ACCESS', forced('token', refusal(53003)), [GLOBAL.clientId, 'workload identities']],
+    [
+      999999,
+      'SIGN_IN_REFUSED',
+      forced('token', refusal(999999, 'Something new.')),
+      [': Something new (', GLOBAL.clientId, GLOBAL.tenantId, 'https://login.microsoftonline.com/error'],
+    ],
+  ])('AADSTS%i is %s', async (aadsts, code, scenario, texts) => {
+    const { kinds, message, ...result } = await run(scenario);
+    expect(result.code).toBe(code);
+    for (const text of texts) expect(message).toContain(text);
+    // What support asks for, and no second time in the description.
+    expect(message).toMatch(
+      new RegExp(`\\(AADSTS${aadsts}, trace [0-9a-f-]{36}, \\d{4}-\\d\\d-\\d\\d [0-9:]{8}Z\\)\\.`),
+    );
+    expect(message).not.toContain('Trace ID');
+    expect(kinds).toEqual(SIGN_IN);
+    expect(result.annotations).toHaveLength(1);
+  });
+
+  test('no OAuth error at all, but a page in HTML', async () => {
+    const { code, message, kinds } = await run(
+      forced('token', { status: 400, headers: { 'content-type': 'text/html' }, body: { error: 'sign_in' } }),
+    );
+    expect(code).toBe('SIGN_IN_REFUSED');
+    expect(message).toContain('(HTTP 400, ');
+    expect(kinds).toEqual(SIGN_IN);
+  });
+});
+
+test.each([90033, 700024, 50166])('AADSTS%i passes: a fresh ID token, and it works', async (aadsts) => {
+  const { exitCode, outputs, kinds, log } = await run(forced('token', refusal(aadsts)));
+  expect(exitCode).toBe(0);
+  expect(outputs['uploaded']).toBe('true');
+  expect(kinds).toEqual([...SIGN_IN, ...SIGN_IN, 'get', 'upload']);
+  expect(log).toMatch(new RegExp(`AADSTS${aadsts}, .*Trying again in .*\\(1 of 5 tries\\)`));
+});
+
+describe('a federated credential that may just have been made', () => {
+  const ids = 'repo:octo-org@123/octo-repo@456:environment:production';
+  const issuer = `${ISSUER}/octo-enterprise`;
+  const other = [{ ...CREDENTIAL, subject: 'repo:octo-org/another:environment:production' }];
+
+  test('is waited for; in the end the step says what to register', async () => {
+    const none: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: [] }) };
+    const mismatch: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: other }) };
+    const rows: readonly [number, string, Scenario, readonly string[]][] = [
+      [
+        70021,
+        'FEDERATED_CREDENTIAL_MISMATCH',
+        forced('token', refusal(70021), Infinity),
+        [presented(SUBJECT), createCommand(SUBJECT)],
+      ],
+      [
+        700211,
+        'FEDERATED_CREDENTIAL_MISMATCH',
+        { options: { claims: { iss: issuer } } },
+        [presented(SUBJECT, GLOBAL.audience, issuer), createCommand(SUBJECT, GLOBAL.audience, issuer)],
+      ],
+      [
+        700212,
+        'FEDERATED_CREDENTIAL_MISMATCH',
+        { with: { audience: 'api://ours' } },
+        [presented(SUBJECT, 'api://ours'), createCommand(SUBJECT, 'api://ours')],
+      ],
+      [
+        700213,
+        'FEDERATED_CREDENTIAL_MISMATCH',
+        mismatch,
+        [presented(SUBJECT), createCommand(SUBJECT), 'names without ids: a credential for "repo:OWNER@OWNER_ID/'],
+      ],
+      [
+        700213,
+        'FEDERATED_CREDENTIAL_MISMATCH',
+        { options: { claims: { sub: ids } } },
+        [presented(ids), createCommand(ids), `ids beside its names: a credential for "${SUBJECT}", without them,`],
+      ],
+      [70025, 'FEDERATED_CREDENTIAL_MISSING', none, ['client-id is the right application', createCommand(SUBJECT)]],
+    ];
+    await Promise.all(
+      rows.map(async ([aadsts, code, scenario, texts]) => {
+        const { kinds, log, message, ...result } = await run(scenario);
+        expect(result.code).toBe(code);
+        expect(message).toContain(`AADSTS${aadsts}`);
+        for (const text of texts) expect(message).toContain(text);
+        expect(kinds).toEqual(Array.from({ length: 5 }, () => SIGN_IN).flat());
+        expect(log.match(/Trying again in 5\.0 s/g)).toHaveLength(4);
+      }),
+    );
+  }, 60_000);
+
+  test('is found once it is known', async () => {
+    const { exitCode, outputs, kinds, log } = await slow.found;
+    expect(exitCode).toBe(0);
+    expect(outputs['uploaded']).toBe('true');
+    expect(kinds).toEqual([...SIGN_IN, ...SIGN_IN, 'get', 'upload']);
+    expect(log).toContain('has no federated credential');
+    expect(log).toContain('Trying again in 5.0 s (1 of 5 tries)');
+  }, 30_000);
+});
+
+describe('Graph refuses', () => {
+  const IDS = /\(HTTP \d{3}, [^()]+, request-id [0-9a-f-]{36}, \d{4}-\d\d-\d\dT[0-9:]{8}\)\./;
+
+  test('401', async () => {
+    const { code, message, kinds } = await run(
+      forced('get', graphError(401, 'InvalidAuthenticationToken', 'Expired.')),
+    );
+    expect(code).toBe('GRAPH_UNAUTHORIZED');
+    expect(message).toMatch(IDS);
+    expect(kinds).toEqual([...SIGN_IN, 'get']);
+  });
+
+  test.each<[string, readonly string[], string, readonly RequestKind[]]>([
+    ['none', [], 'carries no application permission; it needs', ['get']],
+    ['others', ['User.Read.All', 'Group.Read.All'], 'carries User.Read.All, Group.Read.All; it needs', ['get']],
+    ['to read only', ['APIConnectors.Read.All'], 'carries APIConnectors.Read.All; it needs', ['get', 'upload']],
+  ])('403, where the permissions are %s', async (_, roles, text, asked) => {
+    const { code, message, kinds } = await run({ setUp: (emulator) => emulator.registerApp({ roles }) });
+    expect(code).toBe('GRAPH_FORBIDDEN');
+    expect(message).toContain(`${text} APIConnectors.ReadWrite.All`);
+    expect(message).toContain(`\naz ad app permission admin-consent --id ${GLOBAL.clientId}`);
+    expect(message).toMatch(IDS);
+    expect(kinds).toEqual([...SIGN_IN, ...asked]);
+  });
+
+  test('404: the connectors that there are', async () => {
+    const { code, message, kinds } = await run({
+      setUp: (emulator) => emulator.addConnector({ id: 'second', displayName: 'Second' }),
+      with: { 'connector-id': OTHER },
+    });
+    expect(code).toBe('CONNECTOR_NOT_FOUND');
+    expect(message).toContain(`(API connector ${OTHER})`);
+    expect(message).toMatch(IDS);
+    expect(message).toContain(`\n  ${GLOBAL.connectorId}  Verify sign-up\n  second  Second`);
+    expect(kinds).toEqual([...SIGN_IN, 'get', 'list']);
+  });
+
+  test('404: of many connectors the first twenty', async () => {
+    const { message } = await run({
+      setUp: (emulator) => {
+        for (let i = 0; i < 30; i++) emulator.addConnector({ id: `connector-${i}` });
+      },
+      with: { 'connector-id': OTHER },
+    });
+    expect(message.match(/\n {2}\S+ {2}/g)).toHaveLength(20);
+    expect(message).toContain('\n  … and more');
+  });
+
+  test('404: a tenant without any', async () => {
+    const { code, message } = await run({
+      setUp: (emulator) => {
+        emulator.graph.connectors.clear();
+      },
+    });
+    expect(code).toBe('CONNECTOR_NOT_FOUND');
+    expect(message).toContain('The tenant has no API connector at all.');
+  });
+
+  test('404: where they may not be listed, how to list them', async () => {
+    const { code, message } = await run({
+      ...forced('list', graphError(403, 'Authorization_RequestDenied', 'No.')),
+      with: { 'connector-id': OTHER },
+    });
+    expect(code).toBe('CONNECTOR_NOT_FOUND');
+    expect(message).toContain('az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors');
+  });
+
+  test('a redirect is not followed', async () => {
+    const { code, kinds, emulator } = await run(
+      forced('get', { status: 302, headers: { location: 'https://elsewhere.example/' } }),
+    );
+    expect(code).toBe('REDIRECTED');
+    expect(kinds).toEqual([...SIGN_IN, 'get']);
+    expect(emulator.connects.map(({ host }) => host)).not.toContain('elsewhere.example');
+  });
+
+  test.each<[string, string]>([
+    ['AADB2C90213', 'UPLOAD_PASSWORD_REFUSED'],
+    ['AADB2C95025', 'UPLOAD_PASSWORD_REFUSED'],
+    ['AADB2C90214', 'UPLOAD_EXPIRED_REFUSED'],
+    ['AADB2C90215', 'UPLOAD_FILE_REFUSED'],
+    ['AADB2C90216', 'UPLOAD_FILE_REFUSED'],
+    ['AADB2C90220', 'UPLOAD_DATES_REFUSED'],
+    ['AADB2C95044', 'CONNECTOR_OF_ANOTHER_TENANT'],
+    ['AADB2C99999', 'GRAPH_REFUSED'],
+    ['SomethingNew', 'GRAPH_REFUSED'],
+  ])('the upload, with %s: %s', async (backend, code) => {
+    const { message, kinds, emulator, outputs, ...result } = await run(
+      forced('upload', graphError(400, backend, 'In words of the service.')),
+    );
+    expect(result.code).toBe(code);
+    expect(message).toContain(': In words of the service (HTTP 400, ');
+    expect(message).toContain(`HTTP 400, ${backend}, request-id`);
+    expect(message).toMatch(IDS);
+    expect(message).toContain('Nothing was changed.');
+    expect(kinds).toEqual([...SIGN_IN, 'get', 'upload']);
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([]);
+    expect(outputs).toMatchObject({ uploaded: 'false', 'is-active': 'false' });
+  });
+
+  test.each(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053', 'AADB2C90063'])(
+    'the upload for now, with %s: it is sent again, and once only takes effect',
+    async (backend) => {
+      const { exitCode, emulator, log } = await run(forced('upload', graphError(400, backend, 'Busy.')));
+      expect(exitCode).toBe(0);
+      expect(log).toContain(backend);
+      expect(emulator.certificates(GLOBAL.connectorId)).toHaveLength(1);
+    },
+  );
+
+  test('every upload, as throttled: nothing was changed', async () => {
+    const { code, message, kinds } = await slow.throttled;
+    expect(code).toBe('THROTTLED');
+    expect(message).toContain('Nothing was changed.');
+    expect(kinds.filter((kind) => kind === 'upload')).toHaveLength(5);
+  }, 20_000);
+});
+
+describe('GitHub gives no ID token', () => {
+  const none = { ACTIONS_ID_TOKEN_REQUEST_URL: undefined, ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined };
+
+  async function pullRequestFrom(fullName: string | null): Promise<Ended> {
+    const path = join(directory, `${String(fullName?.replace('/', '-'))}.json`);
+    const head = { repo: fullName === null ? null : { full_name: fullName } };
+    await writeFile(path, JSON.stringify({ pull_request: { head }, repository: { full_name: 'octo-org/octo-repo' } }));
+    return await run({ env: () => ({ ...none, GITHUB_EVENT_PATH: path, GITHUB_EVENT_NAME: 'pull_request' }) });
+  }
+
+  test.each<[string, string | null]>([
+    ['a fork', 'mallory/octo-repo'],
+    ['a fork that was deleted', null],
+  ])('to a pull request from %s', async (_, from) => {
+    const { code, message, emulator } = await pullRequestFrom(from);
+    expect(code).toBe('ID_TOKEN_UNAVAILABLE');
+    expect(message).toContain('a pull request from a fork');
+    expect(message).not.toContain('permissions:');
+    expect(emulator.connects).toEqual([]);
+  });
+
+  test('to a pull request of this repository that lacks the permission', async () => {
+    const { code, message } = await pullRequestFrom('octo-org/octo-repo');
+    expect(code).toBe('ID_TOKEN_UNAVAILABLE');
+    expect(message).not.toContain('fork');
+    expect(message).toContain('\npermissions:\n  id-token: write\n');
+  });
+
+  test('to Dependabot', async () => {
+    const { code, message, emulator } = await run({ env: () => ({ ...none, GITHUB_ACTOR: 'dependabot[bot]' }) });
+    expect(code).toBe('ID_TOKEN_UNAVAILABLE');
+    expect(message).toContain('Dependabot started this run');
+    expect(emulator.connects).toEqual([]);
+  });
+
+  test('because the service refuses', async () => {
+    const { code, message, kinds } = await run(forced('id-token', { status: 401, body: { message: 'No.' } }));
+    expect(code).toBe('ID_TOKEN_REFUSED');
+    expect(message).toContain('HTTP 401');
+    expect(kinds).toEqual(['id-token']);
+  });
+});
+
+describe('the proxy', () => {
+  const proxyCredentials = 'proxy-user:p@ss/w0rd of the proxy';
+  const withoutCredentials = (emulator: Emulator): Record<string, string> => ({
+    HTTPS_PROXY: emulator.proxyUrl.replace(/\/\/.*@/, '//'),
+  });
+
+  test('gets its credentials, and they are seen nowhere', async () => {
+    const { exitCode, emulator } = await run({ options: { proxyCredentials } });
+    expect(exitCode).toBe(0);
+    expect(emulator.connects.every(({ status }) => status === 200)).toBe(true);
+  });
+
+  test.each<[string, Scenario['env']]>([
+    ['gets none', withoutCredentials],
+    [
+      'gets wrong ones',
+      (emulator) => ({ HTTPS_PROXY: emulator.proxyUrl.replace(/\/\/.*@/, '//proxy-user:secret-guess@') }),
+    ],
+  ])('asks for credentials and %s', async (_, env) => {
+    const result = await run({ options: { proxyCredentials }, ...(env ? { env } : {}) });
+    expect(result.code).toBe('PROXY_AUTHENTICATION_REQUIRED');
+    expect(result.message).toContain('http://USER:PASSWORD@HOST:PORT');
+    expect(result.emulator.connects.map(({ status }) => status)).toEqual([407]);
+    expectNoLeak(result, ['secret-guess']);
+  });
+
+  test('refuses a host', async () => {
+    const { code, message } = await run({
+      setUp: (emulator) => {
+        emulator.fault({ on: 'connect', host: 'login.microsoftonline.com', do: { kind: 'status', status: 405 } });
+      },
+    });
+    expect(code).toBe('PROXY_REFUSED');
+    expect(message).toContain('HTTP 405');
+    expect(message).toContain('NO_PROXY');
+  });
+
+  test.each(['NO_PROXY', 'no_proxy'] as const)(
+    'is left out where %s says so',
+    async (name) => {
+      const { code, message, emulator } = await slow[name];
+      expect(code).toBe('NETWORK_UNREACHABLE');
+      expect(message).toContain('login.microsoftonline.com');
+      expect(new Set(emulator.connects.map(({ host }) => host))).toEqual(
+        new Set([new URL(emulator.github.requestUrl).host]),
+      );
+    },
+    30_000,
+  );
+});
+
+test('a TLS certificate that is not trusted: verification stays on, and the step says how to trust it', async () => {
+  const { code, message, kinds } = await run({ env: () => ({ NODE_EXTRA_CA_CERTS: undefined }) });
+  expect(code).toBe('TLS_NOT_TRUSTED');
+  expect(message).toContain('NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem');
+  expect(kinds).toEqual([]);
+});
