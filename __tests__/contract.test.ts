@@ -13,16 +13,21 @@ interface Action {
   runs: { using: string; main: string };
 }
 
-const action = parse(read('action.yml')) as Action;
 const readme = read('README.md');
-const source = (readdirSync(join(root, 'src'), { recursive: true }) as string[])
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => read(join('src', name)))
-  .join('\n');
+const ACTIONS = [
+  { file: 'action.yml', inputs: 'Inputs', outputs: 'Outputs', main: 'dist/index.js', reports: ['src/report.ts'] },
+  {
+    file: 'check/action.yml',
+    inputs: 'Inputs of the check step',
+    outputs: 'Outputs of the check step',
+    main: '../dist/index.js',
+    reports: ['src/check.ts'],
+  },
+].map((entry) => ({ ...entry, action: parse(read(entry.file)) as Action }));
 
-/** First cells (and second, where asked) of the table under a heading. */
+/** The cells of the table under a heading. */
 function table(heading: string): string[][] {
-  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const section = readme.split(new RegExp(`\n#+ ${heading}\n`))[1]?.split('\n#')[0] ?? '';
   return section
     .split('\n')
     .filter((line) => line.startsWith('| `'))
@@ -35,19 +40,13 @@ function table(heading: string): string[][] {
 }
 
 /** What the source says behind these calls: `getInput('name'`. */
-function namesIn(pattern: RegExp): string[] {
+function namesIn(source: string, pattern: RegExp): string[] {
   return [...new Set([...source.matchAll(pattern)].map((match) => match[1] ?? ''))].sort();
 }
 
-describe('inputs', () => {
-  const names = Object.keys(action.inputs);
-
-  test('the code reads each one that action.yml has, and no other', () => {
-    expect(namesIn(/(?:getInput|required|wholeNumber|flag)\('([a-z-]+)'/g)).toEqual([...names].sort());
-  });
-
-  test('the README has each, in the same order, with the same default', () => {
-    expect(table('Inputs').map(([name, fallback]) => [name, fallback])).toEqual(
+describe.each(ACTIONS)('$file', ({ action, inputs, outputs, main, reports }) => {
+  test('the README has each input, in the same order, with the same default', () => {
+    expect(table(inputs).map(([name, fallback]) => [name, fallback])).toEqual(
       Object.entries(action.inputs).map(([name, input]) => [
         `\`${name}\``,
         input.default === undefined ? '–' : input.default === '' ? "`''`" : `\`${input.default}\``,
@@ -55,7 +54,7 @@ describe('inputs', () => {
     );
   });
 
-  test('each is described, and a default stands in action.yml only where the input may be left out', () => {
+  test('each input is described, and a default stands where it may be left out only', () => {
     for (const [name, input] of Object.entries(action.inputs)) {
       expect([name, input.description.length > 20, input.required && input.default !== undefined]).toEqual([
         name,
@@ -64,20 +63,28 @@ describe('inputs', () => {
       ]);
     }
   });
-});
 
-describe('outputs', () => {
-  const names = Object.keys(action.outputs);
-
-  test('the code sets each one that action.yml has, and no other', () => {
-    expect(namesIn(/setOutput\('([a-z-]+)'/g)).toEqual([...names].sort());
+  test('the code sets each output, and no other', () => {
+    const source = reports.map(read).join('\n');
+    expect(namesIn(source, /setOutput\('([a-z-]+)'/g)).toEqual(Object.keys(action.outputs).sort());
   });
 
-  test('the README has each, in the same order', () => {
-    expect(table('Outputs').map(([name]) => name)).toEqual(names.map((name) => `\`${name}\``));
+  test('the README has each output, in the same order', () => {
+    expect(table(outputs).map(([name]) => name)).toEqual(Object.keys(action.outputs).map((name) => `\`${name}\``));
+  });
+
+  test('it runs the committed bundle on node24', () => {
+    expect(action.runs).toEqual({ using: 'node24', main });
   });
 });
 
-test('the action runs the committed bundle on node24', () => {
-  expect(action.runs).toEqual({ using: 'node24', main: 'dist/index.js' });
+test('the code reads each input that the two action files have, and no other', () => {
+  const names = ACTIONS.flatMap(({ action }) => Object.keys(action.inputs));
+  expect(namesIn(read('src/inputs.ts'), /(?:getInput|required|wholeNumber|flag)\('([a-z-]+)'/g)).toEqual(
+    [...new Set(names)].sort(),
+  );
+  const others = (readdirSync(join(root, 'src'), { recursive: true }) as string[]).filter(
+    (name) => name.endsWith('.ts') && name !== 'inputs.ts',
+  );
+  for (const name of others) expect([name, read(join('src', name)).includes('getInput')]).toEqual([name, false]);
 });

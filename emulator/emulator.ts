@@ -172,6 +172,7 @@ export class Emulator {
       this.github.requestToken,
       ...this.github.issued,
       ...this.entra.issued,
+      ...this.#server.requests.flatMap(({ body }) => uploadedSecrets(body)),
       ...(proxy === undefined
         ? []
         : [proxy, Buffer.from(proxy).toString('base64'), proxy.slice(proxy.indexOf(':') + 1)]),
@@ -249,4 +250,9 @@ export class Emulator {
   get #caFile(): string {
     return join(this.#directory, 'ca.pem');
   }
+}
+
+/** The .pfx in the body of an upload or an update: it may have been written anew on the runner, so that nobody else knows it. */
+function uploadedSecrets(body: string): string[] {
+  return [...body.matchAll(/"pkcs12Value":"([^"]{16,})"/g)].map(([, pkcs12Value = '']) => pkcs12Value);
 }

@@ -15,7 +15,6 @@ const ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
 const SHROUDED_KEY_BAG = '1.2.840.113549.1.12.10.1.2';
 const CERTIFICATE_BAG = '1.2.840.113549.1.12.10.1.3';
 const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
-const ITERATIONS = 2048;
 
 const FORMATS = {
   /** `openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1` */
@@ -29,12 +28,17 @@ const FORMATS = {
 } as const;
 
 /** The certificate and its key in a .pfx; `3des` is the only kind that the service takes. */
-export function pfxOf(certificate: ClientCertificate, password: string, kind: keyof typeof FORMATS = '3des'): Buffer {
+export function pfxOf(
+  certificate: ClientCertificate,
+  password: string,
+  kind: keyof typeof FORMATS = '3des',
+  iterations = 2048,
+): Buffer {
   const { encryption, hash, hashOid } = FORMATS[kind];
   // The older scheme derives its key from the password in UTF-16, the newer one in UTF-8.
   const passphrase = kind === '3des' ? password : forge.util.encodeUtf8(password);
   const encrypted = (content: Asn1): Asn1 =>
-    forge.pki.encryptPrivateKeyInfo(content, passphrase, { ...encryption, count: ITERATIONS });
+    forge.pki.encryptPrivateKeyInfo(content, passphrase, { ...encryption, count: iterations });
 
   const key = asn1.fromDer(forge.pem.decode(certificate.keyPem)[0]?.body ?? '');
   const der = octets(new X509Certificate(certificate.certificatePem).raw.toString('binary'));
@@ -45,12 +49,12 @@ export function pfxOf(certificate: ClientCertificate, password: string, kind: ke
 
   const salt = randomBytes(8).toString('binary');
   const md = forge.md[hash].create();
-  const macKey = forge.pkcs12.generateKey(password, forge.util.createBuffer(salt), 3, ITERATIONS, md.digestLength, md);
+  const macKey = forge.pkcs12.generateKey(password, forge.util.createBuffer(salt), 3, iterations, md.digestLength, md);
   const digest = createHmac(hash, Buffer.from(macKey.getBytes(), 'binary'))
     .update(derOf(safe), 'binary')
     .digest('binary');
   const algorithm = sequence(oid(hashOid), asn1.create(asn1.Class.UNIVERSAL, asn1.Type.NULL, false, ''));
-  const mac = sequence(sequence(algorithm, octets(digest)), octets(salt), integer(ITERATIONS));
+  const mac = sequence(sequence(algorithm, octets(digest)), octets(salt), integer(iterations));
 
   return Buffer.from(derOf(sequence(integer(3), data(safe), mac)), 'binary');
 }

@@ -50,9 +50,10 @@ const passing: Refusal = {
 
 const issuerUnreachable: Refusal = {
   code: 'ISSUER_UNREACHABLE',
-  what: ({ idToken }) => `Microsoft Entra could not reach the issuer ${clean(idToken.issuer)} to check the ID token`,
+  what: ({ idToken }) =>
+    `Microsoft Entra could not reach the issuer ${clean(idToken.issuer, 1000)} to check the ID token`,
   remedy: ({ idToken }) =>
-    `Entra reads ${clean(idToken.issuer)}/.well-known/openid-configuration over the internet: a GitHub Enterprise Server has to be reachable from there. On github.com, run the job again.`,
+    `Entra reads ${clean(idToken.issuer, 1000)}/.well-known/openid-configuration over the internet: a GitHub Enterprise Server has to be reachable from there. On github.com, run the job again.`,
   again: true,
 };
 
@@ -64,7 +65,7 @@ const unknown: Refusal = {
     'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
 };
 
-const REFUSALS: Readonly<Record<string, Refusal>> = {
+const REFUSALS: Readonly<Record<number, Refusal>> = {
   70021: noMatch,
   700211: noMatch,
   700212: noMatch,
@@ -149,7 +150,7 @@ export function explainEntra(response: HttpResponse, application: Application, i
     status === 408 ||
     status === 429 ||
     (said.code === undefined && (status === 200 || !said.readable));
-  const refusal = REFUSALS[said.code ?? ''] ?? (unavailable ? passing : unknown);
+  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? passing : unknown);
   const presented = { application, idToken };
   const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
     (part) => part !== '',
@@ -168,17 +169,17 @@ export function explainEntra(response: HttpResponse, application: Application, i
 
 function presentedClaims({ idToken }: Presented): string {
   return `GitHub presented
-  issuer:   ${clean(idToken.issuer)}
-  subject:  ${clean(idToken.subject)}
-  audience: ${clean(idToken.audience)}`;
+  issuer:   ${clean(idToken.issuer, 1000)}
+  subject:  ${clean(idToken.subject, 1000)}
+  audience: ${clean(idToken.audience, 1000)}`;
 }
 
 function createCommand({ application, idToken }: Presented): string {
   const parameters = JSON.stringify({
     name: 'upload-api-connector-certificate',
-    issuer: clean(idToken.issuer),
-    subject: clean(idToken.subject),
-    audiences: [clean(idToken.audience)],
+    issuer: clean(idToken.issuer, 1000),
+    subject: clean(idToken.subject, 1000),
+    audiences: [clean(idToken.audience, 1000)],
   });
   return `az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
 }
@@ -215,12 +216,13 @@ function errorIn(response: HttpResponse): Said {
   const text = typeof body['error_description'] === 'string' ? body['error_description'] : '';
   const codes = body['error_codes'];
   const first: unknown = Array.isArray(codes) ? codes[0] : undefined;
-  const code = /^\d{1,9}$/.test(String(first)) ? String(first) : /AADSTS(\d{1,9})/.exec(text)?.[1];
+  const number = typeof first === 'number' || typeof first === 'string' ? String(first) : '';
+  const code = /^\d{1,9}$/.test(number) ? number : /AADSTS(\d{1,9})/.exec(text)?.[1];
   const trace = clean(body['trace_id'], 64);
   return {
     code,
     // The description repeats its code at the start, and the ids at the end.
-    description: clean(text.split(/\s*Trace ID:/)[0]).replace(/^AADSTS\d+: /, ''),
+    description: clean(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+: /, ''),
     trace: trace === '' ? '' : `trace ${trace}`,
     at: clean(body['timestamp'], 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
     readable: typeof body['error'] === 'string',

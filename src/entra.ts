@@ -1,6 +1,7 @@
 /** Signing in at Microsoft Entra: GitHub's ID token is the client assertion, an access token for Microsoft Graph comes back. */
 import { setSecret } from '@actions/core';
 import { ConfidentialClientApplication, type INetworkModule, type NetworkRequestOptions } from '@azure/msal-node';
+import { clean } from './clean.ts';
 import type { Cloud } from './cloud.ts';
 import { explainEntra } from './entra-refusal.ts';
 import { Failure } from './failure.ts';
@@ -47,7 +48,8 @@ export async function exchange(http: Http, application: Application, idToken: Id
       // Without this, MSAL_FORCE_REGION in the environment would choose another host.
       azureRegion: 'DisableMsalForceRegion',
     });
-    if (result?.accessToken) {
+    // It becomes a header: whatever else a server sends under this name is no token.
+    if (typeof result?.accessToken === 'string' && /^[\x21-\x7e]{16,}$/.test(result.accessToken)) {
       setSecret(result.accessToken);
       return { done: { token: result.accessToken, roles: rolesOf(result.accessToken) } };
     }
@@ -112,7 +114,7 @@ class Wire implements INetworkModule {
 function signInFailed(cause: unknown): Failure {
   return new Failure(
     'SIGN_IN_REFUSED',
-    `Signing in failed: ${reason(cause)}.`,
+    `Signing in failed: ${clean(reason(cause))}.`,
     'Check tenant-id, client-id and cloud.',
     { cause },
   );

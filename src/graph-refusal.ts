@@ -18,7 +18,8 @@ interface Said {
 
 /** What a failure is about, with the values that its commands are filled in with. */
 export interface Asked {
-  readonly connectorId: string;
+  /** Undefined where the request is about none in particular. */
+  readonly connectorId: string | undefined;
   /** The application permissions that the access token carries. */
   readonly roles: readonly string[];
   readonly application: Application;
@@ -31,7 +32,7 @@ interface Refusal {
 }
 
 /** The B2C backend's own codes. */
-const BACKEND: Readonly<Record<string, Refusal>> = {
+const BACKEND: ReadonlyMap<string, Refusal> = new Map([
   ...entries(['AADB2C90213', 'AADB2C95025'], {
     code: 'UPLOAD_PASSWORD_REFUSED',
     what: 'The service says that the password of the certificate is incorrect',
@@ -68,18 +69,18 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
     what: 'The service has a problem',
     remedy: 'Run the job again; see https://status.cloud.microsoft.',
   }),
-};
+]);
 
 /** The failure that an answer other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Failure {
   if (isRedirect(response.status)) return redirected('Microsoft Graph', response.status);
   const said = saidBy(response);
-  const refusal = BACKEND[said.code] ?? byStatus(response.status, asked);
+  const refusal = BACKEND.get(said.code) ?? byStatus(response.status, asked);
   const details = [`HTTP ${response.status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
   return new Failure(
     refusal.code,
-    `${refusal.what} (API connector ${clean(asked.connectorId)})${message} (${details.filter((part) => part !== '').join(', ')}).`,
+    `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`,
     refusal.remedy,
   );
 }
@@ -87,7 +88,7 @@ export function explainGraph(response: HttpResponse, asked: Asked): Failure {
 /** Whether the service, having answered so, may be asked again. */
 export function isPassing(response: HttpResponse): boolean {
   const { status } = response;
-  const { code } = BACKEND[saidBy(response).code] ?? {};
+  const { code } = BACKEND.get(saidBy(response).code) ?? {};
   return (
     status === 200 ||
     status === 408 ||
@@ -101,7 +102,9 @@ export function isPassing(response: HttpResponse): boolean {
 /** Whether the service turned the request away before it acted: throttled, or busy with another write of this object. */
 export function cannotHaveActed(response: HttpResponse): boolean {
   const { status } = response;
-  return status === 429 || status === 503 || (status !== 200 && BACKEND[saidBy(response).code]?.code === 'THROTTLED');
+  return (
+    status === 429 || status === 503 || (status !== 200 && BACKEND.get(saidBy(response).code)?.code === 'THROTTLED')
+  );
 }
 
 function byStatus(status: number, { roles, application }: Asked): Refusal {
@@ -145,8 +148,8 @@ az ad app permission admin-consent --id ${clientId}`,
   };
 }
 
-function entries(codes: readonly string[], refusal: Refusal): Record<string, Refusal> {
-  return Object.fromEntries(codes.map((code) => [code, refusal]));
+function entries(codes: readonly string[], refusal: Refusal): [string, Refusal][] {
+  return codes.map((code) => [code, refusal]);
 }
 
 /** Code, message and ids out of an error's body, cleaned; each may be ''. */

@@ -1,13 +1,15 @@
 /**
- * API connectors in Microsoft Graph: get one, upload a client certificate to one.
+ * API connectors in Microsoft Graph: get, list, upload a client certificate, replace the authentication.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
 import { randomUUID } from 'node:crypto';
 import { clean } from './clean.ts';
+import { RateWindow } from './concurrency.ts';
 import type { AccessToken, Application } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { cannotHaveActed, explainGraph, isPassing } from './graph-refusal.ts';
 import { RETRY, retry, retryAfter, TransportError, type Attempt, type Http, type HttpResponse } from './http.ts';
+
 import { explainTransport } from './transport-refusal.ts';
 
 /** A certificate that a connector holds, as Graph describes it. */
@@ -46,6 +48,8 @@ export class Graph {
   readonly #application: Application;
   readonly #access: AccessToken;
   readonly #log: (text: string) => void;
+  /** This API's limits are 200 requests a minute for an app in a tenant, 300 for the tenant. */
+  readonly #pace = new RateWindow(200, 60_000);
 
   constructor(http: Http, application: Application, access: AccessToken, log: (text: string) => void) {
     this.#http = http;
@@ -60,7 +64,8 @@ export class Graph {
    */
   async getConnector(id: string): Promise<Connector> {
     try {
-      return await this.#read(`/${encodeURIComponent(id)}`, id, parseConnector);
+      // Under the id that was asked for: what goes to the connector must not go where an answer points.
+      return { ...(await this.#read(segment(id), id, parseConnector)), id };
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'CONNECTOR_NOT_FOUND') throw error;
       throw await this.#withThoseThatExist(error);
@@ -68,8 +73,23 @@ export class Graph {
   }
 
   /**
-   * Uploads a certificate and makes sure of it: the answer, or where that is lost a fresh look, shows the thumbprint.
-   * The request is sent again only where the server cannot have acted on it, or where a look has shown that it did not.
+   * Every API connector of the tenant, page by page.
+   * @see https://learn.microsoft.com/graph/api/identityapiconnector-list
+   */
+  async listConnectors(): Promise<readonly Connector[]> {
+    const connectors: Connector[] = [];
+    for (let path: string | undefined = ''; path !== undefined;) {
+      const page: Page = await this.#read(path, undefined, parsePage);
+      connectors.push(...page.connectors);
+      path = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink);
+    }
+    return connectors;
+  }
+
+  /**
+   * Uploads a certificate, beside those that the connector has, and makes sure of it: the answer, or where that is lost a
+   * fresh look, shows the thumbprint. The request is sent again only where the server cannot have acted on it, or where a
+   * look has shown that it did not.
    * @param before the connector as it was just before
    * @throws Failure as {@link getConnector}, and UPLOAD_NOT_CONFIRMED; its message says what is known of the upload
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate
@@ -81,19 +101,57 @@ export class Graph {
   ): Promise<Connector> {
     const countBefore = entries(before, thumbprint);
     const body = JSON.stringify({ pkcs12Value: upload.pkcs12Value, password: upload.password });
-    const isThere = (connector: Connector): boolean => entries(connector, thumbprint) > countBefore;
-    /** Why the upload may have taken effect unseen; undefined while it cannot have. */
+    return await this.#change(before.id, {
+      send: async () => await this.#send('POST', `${segment(before.id)}/uploadClientCertificate`, body),
+      confirmed: (response) => {
+        const connector = response.status === 200 ? parseConnector(response.body) : undefined;
+        return connector && entries(connector, thumbprint) > 0 ? connector : undefined;
+      },
+      hasLanded: (connector) => entries(connector, thumbprint) > countBefore,
+      isTelling: countBefore === 0,
+    });
+  }
+
+  /**
+   * Overwrites whatever the connector authenticates with by this one certificate: the way from basic authentication, and
+   * the only way to be rid of older certificates. The answer is empty, so a look has to show it.
+   * @throws Failure as {@link uploadClientCertificate}
+   * @see https://learn.microsoft.com/graph/api/identityapiconnector-update
+   */
+  async replaceAuthentication(
+    before: Connector,
+    upload: ClientCertificateUpload,
+    thumbprint: string,
+  ): Promise<Connector> {
+    const authenticationConfiguration = {
+      '@odata.type': '#microsoft.graph.pkcs12Certificate',
+      pkcs12Value: upload.pkcs12Value,
+      password: upload.password,
+    };
+    const body = JSON.stringify({ authenticationConfiguration });
+    const isOnly = (connector: Connector): boolean =>
+      entries(connector, thumbprint) > 0 && connector.certificates.every((entry) => entry.thumbprint === thumbprint);
+    return await this.#change(before.id, {
+      send: async () => await this.#send('PATCH', segment(before.id), body),
+      confirmed: () => undefined,
+      hasLanded: isOnly,
+      isTelling: true,
+    });
+  }
+
+  async #change(id: string, change: Change): Promise<Connector> {
+    /** Why the change may have taken effect unseen; undefined while it cannot have. */
     let lost: Failure | undefined;
 
     const attempt = async (): Promise<Attempt<Connector>> => {
       if (lost) {
-        const found = await this.#look(before.id, lost);
-        if (isThere(found)) return { done: found };
-        if (countBefore > 0) throw undecided(lost);
-        this.#log('The certificate is not on the connector, so the upload had no effect: uploading again.');
+        const found = await this.#look(id, lost);
+        if (change.hasLanded(found)) return { done: found };
+        if (!change.isTelling) throw undecided(lost);
+        this.#log('The certificate is not on the connector, so the request had no effect: sending it again.');
         lost = undefined;
       }
-      const response = await this.#send('POST', `/${encodeURIComponent(before.id)}/uploadClientCertificate`, body);
+      const response = await change.send();
       if (response instanceof TransportError) {
         const { failure, again } = explainTransport(response, 'Microsoft Graph');
         if (response.sent) lost = failure;
@@ -101,11 +159,18 @@ export class Graph {
         if (!again && !response.sent) throw failure;
         return { again: failure };
       }
-      if (response.status === 200) {
-        const connector = parseConnector(response.body);
-        if (connector && entries(connector, thumbprint) > 0) return { done: connector };
+      const connector = change.confirmed(response);
+      if (connector) return { done: connector };
+      if (response.status === 204) {
+        lost = new Failure(
+          'UPLOAD_NOT_CONFIRMED',
+          'Microsoft Graph took the change, but does not show it.',
+          'Run the job again.',
+        );
+        const found = await this.#look(id, lost);
+        return change.hasLanded(found) ? { done: found } : { again: lost };
       }
-      const failure = this.#explain(response, before.id);
+      const failure = this.#explain(response, id);
       if (!isPassing(response)) throw failure;
       if (!cannotHaveActed(response)) lost = failure;
       return { again: failure, retryAfter: retryAfter(response, new Date()) };
@@ -114,7 +179,7 @@ export class Graph {
     try {
       return await retry(this.#http, attempt, this.#log);
     } catch (error) {
-      if (!(error instanceof Failure) || error.code === 'UPLOAD_NOT_CONFIRMED') throw error;
+      if (!(error instanceof Failure) || (error.code === 'UPLOAD_NOT_CONFIRMED' && error !== lost)) throw error;
       if (lost === undefined) throw withSentence(error, 'Nothing was changed.');
       if (this.#http.signal.aborted) {
         throw withSentence(
@@ -123,18 +188,29 @@ export class Graph {
         );
       }
       // The last answer was lost too: look once more, so that the step does not end with a guess.
-      const found = await this.#look(before.id, lost);
-      if (isThere(found)) return found;
-      if (countBefore > 0) throw undecided(lost);
+      const found = await this.#look(id, lost);
+      if (change.hasLanded(found)) return found;
+      if (!change.isTelling) throw undecided(lost);
       throw withSentence(error, 'A look afterwards shows that the certificate is not on the connector.');
     }
+  }
+
+  /** The path behind `…/apiConnectors` of a next page, which has to be on the same host: the token must not go elsewhere. */
+  #pathOf(nextLink: string): string {
+    const root = `${this.#application.cloud.graphOrigin}/v1.0/identity/apiConnectors`;
+    if (nextLink.toLowerCase().startsWith(`${root.toLowerCase()}?`)) return nextLink.slice(root.length);
+    throw new Failure(
+      'GRAPH_REFUSED',
+      `Microsoft Graph's list of API connectors goes on at ${clean(nextLink)}, which is not ${root}.`,
+      'Name the connectors in connector-id instead of all: true.',
+    );
   }
 
   /** A mistyped id is found sooner beside the right ones. One page, and where it may not be listed none. */
   async #withThoseThatExist(failure: Failure): Promise<Failure> {
     const response = await this.#send('GET', '');
     const connectors =
-      response instanceof TransportError || response.status !== 200 ? undefined : parseConnectors(response.body);
+      response instanceof TransportError || response.status !== 200 ? undefined : parsePage(response.body)?.connectors;
     if (connectors === undefined) return failure;
     if (connectors.length === 0) return withSentence(failure, 'The tenant has no API connector at all.');
     const shown = connectors.slice(0, 20).map(({ id, displayName }) => `  ${clean(id, 64)}  ${clean(displayName, 80)}`);
@@ -159,7 +235,7 @@ export class Graph {
     }
   }
 
-  async #read<T>(path: string, id: string, parse: (body: string) => T | undefined): Promise<T> {
+  async #read<T>(path: string, id: string | undefined, parse: (body: string) => T | undefined): Promise<T> {
     return await retry<T>(
       this.#http,
       async () => {
@@ -180,7 +256,9 @@ export class Graph {
     );
   }
 
-  async #send(method: 'GET' | 'POST', path: string, body?: string): Promise<HttpResponse | TransportError> {
+  async #send(method: 'GET' | 'POST' | 'PATCH', path: string, body?: string): Promise<HttpResponse | TransportError> {
+    const pause = this.#pace.reserve(performance.now());
+    if (pause > 0) await this.#http.wait(pause);
     try {
       return await this.#http.send({
         method,
@@ -199,9 +277,25 @@ export class Graph {
     }
   }
 
-  #explain(response: HttpResponse, connectorId: string): Failure {
+  #explain(response: HttpResponse, connectorId: string | undefined): Failure {
     return explainGraph(response, { connectorId, roles: this.#access.roles, application: this.#application });
   }
+}
+
+/** A change of a connector, and how to see that it took effect. */
+interface Change {
+  readonly send: () => Promise<HttpResponse | TransportError>;
+  /** The connector in an answer that shows the change, or undefined. */
+  readonly confirmed: (response: HttpResponse) => Connector | undefined;
+  /** Whether a connector, looked at afterwards, shows the change. */
+  readonly hasLanded: (connector: Connector) => boolean;
+  /** Whether a look that does not show the change means that it did not take effect. */
+  readonly isTelling: boolean;
+}
+
+/** One segment of a path, whatever is in the id. */
+function segment(id: string): string {
+  return `/${encodeURIComponent(id)}`;
 }
 
 /** The same certificate was there before the upload, and is there as often now: that tells nothing. */
@@ -227,11 +321,20 @@ export function parseConnector(body: string): Connector | undefined {
   return connectorFrom(parseJson(body));
 }
 
-/** The connectors of one page of the list, or undefined where the answer is none. */
-function parseConnectors(body: string): readonly Connector[] | undefined {
+interface Page {
+  readonly connectors: readonly Connector[];
+  readonly nextLink: string | undefined;
+}
+
+/** One page of the list, or undefined where the answer is none. */
+function parsePage(body: string): Page | undefined {
   const json = parseJson(body);
   if (!isRecord(json) || !Array.isArray(json['value'])) return undefined;
-  return json['value'].map(connectorFrom).filter((connector) => connector !== undefined);
+  const nextLink = json['@odata.nextLink'];
+  return {
+    connectors: json['value'].map(connectorFrom).filter((connector) => connector !== undefined),
+    nextLink: typeof nextLink === 'string' ? nextLink : undefined,
+  };
 }
 
 function parseJson(body: string): unknown {

@@ -6,7 +6,7 @@ import { EnvHttpProxyAgent } from 'undici';
 import { withSentence, type Failure } from './failure.ts';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -46,6 +46,9 @@ export const RETRY = {
   stepTimeout: 600_000,
 } as const;
 
+/** To one host; as many as connectors are worked on at a time. */
+const CONNECTIONS = 4;
+
 const RESPONSE_LIMIT = 1024 * 1024;
 
 /** When and why the step has to end, though it is not done. */
@@ -61,10 +64,14 @@ export class Http {
   readonly #userAgent: string;
   readonly #lifetime: Lifetime;
 
-  constructor(userAgent: string, lifetime: Lifetime) {
+  /** @param tls a client certificate to present, and its key, both PEM */
+  constructor(userAgent: string, lifetime: Lifetime, tls?: { readonly cert: string; readonly key: string }) {
     this.#userAgent = userAgent;
     this.#lifetime = lifetime;
-    this.#dispatcher = new EnvHttpProxyAgent();
+    this.#dispatcher = new EnvHttpProxyAgent({
+      connections: CONNECTIONS,
+      ...(tls && { connect: tls, requestTls: tls }),
+    });
   }
 
   /** {@link Lifetime.signal} */

@@ -3,20 +3,38 @@ import { getInput, setSecret, warning } from '@actions/core';
 import { cloudByName, type Cloud } from './cloud.ts';
 import { Failure } from './failure.ts';
 
-export interface Inputs {
+/** What both steps need to sign in. */
+interface IdentityInputs {
   readonly tenantId: string;
   readonly clientId: string;
+  readonly cloud: Cloud;
+  /** The audience of the federated credential. */
+  readonly audience: string;
+}
+
+export interface Inputs extends IdentityInputs {
+  readonly step: 'upload';
   /** In the order given, each once, at least one. */
   readonly connectorIds: readonly string[];
   readonly pfx: PfxSource;
   /** As it was given; '' is both "no password" and "the empty password". */
   readonly password: string;
-  readonly cloud: Cloud;
-  /** The audience of the federated credential. */
-  readonly audience: string;
   readonly minimumDaysLeft: number;
   readonly force: boolean;
+  readonly replace: boolean;
+  readonly verifyTarget: boolean;
   readonly dryRun: boolean;
+}
+
+/** The inputs of the check step, check/action.yml. */
+export interface CheckInputs extends IdentityInputs {
+  readonly step: 'check';
+  /** In the order given, each once; 'all' is every connector of the tenant. */
+  readonly connectorIds: readonly string[] | 'all';
+  /** Fewer days left than this: a warning. */
+  readonly warnDays: number;
+  /** Fewer days left than this: a failure. */
+  readonly failDays: number;
 }
 
 /** Where the PKCS#12 file comes from: the text of the input `pfx`, or the path in `pfx-file`. */
@@ -39,7 +57,12 @@ const BASE64_BY_MISTAKE = /^[A-Za-z0-9+/_=\s-]{400,}$/;
  * Reads every input. Required ones are checked here, since the runner does not.
  * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name the input and show what it should look like
  */
-export function readInputs(): Inputs {
+export function readInputs(): Inputs | CheckInputs {
+  // The two steps share a bundle; check/action.yml says so by a default.
+  return getInput('step') === 'check' ? readCheckInputs() : readUploadInputs();
+}
+
+function readUploadInputs(): Inputs {
   // Secrets first: whatever fails afterwards can no longer show them.
   const pfxText = getInput('pfx');
   const pfxPath = getInput('pfx-file');
@@ -49,18 +72,51 @@ export function readInputs(): Inputs {
   maskPassword(password);
   maskProxyCredentials(process.env);
 
+  return {
+    step: 'upload',
+    ...identityInputs(),
+    connectorIds: connectorIds(getInput('connector-id')),
+    pfx: pfxSource(pfxText, pfxPath),
+    password: limited('password', password, 1024),
+    minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
+    force: flag('force'),
+    replace: flag('replace'),
+    verifyTarget: flag('verify-target'),
+    dryRun: flag('dry-run'),
+  };
+}
+
+function readCheckInputs(): CheckInputs {
+  maskProxyCredentials(process.env);
+  const identity = identityInputs();
+  const all = flag('all');
+  const ids = getInput('connector-id');
+  if (all && ids !== '') {
+    throw new Failure(
+      'INPUT_INVALID',
+      'Both inputs "connector-id" and "all" are set.',
+      'Keep one of them: connector-id for those you name, all: true for every one of the tenant.',
+    );
+  }
+  const warnDays = wholeNumber('warn-days', 3650);
+  const failDays = wholeNumber('fail-days', 3650);
+  if (failDays > warnDays) {
+    throw new Failure(
+      'INPUT_INVALID',
+      `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
+      'Make warn-days the larger one.',
+    );
+  }
+  return { step: 'check', ...identity, connectorIds: all ? 'all' : connectorIds(ids), warnDays, failDays };
+}
+
+function identityInputs(): IdentityInputs {
   const cloud = cloudByName(getInput('cloud'));
   return {
     tenantId: tenantId(),
     clientId: clientId(),
-    connectorIds: connectorIds(),
-    pfx: pfxSource(pfxText, pfxPath),
-    password: limited('password', password, 1024),
     cloud,
     audience: printable('audience', limited('audience', getInput('audience'), 512)) || cloud.audience,
-    minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
-    force: flag('force'),
-    dryRun: flag('dry-run'),
   };
 }
 
@@ -129,8 +185,8 @@ function clientId(): string {
   );
 }
 
-function connectorIds(): readonly string[] {
-  const ids = required('connector-id', 'the ID of an API connector, or several, one a line')
+function connectorIds(text: string): readonly string[] {
+  const ids = text
     .split(/\r\n|\r|\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -146,7 +202,8 @@ function connectorIds(): readonly string[] {
       );
     }
   }
-  return [...new Set(ids)];
+  // Ids are GUIDs, and the same in upper and lower case.
+  return [...new Map(ids.map((id) => [id.toLowerCase(), id])).values()];
 }
 
 function pfxSource(text: string, path: string): PfxSource {

@@ -105,7 +105,8 @@ export async function requestIdToken(http: Http, service: IdTokenService, audien
 function tokenIn(body: string): string | undefined {
   try {
     const { value } = JSON.parse(body) as { value?: unknown };
-    return typeof value === 'string' && value !== '' ? value : undefined;
+    // It is masked before anything else, so a short word that is no token must not get that far.
+    return typeof value === 'string' && /^[\x21-\x7e]{16,}$/.test(value) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -117,8 +118,12 @@ function claimsOf(jwt: string): Omit<IdToken, 'jwt'> | undefined {
       string,
       unknown
     >;
-    return { issuer: String(claims['iss']), subject: String(claims['sub']), audience: String(claims['aud']) };
+    return { issuer: text(claims['iss']), subject: text(claims['sub']), audience: text(claims['aud']) };
   } catch {
     return undefined;
   }
+}
+
+function text(claim: unknown): string {
+  return typeof claim === 'string' ? claim : '';
 }

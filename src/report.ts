@@ -1,6 +1,6 @@
-/** What the step tells: its outputs, the job summary, annotations. */
-import { error as annotateError, info, setOutput, summary, warning } from '@actions/core';
-import { clean, markdown } from './clean.ts';
+/** What the steps tell: outputs, log lines and annotations. The job summary is in summary.ts. */
+import { error as annotateError, info, setOutput, warning } from '@actions/core';
+import { clean } from './clean.ts';
 import { Failure } from './failure.ts';
 import type { Connector, ConnectorCertificate } from './graph.ts';
 import type { ClientCertificate } from './pkcs12/certificate.ts';
@@ -8,11 +8,14 @@ import type { ClientCertificate } from './pkcs12/certificate.ts';
 /** What became of one connector. */
 export interface Outcome {
   readonly id: string;
+  /** As it was found; undefined where it could not be read. */
+  readonly before: Connector | undefined;
   /** As last seen; undefined where it never was. */
   readonly connector: Connector | undefined;
-  readonly uploaded: boolean;
-  /** One line: what was done, or why nothing was. */
+  readonly result: 'changed' | 'unchanged' | 'would-change' | 'failed';
+  /** What was done, or why nothing was; '' where it failed. */
   readonly text: string;
+  readonly warnings: readonly string[];
   readonly failure?: Failure;
 }
 
@@ -20,12 +23,29 @@ const DAY = 86_400_000;
 
 /** ISO 8601 in UTC, whole seconds: `2022-10-21T11:08:42Z`. */
 export function isoSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
+  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 /** Whole days from `now` to `date`, rounded down; negative in the past. */
 export function daysUntil(date: Date, now: Date): number {
   return Math.floor((date.getTime() - now.getTime()) / DAY);
+}
+
+/** Nobody reads more, and outputs and summaries have a limit. */
+const SHOWN_CERTIFICATES = 50;
+
+/** Oldest first; of very many the active ones and the newest. */
+export function byAge(certificates: readonly ConnectorCertificate[]): readonly ConnectorCertificate[] {
+  const ascending = (a: ConnectorCertificate, b: ConnectorCertificate): number =>
+    a.notBefore - b.notBefore || a.notAfter - b.notAfter;
+  const active = certificates.filter((entry) => entry.isActive).slice(0, SHOWN_CERTIFICATES / 2);
+  const others = certificates.filter((entry) => !entry.isActive).sort(ascending);
+  return [...active, ...others.slice(-(SHOWN_CERTIFICATES - active.length))].sort(ascending);
+}
+
+/** Whether the connector authenticates with this certificate now, as far as was seen. */
+export function isActive(outcome: Outcome, thumbprint: string): boolean {
+  return outcome.connector?.certificates.some((entry) => entry.thumbprint === thumbprint && entry.isActive) ?? false;
 }
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
@@ -38,89 +58,44 @@ export function setCertificateOutputs(certificate: ClientCertificate): void {
 /** The outputs that tell what became of the connectors. */
 export function setConnectorOutputs(outcomes: readonly Outcome[], certificate: ClientCertificate): void {
   setOutput('is-active', String(outcomes.every((outcome) => isActive(outcome, certificate.thumbprint))));
-  setOutput('uploaded', String(outcomes.some((outcome) => outcome.uploaded)));
+  setOutput('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
   setOutput('connectors', JSON.stringify(outcomes.map((outcome) => connectorOutput(outcome, certificate))));
 }
 
 function connectorOutput(outcome: Outcome, certificate: ClientCertificate): Record<string, unknown> {
-  const { connector } = outcome;
   return {
-    id: outcome.id,
-    displayName: clean(connector?.displayName),
-    targetUrl: clean(connector?.targetUrl, 2000),
-    uploaded: outcome.uploaded,
+    ...shownConnector(outcome.id, outcome.connector),
+    uploaded: outcome.result === 'changed',
     isActive: isActive(outcome, certificate.thumbprint),
     thumbprint: certificate.thumbprint,
     notBefore: certificate.notBefore.getTime() / 1000,
     notAfter: certificate.notAfter.getTime() / 1000,
-    certificates: byAge(connector?.certificates ?? []),
+    certificates: byAge(outcome.connector?.certificates ?? []),
     ...(outcome.failure ? { failure: outcome.failure.code } : {}),
   };
 }
 
-/** Whether the connector authenticates with this certificate now, as far as was seen. */
-export function isActive(outcome: Outcome, thumbprint: string): boolean {
-  return outcome.connector?.certificates.some((entry) => entry.thumbprint === thumbprint && entry.isActive) ?? false;
+/** What every output tells of a connector, cleaned. */
+export function shownConnector(id: string, connector: Connector | undefined): Record<string, unknown> {
+  return { id, displayName: clean(connector?.displayName), targetUrl: clean(connector?.targetUrl, 2000) };
 }
 
-function byAge(certificates: readonly ConnectorCertificate[]): readonly ConnectorCertificate[] {
-  return [...certificates].sort((a, b) => a.notBefore - b.notBefore || a.notAfter - b.notAfter);
+/** The connector's name as a person knows it, or its id. */
+export function nameOf(id: string, connector: Connector | undefined): string {
+  return clean(connector?.displayName, 80) || clean(id, 80);
 }
 
-/** A summary that is read in ten seconds: the result, a row a connector, the certificates each holds. */
-export async function writeSummary(
-  outcomes: readonly Outcome[],
-  certificate: ClientCertificate,
-  now: Date,
-): Promise<void> {
-  const failed = outcomes.filter((outcome) => outcome.failure !== undefined).length;
-  const uploaded = outcomes.filter((outcome) => outcome.uploaded).length;
-  const lines = [
-    '## API connector certificate',
-    '',
-    failed === 0
-      ? `✅ ${count(uploaded, 'connector')} updated, ${outcomes.length - uploaded} left as they were.`
-      : `❌ ${failed} of ${count(outcomes.length, 'connector')} failed.`,
-    '',
-    `Certificate <code>${certificate.thumbprint}</code>, valid from ${isoSeconds(certificate.notBefore)} to ${isoSeconds(certificate.notAfter)} (${count(daysUntil(certificate.notAfter, now), 'day')} left).`,
-    '',
-    '| connector | target | result | active |',
-    '| --- | --- | --- | --- |',
-    ...outcomes.map((outcome) =>
-      [
-        '',
-        outcome.connector
-          ? `${markdown(outcome.connector.displayName)}<br><code>${markdown(outcome.id)}</code>`
-          : `<code>${markdown(outcome.id)}</code>`,
-        markdown(hostOf(outcome.connector?.targetUrl)),
-        markdown(outcome.failure ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
-        isActive(outcome, certificate.thumbprint) ? 'yes' : 'no',
-        '',
-      ]
-        .join(' | ')
-        .trim(),
-    ),
-    '',
-    ...outcomes.flatMap((outcome) => certificateTable(outcome)),
-  ];
-  await appendSummary(`${lines.join('\n')}\n`);
+/** One line a connector, with how far the step has come where there are several. */
+export function logOutcome(outcome: Outcome, n: number, all: number): void {
+  const progress = all > 1 ? `[${n}/${all}] ` : '';
+  info(
+    `${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${outcome.failure?.message ?? outcome.text}`,
+  );
 }
 
-function certificateTable(outcome: Outcome): readonly string[] {
-  if (!outcome.connector || outcome.connector.certificates.length === 0) return [];
-  return [
-    `<details><summary>Certificates of ${markdown(outcome.connector.displayName)}</summary>`,
-    '',
-    '| thumbprint | valid from | to | active |',
-    '| --- | --- | --- | --- |',
-    ...byAge(outcome.connector.certificates).map(
-      (entry) =>
-        `| <code>${markdown(entry.thumbprint)}</code> | ${fromSeconds(entry.notBefore)} | ${fromSeconds(entry.notAfter)} | ${entry.isActive ? 'yes' : 'no'} |`,
-    ),
-    '',
-    '</details>',
-    '',
-  ];
+/** Says each of these as an annotation. */
+export function warn(messages: readonly string[], title: string): void {
+  for (const message of messages) warning(message, { title });
 }
 
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
@@ -139,32 +114,4 @@ export function asFailure(error: unknown): Failure {
     'Please report it, with this message and the version of the action.',
     { cause: error },
   );
-}
-
-/** Says each of these as a line of the log and as an annotation. */
-export function warn(messages: readonly string[], title: string): void {
-  for (const message of messages) warning(message, { title });
-}
-
-async function appendSummary(text: string): Promise<void> {
-  if (!process.env['GITHUB_STEP_SUMMARY']) return;
-  try {
-    await summary.addRaw(text).write();
-  } catch (error) {
-    // What was done is done; a summary that cannot be written must not turn it red.
-    info(`The job summary could not be written: ${clean(error instanceof Error ? error.message : '')}`);
-  }
-}
-
-function hostOf(url: string | undefined): string {
-  return url !== undefined && URL.canParse(url) ? new URL(url).host : '';
-}
-
-function fromSeconds(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? 'unknown' : isoSeconds(date);
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -109,10 +109,10 @@ describe('a certificate is uploaded', () => {
       `Certificate ${certificate.thumbprint}, CN=api-connector: RSA 2048, valid from ${iso(certificate.notBefore)}`,
     );
     expect(result.log).toContain('API connector Verify sign-up: uploaded; the connector uses this certificate now.');
-    expect(result.summary).toContain('✅ 1 connector updated, 0 left as they were.');
+    expect(result.summary).toContain('✅ 1 connector updated.');
     expect(result.summary).toContain('| Verify sign-up<br>');
     expect(result.summary).toContain(
-      `| <code>${certificate.thumbprint}</code> | ${iso(certificate.notBefore)} | ${iso(certificate.notAfter)} | yes |`,
+      `| <code>${certificate.thumbprint}</code> | ${iso(certificate.notBefore)} | ${iso(certificate.notAfter)} | 364 days left | yes |`,
     );
   });
 

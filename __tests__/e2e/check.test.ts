@@ -1,0 +1,123 @@
+/** The check step: reads, and warns in time. */
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { runAction, type RunResult } from '../../emulator/runner.ts';
+import { expectNoLeak } from './leaks.ts';
+
+let emulator: Emulator;
+beforeEach(async () => {
+  emulator = await Emulator.start({ pageSize: 2 });
+  emulator.registerApp({ roles: ['APIConnectors.Read.All'] });
+});
+afterEach(async () => {
+  await emulator.stop();
+});
+
+async function run(inputs: Record<string, string>): Promise<RunResult> {
+  const result = await runAction({
+    actionFile: 'check/action.yml',
+    with: { 'tenant-id': GLOBAL.tenantId, 'client-id': GLOBAL.clientId, ...inputs },
+    emulator,
+  });
+  expectNoLeak(result, emulator.secrets());
+  return result;
+}
+
+function add(id: string, daysLeft: number): void {
+  const now = Math.floor(Date.now() / 1000);
+  // Half a day more, so that the clock does not decide.
+  const notAfter = now + Math.floor((daysLeft + 0.5) * 86_400);
+  emulator.addConnector({
+    id,
+    displayName: `Connector ${id}`,
+    authentication: {
+      type: 'certificates',
+      certificates: [{ thumbprint: id.padStart(40, '0').toUpperCase(), notBefore: now - 1000, notAfter }],
+    },
+  });
+}
+
+const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
+
+test('every connector of the tenant, over several pages: the one that ends first is told', async () => {
+  emulator.addConnector({
+    id: GLOBAL.connectorId,
+    authentication: { type: 'basic', username: 'u', password: 'throw-away' },
+  });
+  add('a1', 200);
+  add('a2', 20);
+  add('a3', 100);
+  add('a4', 31);
+  const result = await run({ all: 'true' });
+  expect(result.exitCode).toBe(0);
+  expect(titles(result).sort()).toEqual(['warning API connector', 'warning API connector']);
+  expect(result.outputs).toMatchObject({ status: 'warning', 'days-left': '20', thumbprint: 'A2'.padStart(40, '0') });
+  const connectors = JSON.parse(result.outputs['connectors'] ?? '') as {
+    id: string;
+    status: string;
+    authentication: string;
+    daysLeft: number | null;
+  }[];
+  expect(
+    Object.fromEntries(
+      connectors.map(({ id, status, authentication, daysLeft }) => [id, [status, authentication, daysLeft]]),
+    ),
+  ).toEqual({
+    [GLOBAL.connectorId]: ['warning', 'basic', null],
+    a1: ['ok', 'certificate', 200],
+    a2: ['warning', 'certificate', 20],
+    a3: ['ok', 'certificate', 100],
+    a4: ['ok', 'certificate', 31],
+  });
+  expect(result.summary).toContain('⚠️ 2 connectors of 5 with a warning.');
+  expect(emulator.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'list', 'list', 'list']);
+});
+
+test('fewer days than fail-days: red', async () => {
+  add('a1', 6);
+  const result = await run({ 'connector-id': 'a1' });
+  expect(result.exitCode).toBe(1);
+  expect(titles(result)).toEqual(['error CERTIFICATE_ENDS_SOON']);
+  expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '6' });
+});
+
+test.each([
+  [7, 'warning'],
+  [29, 'warning'],
+  [30, 'ok'],
+])('%s days left is %s', async (days, status) => {
+  add('a1', days);
+  const result = await run({ 'connector-id': 'a1' });
+  expect(result.exitCode).toBe(0);
+  expect(result.outputs['status']).toBe(status);
+});
+
+test('thresholds of its own', async () => {
+  add('a1', 50);
+  expect((await run({ 'connector-id': 'a1', 'warn-days': '60' })).outputs['status']).toBe('warning');
+  expect((await run({ 'connector-id': 'a1', 'warn-days': '60', 'fail-days': '51' })).outputs['status']).toBe('failing');
+});
+
+test('no active certificate: red', async () => {
+  const result = await run({ 'connector-id': GLOBAL.connectorId });
+  expect(titles(result)).toEqual(['error NO_ACTIVE_CERTIFICATE']);
+  expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '', 'not-after': '', thumbprint: '' });
+});
+
+test('a connector that is not there fails, and the others are checked all the same', async () => {
+  add('a1', 200);
+  const result = await run({ 'connector-id': 'missing\na1' });
+  expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+  expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '200' });
+});
+
+test.each<[string, Record<string, string>, string]>([
+  ['neither connector-id nor all', {}, 'INPUT_MISSING'],
+  ['both', { 'connector-id': 'a1', all: 'true' }, 'INPUT_INVALID'],
+  ['warn-days in words', { all: 'true', 'warn-days': 'ten' }, 'INPUT_INVALID'],
+  ['fail-days beyond warn-days', { all: 'true', 'warn-days': '5', 'fail-days': '6' }, 'INPUT_INVALID'],
+])('refused before any request: %s', async (_, inputs, code) => {
+  const result = await run(inputs);
+  expect(titles(result)).toEqual([`error ${code}`]);
+  expect(emulator.connects).toEqual([]);
+});

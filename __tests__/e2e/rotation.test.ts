@@ -1,0 +1,244 @@
+/** Many connectors, a safe switch-over, and what is said before anything goes wrong. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { RequestListener } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
+import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import { runAction, type RunResult } from '../../emulator/runner.ts';
+import { expectNoLeak } from './leaks.ts';
+
+const PASSWORD = 'throw-away password';
+const HOST = 'api.contoso.com';
+const DAY = 86_400_000;
+
+let emulator: Emulator;
+let certificate: ClientCertificate;
+
+beforeAll(async () => {
+  certificate = await clientCertificate();
+});
+beforeEach(async () => {
+  emulator = await Emulator.start();
+});
+afterEach(async () => {
+  await emulator.stop();
+});
+
+async function run(changes: Record<string, string> = {}): Promise<RunResult> {
+  const pfx = pfxOf(certificate, PASSWORD).toString('base64');
+  const result = await runAction({
+    with: {
+      'tenant-id': GLOBAL.tenantId,
+      'client-id': GLOBAL.clientId,
+      'connector-id': GLOBAL.connectorId,
+      pfx,
+      password: PASSWORD,
+      ...changes,
+    },
+    emulator,
+  });
+  expectNoLeak(result, [...emulator.secrets(), pfx, PASSWORD]);
+  return result;
+}
+
+function seconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000);
+}
+
+function entry(thumbprint: string, endsInDays: number): { thumbprint: string; notBefore: number; notAfter: number } {
+  return {
+    thumbprint,
+    notBefore: seconds(new Date()) - 1000,
+    notAfter: seconds(new Date(Date.now() + endsInDays * DAY)),
+  };
+}
+
+const OLD = 'A'.repeat(40);
+const kinds = (): string[] => emulator.requests.map(({ kind }) => kind);
+const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
+
+describe('many connectors', () => {
+  test('a hundred: one sign-in, a GET and an upload each, four at a time at most, progress in the log', async () => {
+    const ids = Array.from({ length: 100 }, (_, i) => `connector-${i}`);
+    for (const id of ids) emulator.addConnector({ id, displayName: `Connector ${id}` });
+    const result = await run({ 'connector-id': ids.join('\n') });
+    expect(result.exitCode).toBe(0);
+    for (const id of ids) expect(emulator.certificates(id)).toEqual([certificate.thumbprint]);
+    expect(kinds().filter((kind) => kind === 'token')).toHaveLength(1);
+    expect(emulator.requests).toHaveLength(202);
+    expect(
+      new Set(emulator.requests.filter(({ service }) => service === 'graph').map(({ connection }) => connection)).size,
+    ).toBeLessThanOrEqual(4);
+    expect(result.log).toContain('[100/100] API connector');
+    expect(result.summary).toContain('✅ 100 connectors updated.');
+  });
+
+  test('the same id in other letters is one connector', async () => {
+    const result = await run({ 'connector-id': `${GLOBAL.connectorId}\n${GLOBAL.connectorId.toUpperCase()}` });
+    expect(result.exitCode).toBe(0);
+    expect(kinds().filter((kind) => kind === 'upload')).toHaveLength(1);
+  });
+});
+
+describe('replace', () => {
+  test('switches a connector from basic authentication to the certificate', async () => {
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      displayName: 'Basic',
+      authentication: { type: 'basic', username: 'u', password: 'throw-away' },
+    });
+    const result = await run({ replace: 'true' });
+    expect(titles(result)).toEqual([]);
+    expect(kinds()).toEqual(['id-token', 'token', 'get', 'patch', 'get']);
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+    expect(result.summary).toContain('user name and password → ');
+    const { authenticationConfiguration } = JSON.parse(emulator.requests[3]?.body ?? '') as {
+      authenticationConfiguration: Record<string, unknown>;
+    };
+    expect(Object.keys(authenticationConfiguration)).toEqual(['@odata.type', 'pkcs12Value', 'password']);
+    expect(authenticationConfiguration['@odata.type']).toBe('#microsoft.graph.pkcs12Certificate');
+  });
+
+  test('prunes older certificates, and leaves alone what is pruned already', async () => {
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      authentication: { type: 'certificates', certificates: [entry(OLD, 10)] },
+    });
+    await run();
+    const pruned = await run({ replace: 'true' });
+    expect(pruned.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
+    const again = await run({ replace: 'true' });
+    expect(again.outputs).toMatchObject({ uploaded: 'false', 'is-active': 'true' });
+  });
+
+  test('an answer that is lost is settled by a look', async () => {
+    emulator.fault({ on: 'patch', do: { kind: 'reset' }, actFirst: true });
+    const result = await run({ replace: 'true' });
+    expect(result.exitCode).toBe(0);
+    expect(kinds().filter((kind) => kind === 'patch')).toHaveLength(1);
+  });
+});
+
+describe('dates', () => {
+  test('a certificate that ends sooner than the one in use: a warning', async () => {
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      displayName: 'Later',
+      authentication: { type: 'certificates', certificates: [entry(OLD, 800)] },
+    });
+    const result = await run();
+    expect(result.exitCode).toBe(0);
+    expect(titles(result)).toEqual(['warning API connector']);
+    expect(result.annotations[0]?.message).toMatch(/sooner than one that the API connector Later has now/);
+  });
+
+  test('on the connector but not in use: explained, and force uploads it again', async () => {
+    await run();
+    const known = emulator.connectors.get(GLOBAL.connectorId)?.authentication;
+    if (known?.type !== 'certificates') throw new Error('no certificates');
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      authentication: { type: 'certificates', certificates: [...known.certificates, entry(OLD, 100)] },
+    });
+    const left = await run();
+    expect(left.exitCode).toBe(0);
+    expect(left.outputs).toMatchObject({ uploaded: 'false', 'is-active': 'false' });
+    expect(left.annotations[0]?.message).toMatch(/has this certificate already, but does not use it/);
+    const forced = await run({ force: 'true' });
+    expect(forced.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
+  });
+});
+
+describe('verify-target', () => {
+  const presented = (request: Parameters<RequestListener>[0]): string =>
+    (request.socket as TLSSocket).getPeerX509Certificate()?.fingerprint.replaceAll(':', '') ?? '';
+
+  test('the API takes the certificate: it is presented by a HEAD without any token, then uploaded', async () => {
+    const seen: { method: string | undefined; authorization: string | undefined; thumbprint: string }[] = [];
+    await emulator.addHost(HOST, (request, response) => {
+      seen.push({
+        method: request.method,
+        authorization: request.headers.authorization,
+        thumbprint: presented(request),
+      });
+      response.writeHead(presented(request) === '' ? 401 : 405).end();
+    });
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual([]);
+    expect(result.outputs['uploaded']).toBe('true');
+    expect(seen).toEqual([
+      { method: 'HEAD', authorization: undefined, thumbprint: certificate.thumbprint },
+      { method: 'HEAD', authorization: undefined, thumbprint: '' },
+    ]);
+  });
+
+  test.each([401, 403, 495, 496])('the API answers %s: stop, nothing uploaded', async (status) => {
+    await emulator.addHost(HOST, (_, response) => response.writeHead(status).end());
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['error TARGET_REFUSES_CERTIFICATE']);
+    expect(result.annotations[0]?.message).toContain(`HTTP ${status}`);
+    expect(kinds()).toEqual(['id-token', 'token', 'get']);
+  });
+
+  test("nginx's 400 for certificates: stop; any other 400: not about the certificate", async () => {
+    await emulator.addHost(HOST, (_, response) => {
+      response
+        .writeHead(400, { 'content-type': 'text/html' })
+        .end('<html><head><title>400 The SSL certificate error</title></head></html>');
+    });
+    expect(titles(await run({ 'verify-target': 'true' }))).toEqual(['error TARGET_REFUSES_CERTIFICATE']);
+    await emulator.addHost(HOST, (request, response) =>
+      response.writeHead(presented(request) === '' ? 401 : 400).end('{"error":"no body"}'),
+    );
+    expect(titles(await run({ 'verify-target': 'true' }))).toEqual([]);
+  });
+
+  test('the API closes the connection once it has seen the certificate: stop', async () => {
+    await emulator.addHost(HOST, (request) => request.socket.destroy());
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['error TARGET_REFUSES_CERTIFICATE']);
+    expect(kinds()).not.toContain('upload');
+  });
+
+  test('the API answers the same without a certificate: said, and uploaded', async () => {
+    await emulator.addHost(HOST, (_, response) => response.writeHead(200).end());
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['warning API connector']);
+    expect(result.annotations[0]?.message).toContain('does not seem to check client certificates');
+    expect(result.outputs['uploaded']).toBe('true');
+  });
+
+  test('an API that cannot be reached: stop, nothing uploaded', async () => {
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['error TARGET_UNREACHABLE']);
+    expect(kinds()).not.toContain('upload');
+  });
+});
+
+test('a dry run asks the target too, changes nothing, and says what would be done', async () => {
+  await emulator.addHost(HOST, (_, response) => response.writeHead(403).end());
+  const refused = await run({ 'verify-target': 'true', 'dry-run': 'true' });
+  expect(titles(refused)).toEqual(['error TARGET_REFUSES_CERTIFICATE']);
+  const dry = await run({ 'dry-run': 'true' });
+  expect(dry.summary).toContain('1 connector would be updated (dry run)');
+  expect(kinds()).not.toContain('upload');
+});
+
+test('the timeline shows old and new', async () => {
+  emulator.addConnector({
+    id: GLOBAL.connectorId,
+    displayName: 'A: b; c',
+    authentication: { type: 'certificates', certificates: [entry(OLD, 10)] },
+  });
+  const { summary } = await run();
+  const chart = /```mermaid\n([\s\S]*?)\n```/.exec(summary)?.[1]?.split('\n');
+  expect(chart?.slice(0, 4)).toEqual(['gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', '  section A  b  c']);
+  expect(chart?.[4]).toMatch(
+    new RegExp(
+      `^ {2}(AAAAAAAA|${certificate.thumbprint.slice(0, 8)} active) :(active, )?\\d{4}-\\d\\d-\\d\\d, \\d{4}-\\d\\d-\\d\\d$`,
+    ),
+  );
+  expect(chart).toHaveLength(6);
+});

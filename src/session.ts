@@ -1,0 +1,81 @@
+/** Signed in: a Graph client for as long as some work takes, its connections closed afterwards. */
+import { info, notice } from '@actions/core';
+import { exchange, type AccessToken, type Application } from './entra.ts';
+import { Failure, withSentence } from './failure.ts';
+import { Graph } from './graph.ts';
+import { Http, retry } from './http.ts';
+import { startLifetime } from './lifetime.ts';
+import { idTokenService, requestIdToken, type IdTokenService } from './oidc.ts';
+import { runContext, type RunContext } from './run-context.ts';
+
+/** The application to sign in as, and the audience of its federated credential. */
+export interface Identity extends Application {
+  readonly audience: string;
+}
+
+/** What the work gets: Graph, and what it needs to make requests elsewhere. */
+export interface Session {
+  readonly graph: Graph;
+  /** For requests to other hosts than the cloud's; it knows no token. */
+  readonly openHttp: (clientCertificate?: { readonly cert: string; readonly key: string }) => Http;
+}
+
+/**
+ * Signs in, does the work and closes every connection, whatever happens.
+ * @throws Failure ID_TOKEN_UNAVAILABLE before any request; what signing in and the work throw
+ */
+export async function withSession<T>(identity: Identity, work: (session: Session) => Promise<T>): Promise<T> {
+  const run = runContext(process.env);
+  const service = idTokenService(process.env, run);
+  const lifetime = startLifetime();
+  const http = new Http(userAgent(run), lifetime);
+  const others: Http[] = [];
+  try {
+    const access = await signIn(http, identity, service).catch((error: unknown) => {
+      throw beforeUpload(error);
+    });
+    info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
+    return await work({
+      graph: new Graph(http, identity, access, info),
+      openHttp: (clientCertificate) => {
+        const other = new Http(userAgent(run), lifetime, clientCertificate);
+        others.push(other);
+        return other;
+      },
+    });
+  } finally {
+    lifetime.end();
+    await Promise.all([http, ...others].map(async (one) => one.close()));
+  }
+}
+
+/** Whoever cancels a job wants to know whether something was under way. */
+export function beforeUpload(error: unknown): unknown {
+  const ended = error instanceof Failure && (error.code === 'CANCELLED' || error.code === 'STEP_TIMEOUT');
+  return ended ? withSentence(error, 'No upload was under way.') : error;
+}
+
+/** A fresh ID token and a fresh exchange each time: the ID token lives for five minutes only. */
+async function signIn(http: Http, identity: Identity, service: IdTokenService): Promise<AccessToken> {
+  return await retry(
+    http,
+    async (n) => {
+      const idToken = await requestIdToken(http, service, identity.audience);
+      if (!('done' in idToken)) return idToken;
+      const outcome = await exchange(http, identity, idToken.done);
+      if (n === 1 && 'again' in outcome && outcome.within !== undefined) {
+        notice(
+          `No federated credential fits yet. One that was just created takes a while to be known everywhere, so the step tries again for up to ${outcome.within / 1000} s.`,
+          { title: 'Waiting for the federated credential' },
+        );
+      }
+      return outcome;
+    },
+    info,
+  );
+}
+
+/** With the run's page, so that a sign-in log leads back to the workflow run. */
+function userAgent({ url }: RunContext): string {
+  return `upload-api-connector-certificate${url === undefined ? '' : ` (+${url})`}`;
+}
