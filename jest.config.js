@@ -1,6 +1,8 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
+  // Most tests wait for a process of their own.
+  maxWorkers: '100%',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
   // They wait for what hangs, for minutes: npm run test:faults.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__tests__/faults/'],
