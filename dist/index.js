@@ -75348,7 +75348,9 @@ class Graph {
      */
     async listConnectors() {
         const connectors = [];
-        for (let path = ''; path !== undefined;) {
+        const read = new Set();
+        for (let path = ''; path !== undefined && !read.has(path);) {
+            read.add(path);
             const page = await this.#read(path, undefined, parsePage);
             connectors.push(...page.connectors);
             path = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink);
@@ -75389,6 +75391,7 @@ class Graph {
             password: upload.password,
         };
         const body = JSON.stringify({ authenticationConfiguration });
+        // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
         const isOnly = (connector) => graph_entries(connector, thumbprint) > 0 && connector.certificates.every((entry) => entry.thumbprint === thumbprint);
         return await this.#change(before.id, {
             send: async () => await this.#send('PATCH', segment(before.id), body),
@@ -75421,8 +75424,9 @@ class Graph {
                 return { again: failure };
             }
             const connector = change.confirmed(response);
+            // Under the id that was asked for, as in getConnector.
             if (connector)
-                return { done: connector };
+                return { done: { ...connector, id } };
             if (response.status === 204) {
                 lost = new Failure('UPLOAD_NOT_CONFIRMED', 'Microsoft Graph took the change, but does not show it.', 'Run the job again.');
                 const found = await this.#look(id, lost);
@@ -75443,11 +75447,12 @@ class Graph {
                 throw error;
             if (lost === undefined)
                 throw withSentence(error, 'Nothing was changed.');
-            if (this.#http.signal.aborted) {
-                throw withSentence(error, 'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.');
-            }
+            if (this.#http.signal.aborted)
+                throw cutShort(error);
             // The last answer was lost too: look once more, so that the step does not end with a guess.
-            const found = await this.#look(id, lost);
+            const found = await this.#look(id, lost).catch((unseen) => {
+                throw this.#http.signal.aborted && unseen instanceof Failure ? cutShort(unseen) : unseen;
+            });
             if (change.hasLanded(found))
                 return found;
             if (!change.isTelling)
@@ -75465,13 +75470,14 @@ class Graph {
     /** A mistyped id is found sooner beside the right ones. One page, and where it may not be listed none. */
     async #withThoseThatExist(failure) {
         const response = await this.#send('GET', '');
-        const connectors = response instanceof TransportError || response.status !== 200 ? undefined : parsePage(response.body)?.connectors;
-        if (connectors === undefined)
+        const page = response instanceof TransportError || response.status !== 200 ? undefined : parsePage(response.body);
+        if (page === undefined)
             return failure;
+        const { connectors, nextLink } = page;
         if (connectors.length === 0)
             return withSentence(failure, 'The tenant has no API connector at all.');
         const shown = connectors.slice(0, 20).map(({ id, displayName }) => `  ${clean(id, 64)}  ${clean(displayName, 80)}`);
-        const more = connectors.length > shown.length ? [`  … and more`] : [];
+        const more = connectors.length > shown.length || nextLink !== undefined ? ['  … and more'] : [];
         return new Failure(failure.code, failure.message, ['The tenant has these:', ...shown, ...more].join('\n'), {
             cause: failure,
         });
@@ -75531,6 +75537,10 @@ class Graph {
     #explain(response, connectorId) {
         return explainGraph(response, { connectorId, roles: this.#access.roles, application: this.#application });
     }
+}
+/** The step ends while a change is under way. */
+function cutShort(failure) {
+    return withSentence(failure, 'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.');
 }
 /** One segment of a path, whatever is in the id. */
 function segment(id) {

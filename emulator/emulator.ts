@@ -17,7 +17,8 @@ import { Faults, type Fault } from './faults.ts';
 import { GitHubOidc, ISSUER } from './github.ts';
 import { Graph, type Authentication, type Connector } from './graph.ts';
 import { ConnectProxy, type ConnectAttempt } from './proxy.ts';
-import { CloudServer, type ReceivedRequest, type RequestKind } from './server.ts';
+import { CloudServer } from './server.ts';
+import type { ReceivedRequest, RequestKind } from './service.ts';
 
 const CLOUDS = {
   global: { loginHost: 'login.microsoftonline.com', graphHost: 'graph.microsoft.com' },

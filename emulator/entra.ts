@@ -8,7 +8,7 @@
  */
 import { decodeJwt, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { randomUUID } from 'node:crypto';
-import type { Answer, ReceivedRequest, RequestKind, Service } from './server.ts';
+import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 
 export interface EntraCloud {
   readonly loginHost: string;

@@ -2,7 +2,7 @@
  * What goes wrong on purpose. A fault is data: which requests it meets, and what happens to them instead of, or after,
  * the service's own answer.
  */
-import type { Answer, RequestKind } from './server.ts';
+import type { Answer, RequestKind } from './service.ts';
 
 export interface Fault {
   /** The kind of request that it meets. `connect` is the proxy's CONNECT, before any TLS: status, reset, hang and delay apply. */

@@ -8,7 +8,7 @@
  */
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Answer, ReceivedRequest, RequestKind, Service } from './server.ts';
+import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 
 export const ISSUER = 'https://token.actions.githubusercontent.com';
 const REQUEST_HOST = 'pipelines.actions.githubusercontent.com';

@@ -10,7 +10,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { acceptPfx, CertificateRefused, type CertificateEntry } from './client-certificate.ts';
-import type { Answer, ReceivedRequest, RequestKind, Service } from './server.ts';
+import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 
 export type Authentication =
   | { readonly type: 'basic'; readonly username: string; readonly password: string }

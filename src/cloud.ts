@@ -16,6 +16,14 @@ export interface Cloud {
   readonly azureCliName: string;
 }
 
+/** The application to sign in as, and where. */
+export interface Application {
+  /** A GUID, or a domain of the tenant. */
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly cloud: Cloud;
+}
+
 const CLOUDS: readonly Cloud[] = [
   {
     name: 'global',

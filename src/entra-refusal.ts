@@ -3,7 +3,7 @@
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 import { clean } from './clean.ts';
-import type { Application } from './entra.ts';
+import type { Application } from './cloud.ts';
 import { Failure, type FailureCode } from './failure.ts';
 import type { HttpResponse } from './http.ts';
 import type { IdToken } from './oidc.ts';

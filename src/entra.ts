@@ -2,18 +2,12 @@
 import { setSecret } from '@actions/core';
 import { ConfidentialClientApplication, type INetworkModule, type NetworkRequestOptions } from '@azure/msal-node';
 import { clean } from './clean.ts';
-import type { Cloud } from './cloud.ts';
+import type { Application, Cloud } from './cloud.ts';
 import { explainEntra } from './entra-refusal.ts';
 import { Failure } from './failure.ts';
 import { RETRY, reason, retryAfter, TransportError, type Attempt, type Http, type HttpResponse } from './http.ts';
 import type { IdToken } from './oidc.ts';
 import { explainTransport } from './transport-refusal.ts';
-
-export interface Application {
-  readonly tenantId: string;
-  readonly clientId: string;
-  readonly cloud: Cloud;
-}
 
 /** Between two looks for a federated credential that may just have been made; milliseconds. */
 const SPREADING_PAUSE = 5_000;

@@ -4,7 +4,7 @@
  * @see https://learn.microsoft.com/azure/active-directory-b2c/error-codes
  */
 import { clean } from './clean.ts';
-import type { Application } from './entra.ts';
+import type { Application } from './cloud.ts';
 import { Failure, type FailureCode } from './failure.ts';
 import type { HttpResponse } from './http.ts';
 import { isRedirect, redirected } from './transport-refusal.ts';

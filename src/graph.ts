@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { clean } from './clean.ts';
 import { RateWindow } from './concurrency.ts';
-import type { AccessToken, Application } from './entra.ts';
+import type { Application } from './cloud.ts';
+import type { AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { cannotHaveActed, explainGraph, isPassing } from './graph-refusal.ts';
 import { RETRY, retry, retryAfter, TransportError, type Attempt, type Http, type HttpResponse } from './http.ts';
-
 import { explainTransport } from './transport-refusal.ts';
 
 /** A certificate that a connector holds, as Graph describes it. */
@@ -78,7 +78,9 @@ export class Graph {
    */
   async listConnectors(): Promise<readonly Connector[]> {
     const connectors: Connector[] = [];
-    for (let path: string | undefined = ''; path !== undefined;) {
+    const read = new Set<string>();
+    for (let path: string | undefined = ''; path !== undefined && !read.has(path);) {
+      read.add(path);
       const page: Page = await this.#read(path, undefined, parsePage);
       connectors.push(...page.connectors);
       path = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink);
@@ -129,6 +131,7 @@ export class Graph {
       password: upload.password,
     };
     const body = JSON.stringify({ authenticationConfiguration });
+    // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
     const isOnly = (connector: Connector): boolean =>
       entries(connector, thumbprint) > 0 && connector.certificates.every((entry) => entry.thumbprint === thumbprint);
     return await this.#change(before.id, {
@@ -160,7 +163,8 @@ export class Graph {
         return { again: failure };
       }
       const connector = change.confirmed(response);
-      if (connector) return { done: connector };
+      // Under the id that was asked for, as in getConnector.
+      if (connector) return { done: { ...connector, id } };
       if (response.status === 204) {
         lost = new Failure(
           'UPLOAD_NOT_CONFIRMED',
@@ -181,14 +185,11 @@ export class Graph {
     } catch (error) {
       if (!(error instanceof Failure) || (error.code === 'UPLOAD_NOT_CONFIRMED' && error !== lost)) throw error;
       if (lost === undefined) throw withSentence(error, 'Nothing was changed.');
-      if (this.#http.signal.aborted) {
-        throw withSentence(
-          error,
-          'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.',
-        );
-      }
+      if (this.#http.signal.aborted) throw cutShort(error);
       // The last answer was lost too: look once more, so that the step does not end with a guess.
-      const found = await this.#look(id, lost);
+      const found = await this.#look(id, lost).catch((unseen: unknown) => {
+        throw this.#http.signal.aborted && unseen instanceof Failure ? cutShort(unseen) : unseen;
+      });
       if (change.hasLanded(found)) return found;
       if (!change.isTelling) throw undecided(lost);
       throw withSentence(error, 'A look afterwards shows that the certificate is not on the connector.');
@@ -209,12 +210,12 @@ export class Graph {
   /** A mistyped id is found sooner beside the right ones. One page, and where it may not be listed none. */
   async #withThoseThatExist(failure: Failure): Promise<Failure> {
     const response = await this.#send('GET', '');
-    const connectors =
-      response instanceof TransportError || response.status !== 200 ? undefined : parsePage(response.body)?.connectors;
-    if (connectors === undefined) return failure;
+    const page = response instanceof TransportError || response.status !== 200 ? undefined : parsePage(response.body);
+    if (page === undefined) return failure;
+    const { connectors, nextLink } = page;
     if (connectors.length === 0) return withSentence(failure, 'The tenant has no API connector at all.');
     const shown = connectors.slice(0, 20).map(({ id, displayName }) => `  ${clean(id, 64)}  ${clean(displayName, 80)}`);
-    const more = connectors.length > shown.length ? [`  … and more`] : [];
+    const more = connectors.length > shown.length || nextLink !== undefined ? ['  … and more'] : [];
     return new Failure(failure.code, failure.message, ['The tenant has these:', ...shown, ...more].join('\n'), {
       cause: failure,
     });
@@ -291,6 +292,14 @@ interface Change {
   readonly hasLanded: (connector: Connector) => boolean;
   /** Whether a look that does not show the change means that it did not take effect. */
   readonly isTelling: boolean;
+}
+
+/** The step ends while a change is under way. */
+function cutShort(failure: Failure): Failure {
+  return withSentence(
+    failure,
+    'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.',
+  );
 }
 
 /** One segment of a path, whatever is in the id. */

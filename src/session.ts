@@ -1,6 +1,7 @@
 /** Signed in: a Graph client for as long as some work takes, its connections closed afterwards. */
 import { info, notice } from '@actions/core';
-import { exchange, type AccessToken, type Application } from './entra.ts';
+import type { Application } from './cloud.ts';
+import { exchange, type AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { Graph } from './graph.ts';
 import { Http, retry } from './http.ts';

@@ -1,12 +1,11 @@
 /** A job that is cancelled: the step ends at once, and says what is known of an upload. */
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { clientCertificate } from '../../emulator/certificates.ts';
-import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
-import type { RequestKind } from '../../emulator/server.ts';
+import { Emulator } from '../../emulator/emulator.ts';
+import type { RequestKind } from '../../emulator/service.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
-import { runAction } from '../../emulator/runner.ts';
+import { PASSWORD, runStep } from './step.ts';
 
-const PASSWORD = 'throw-away password';
 let emulator: Emulator;
 let pfx: string;
 
@@ -28,17 +27,7 @@ test.each<[RequestKind, RegExp]>([
 ])('while the %s request is on its way', async (kind, message) => {
   // It would hang for 15 seconds and more.
   emulator.fault({ on: kind, do: { kind: 'hang' } });
-  const result = await runAction({
-    with: {
-      'tenant-id': GLOBAL.tenantId,
-      'client-id': GLOBAL.clientId,
-      'connector-id': GLOBAL.connectorId,
-      pfx,
-      password: PASSWORD,
-    },
-    emulator,
-    cancel: emulator.arrival(kind),
-  });
+  const result = await runStep(emulator, { pfx }, { cancel: emulator.arrival(kind) });
   // Ended by itself: SIGTERM, 7.5 seconds later, would have left a signal and no message.
   expect(result.signal).toBeNull();
   expect(result.exitCode).toBe(1);
@@ -50,19 +39,10 @@ test.each<[RequestKind, RegExp]>([
 
 test('while it waits to try again', async () => {
   emulator.fault({ on: 'token', do: { kind: 'status', status: 429, headers: { 'retry-after': '60' }, body: {} } });
-  const result = await runAction({
-    with: {
-      'tenant-id': GLOBAL.tenantId,
-      'client-id': GLOBAL.clientId,
-      'connector-id': GLOBAL.connectorId,
-      pfx,
-      password: PASSWORD,
-    },
-    emulator,
-    cancel: emulator.arrival('token').then(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }),
+  const answered = emulator.arrival('token').then(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
   });
+  const result = await runStep(emulator, { pfx }, { cancel: answered });
   expect(result.signal).toBeNull();
   expect(result.annotations.map(({ title }) => title)).toEqual(['CANCELLED']);
 });

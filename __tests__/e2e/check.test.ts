@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { runAction, type RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak } from './leaks.ts';
+import { expectNoLeak } from './step.ts';
 
 let emulator: Emulator;
 beforeEach(async () => {

@@ -6,12 +6,11 @@ import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { refusal } from '../../emulator/entra.ts';
 import { graphError } from '../../emulator/graph.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
-import { runAction, type RunResult } from '../../emulator/runner.ts';
-import type { Answer, RequestKind } from '../../emulator/server.ts';
+import type { RunResult } from '../../emulator/runner.ts';
+import type { Answer, RequestKind } from '../../emulator/service.ts';
 import { FAILURE_CODES } from '../../src/failure.ts';
-import { expectNoLeak } from './leaks.ts';
+import { PASSWORD, runStep } from './step.ts';
 
-const PASSWORD = 'throw-away password';
 const OUTPUTS = ['connectors', 'is-active', 'not-after', 'not-before', 'thumbprint', 'uploaded'];
 
 /** Everything at once that the runner, a terminal or GitHub's Markdown would act on. */
@@ -47,19 +46,7 @@ afterEach(async () => {
 
 /** A run, of which nothing may be the server's doing but words in a message. */
 async function run(changes: Record<string, string> = {}, env: Record<string, string> = {}): Promise<RunResult> {
-  const result = await runAction({
-    with: {
-      'tenant-id': GLOBAL.tenantId,
-      'client-id': GLOBAL.clientId,
-      'connector-id': GLOBAL.connectorId,
-      pfx,
-      password: PASSWORD,
-      ...changes,
-    },
-    env,
-    emulator,
-  });
-  expectNoLeak(result, [...emulator.secrets(), pfx, PASSWORD]);
+  const result = await runStep(emulator, { pfx, ...changes }, { env });
   expectOnlyOwnCommands(result);
   expectOnlyOwnMarkup(result.summary);
   expect(Object.keys(result.outputs).sort()).toEqual(OUTPUTS.filter((name) => name in result.outputs));

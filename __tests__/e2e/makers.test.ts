@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
-import { runAction } from '../../emulator/runner.ts';
-import { expectNoLeak } from './leaks.ts';
+import { runStep } from './step.ts';
 
 interface Fixture {
   readonly file: string;
@@ -31,18 +30,8 @@ test.each(FIXTURES)('$file of $maker', async ({ file, password, thumbprint, fail
   emulator.addConnector({ id: GLOBAL.connectorId });
   const connects = emulator.connects.length;
   const pfx = readFileSync(join(DIRECTORY, file)).toString('base64');
-  const result = await runAction({
-    with: {
-      'tenant-id': GLOBAL.tenantId,
-      'client-id': GLOBAL.clientId,
-      'connector-id': GLOBAL.connectorId,
-      pfx,
-      password,
-    },
-    emulator,
-  });
+  const result = await runStep(emulator, { pfx, password });
 
-  expectNoLeak(result, [pfx, ...(password.length > 3 ? [password] : []), ...emulator.secrets()]);
   if (failure === undefined) {
     expect(result.annotations.filter(({ level }) => level === 'error')).toEqual([]);
     expect(result.annotations.length > 0).toBe(WARNED.includes(file));

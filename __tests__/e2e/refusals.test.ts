@@ -10,11 +10,10 @@ import type { Fault } from '../../emulator/faults.ts';
 import { ISSUER } from '../../emulator/github.ts';
 import { graphError } from '../../emulator/graph.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
-import { runAction, type RunResult } from '../../emulator/runner.ts';
-import type { RequestKind } from '../../emulator/server.ts';
-import { expectNoLeak } from './leaks.ts';
+import type { RunResult } from '../../emulator/runner.ts';
+import type { RequestKind } from '../../emulator/service.ts';
+import { expectNoLeak, PASSWORD, runStep } from './step.ts';
 
-const PASSWORD = 'throw-away password';
 const OTHER = '99999999-8888-4777-8666-555555555555';
 const CREDENTIAL = { issuer: ISSUER, subject: SUBJECT, audience: GLOBAL.audience };
 const SIGN_IN: readonly RequestKind[] = ['id-token', 'token'];
@@ -63,19 +62,7 @@ async function run({ options, setUp, with: changes, env }: Scenario = {}): Promi
   const emulator = await Emulator.start(options);
   try {
     setUp?.(emulator);
-    const result = await runAction({
-      with: {
-        'tenant-id': GLOBAL.tenantId,
-        'client-id': GLOBAL.clientId,
-        'connector-id': GLOBAL.connectorId,
-        pfx,
-        password: PASSWORD,
-        ...changes,
-      },
-      env: env?.(emulator) ?? {},
-      emulator,
-    });
-    expectNoLeak(result, [...emulator.secrets(), pfx, PASSWORD]);
+    const result = await runStep(emulator, { pfx, ...changes }, { env: env?.(emulator) ?? {} });
     expect(emulator.refusedConnects).toEqual([]);
     expect(result.exitCode).toBe(result.annotations.some(({ level }) => level === 'error') ? 1 : 0);
     const error = result.annotations.find(({ level }) => level === 'error');

@@ -1,14 +1,13 @@
 /** Many connectors, a safe switch-over, and what is said before anything goes wrong. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RequestListener } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
-import { runAction, type RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak } from './leaks.ts';
+import type { RunResult } from '../../emulator/runner.ts';
+import { PASSWORD, runStep } from './step.ts';
 
-const PASSWORD = 'throw-away password';
 const HOST = 'api.contoso.com';
 const DAY = 86_400_000;
 
@@ -27,19 +26,7 @@ afterEach(async () => {
 
 async function run(changes: Record<string, string> = {}): Promise<RunResult> {
   const pfx = pfxOf(certificate, PASSWORD).toString('base64');
-  const result = await runAction({
-    with: {
-      'tenant-id': GLOBAL.tenantId,
-      'client-id': GLOBAL.clientId,
-      'connector-id': GLOBAL.connectorId,
-      pfx,
-      password: PASSWORD,
-      ...changes,
-    },
-    emulator,
-  });
-  expectNoLeak(result, [...emulator.secrets(), pfx, PASSWORD]);
-  return result;
+  return await runStep(emulator, { pfx, ...changes });
 }
 
 function seconds(date: Date): number {
@@ -152,8 +139,10 @@ describe('dates', () => {
 });
 
 describe('verify-target', () => {
-  const presented = (request: Parameters<RequestListener>[0]): string =>
-    (request.socket as TLSSocket).getPeerX509Certificate()?.fingerprint.replaceAll(':', '') ?? '';
+  const presented = ({ socket }: Parameters<RequestListener>[0]): string => {
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    return certificate?.fingerprint.replaceAll(':', '') ?? '';
+  };
 
   test('the API takes the certificate: it is presented by a HEAD without any token, then uploaded', async () => {
     const seen: { method: string | undefined; authorization: string | undefined; thumbprint: string }[] = [];

@@ -3,8 +3,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/
 import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
 import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
-import { runAction, type RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak } from './leaks.ts';
+import type { RunResult } from '../../emulator/runner.ts';
+import { expectNoLeak, runStep } from './step.ts';
 
 const PASSWORD = 'throw-away: "quotes", blanks & more ';
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -24,25 +24,12 @@ afterEach(async () => {
   await emulator.stop();
 });
 
-const inputs = (): Record<string, string> => ({
-  'tenant-id': GLOBAL.tenantId,
-  'client-id': GLOBAL.clientId,
-  'connector-id': GLOBAL.connectorId,
-  pfx,
-  password: PASSWORD,
-});
-
 async function run(
   changes: Record<string, string> = {},
   env: Record<string, string | undefined> = {},
 ): Promise<RunResult> {
-  const step = { ...inputs(), ...changes };
-  const result = await runAction({ with: step, env, emulator });
-  // Each request answered, nothing left on disk, nothing secret anywhere: so in every scenario.
-  expectNoLeak(
-    result,
-    [...emulator.secrets(), step['pfx'] ?? '', step['password'] ?? ''].filter((secret) => secret.length > 3),
-  );
+  const result = await runStep(emulator, { pfx, password: PASSWORD, ...changes }, { env });
+  // Nothing left on disk, in any scenario.
   expect(result.filesLeft).toEqual([]);
   return result;
 }
@@ -131,11 +118,8 @@ describe('a certificate is uploaded', () => {
   });
 
   test('from a file on the runner', async () => {
-    const result = await runAction({
-      with: { ...inputs(), pfx: '', 'pfx-file': 'my cert.pfx' },
-      files: { 'my cert.pfx': pfxOf(certificate, PASSWORD) },
-      emulator,
-    });
+    const files = { 'my cert.pfx': pfxOf(certificate, PASSWORD) };
+    const result = await runStep(emulator, { 'pfx-file': 'my cert.pfx', password: PASSWORD }, { files });
     expect(result.outputs['thumbprint']).toBe(certificate.thumbprint);
     expect(result.outputs['uploaded']).toBe('true');
   });

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { FAILURE_CODES } from '../../src/failure.ts';
-import { expectNoLeak } from '../e2e/leaks.ts';
+import { expectNoLeak } from '../e2e/step.ts';
 import { FAULTS, observe, REQUESTS, type Observed } from './scenarios.ts';
 
 const NAMES = ['refused', ...Object.keys(FAULTS)];

@@ -1,0 +1,33 @@
+/** What a service of the emulator is: requests of some kinds come in, answers go out. */
+
+export type RequestKind = 'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'other';
+
+export interface ReceivedRequest {
+  readonly service: 'id-token' | 'entra' | 'graph' | 'none';
+  readonly kind: RequestKind;
+  readonly host: string;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly at: Date;
+  /** The same for requests that shared a connection. */
+  readonly connection: number;
+  /** The answer's; undefined while there is none, or where none was given. */
+  status: number | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON. */
+  readonly body?: string | object;
+}
+
+export interface Service {
+  readonly name: 'id-token' | 'entra' | 'graph';
+  readonly hosts: readonly string[];
+  kindOf(method: string, path: string): RequestKind;
+  answer(request: ReceivedRequest): Answer | Promise<Answer>;
+}
