@@ -140,10 +140,10 @@ describe('what a status means', () => {
 
 describe('access denied', () => {
   const COMMANDS = `
-GRAPH=00000003-0000-0000-c000-000000000000
-ROLE=$(az ad sp show --id $GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az ad app permission add --id the-client --api $GRAPH --api-permissions "$ROLE=Role"
-az ad app permission admin-consent --id the-client`;
+SP=$(az ad sp show --id the-client --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
+az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
 
   test.each([
     ['no permission', [], 'no application permission'],
@@ -154,7 +154,7 @@ az ad app permission admin-consent --id the-client`;
     expect(explainGraph(answer(403, error('accessDenied')), { ...ASKED, roles })).toMatchObject({
       code: 'GRAPH_FORBIDDEN',
       message: `Microsoft Graph denies access (API connector c1): Because (HTTP 403, accessDenied, request-id the-request, ${DATE}).`,
-      remedy: `The access token carries ${carries}; it needs APIConnectors.ReadWrite.All, with admin consent. As an administrator:${COMMANDS}`,
+      remedy: `The access token carries ${carries}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:${COMMANDS}`,
     });
   });
 });

@@ -278,7 +278,7 @@ describe('asking for a connector', () => {
     const { graph } = online(answer(403));
     const { remedy } = await failureOf(graph.getConnector('c1'));
     expect(remedy).toContain('The access token carries APIConnectors.Read.All;');
-    expect(remedy).toContain('az ad app permission admin-consent --id the-client');
+    expect(remedy).toContain('az ad sp show --id the-client ');
   });
 
   test.each(['<html>Sign in</html>', '', '[]', '{"id":"c1"'])(

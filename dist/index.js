@@ -56432,6 +56432,17 @@ function markdown(text, longest = LONGEST) {
         .replace(/[^\p{L}\p{N} .,;-]/gu, (character) => `&#${character.codePointAt(0)};`)
         .replace(/www\./gi, (start) => start.replace('.', '&#46;'));
 }
+/** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
+function cleanUrl(url, longest) {
+    const [beforeQuery = ''] = url.split(/[?#]/);
+    const mark = url.includes('?') ? '?…' : '';
+    if (!URL.canParse(beforeQuery))
+        return clean(beforeQuery, longest) + mark;
+    const seen = new URL(beforeQuery);
+    seen.username = '';
+    seen.password = '';
+    return clean(seen.href, longest) + mark;
+}
 
 ;// CONCATENATED MODULE: ./lib/failure.js
 /**
@@ -56580,7 +56591,7 @@ function connectorOutput(outcome, certificate) {
 }
 /** What every output tells of a connector, cleaned. */
 function shownConnector(id, connector) {
-    return { id, displayName: clean(connector?.displayName), targetUrl: clean(connector?.targetUrl, 2000) };
+    return { id, displayName: clean(connector?.displayName), targetUrl: cleanUrl(connector?.targetUrl ?? '', 2000) };
 }
 /** The connector's name as a person knows it, or its id. */
 function nameOf(id, connector) {
@@ -56670,6 +56681,10 @@ function setCheckOutputs(findings) {
     setOutput('not-after', first?.active ? isoSeconds(new Date(first.active.notAfter * 1000)) : '');
     setOutput('thumbprint', first?.active?.thumbprint ?? '');
     setOutput('connectors', JSON.stringify(findings.map(check_connectorOutput)));
+}
+/** The check step's outputs where nothing could be read: what cannot be checked is not fine. */
+function setUncheckedOutputs() {
+    setOutput('status', 'failing');
 }
 function check_connectorOutput(finding) {
     const { connector, active, daysLeft, status } = finding;
@@ -74677,7 +74692,10 @@ class Http {
         this.#lifetime = lifetime;
         this.#dispatcher = new undici.EnvHttpProxyAgent({
             connections: CONNECTIONS,
-            ...(tls && { connect: tls, requestTls: tls }),
+            // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
+            connect: { ...tls, rejectUnauthorized: true },
+            requestTls: { ...tls, rejectUnauthorized: true },
+            proxyTls: { rejectUnauthorized: true },
         });
     }
     /** {@link Lifetime.signal} */
@@ -74832,7 +74850,7 @@ function reason(error) {
 
 
 /** Node's codes for a server certificate that is not trusted. */
-const UNTRUSTED = /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED)\b/;
+const UNTRUSTED = /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED|INVALID_PURPOSE)\b/;
 /** The failure that a redirect means: something that is not the service answered in its place. */
 function redirected(service, status) {
     return new Failure('REDIRECTED', `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
@@ -75254,11 +75272,11 @@ function byStatus(status, { roles, application }) {
         return {
             code: 'GRAPH_FORBIDDEN',
             what: 'Microsoft Graph denies access',
-            remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All, with admin consent. As an administrator:
-GRAPH=00000003-0000-0000-c000-000000000000
-ROLE=$(az ad sp show --id $GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az ad app permission add --id ${clientId} --api $GRAPH --api-permissions "$ROLE=Role"
-az ad app permission admin-consent --id ${clientId}`,
+            remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:
+SP=$(az ad sp show --id ${clientId} --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
+az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`,
         };
     }
     if (status === 404) {
@@ -80778,6 +80796,7 @@ function runContext(environment) {
 
 
 
+const PRODUCT = 'upload-api-connector-certificate';
 /**
  * Signs in, does the work and closes every connection, whatever happens.
  * @throws Failure ID_TOKEN_UNAVAILABLE before any request; what signing in and the work throw
@@ -80789,14 +80808,18 @@ async function withSession(identity, work) {
     const http = new Http(session_userAgent(run), lifetime);
     const others = [];
     try {
-        const access = await signIn(http, identity, service).catch((error) => {
+        const access = await group('Sign-in', async () => {
+            const token = await signIn(http, identity, service);
+            info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
+            return token;
+        }).catch((error) => {
             throw beforeUpload(error);
         });
-        info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
         return await work({
             graph: new Graph(http, identity, access, info),
             openHttp: (clientCertificate) => {
-                const other = new Http(session_userAgent(run), lifetime, clientCertificate);
+                // Without the run's page: it is for the sign-in log of one's own tenant.
+                const other = new Http(PRODUCT, lifetime, clientCertificate);
                 others.push(other);
                 return other;
             },
@@ -80827,7 +80850,7 @@ async function signIn(http, identity, service) {
 }
 /** With the run's page, so that a sign-in log leads back to the workflow run. */
 function session_userAgent({ url }) {
-    return `upload-api-connector-certificate${url === undefined ? '' : ` (+${url})`}`;
+    return url === undefined ? PRODUCT : `${PRODUCT} (+${url})`;
 }
 
 ;// CONCATENATED MODULE: ./lib/summary.js
@@ -80844,8 +80867,8 @@ function uploadSummary(outcomes, certificate, now) {
         '',
         `New certificate <code>${certificate.thumbprint}</code>, valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}).`,
         '',
-        '| connector | target | before → after | active | result |',
-        '| --- | --- | --- | --- | --- |',
+        '| connector | target | before → after | active | days left | result |',
+        '| --- | --- | --- | --- | --- | --- |',
         ...outcomes.map((outcome) => row([
             `${markdown(nameOf(outcome.id, outcome.connector), 80)}<br><code>${markdown(outcome.id, 80)}</code>`,
             host(outcome.connector),
@@ -80853,6 +80876,7 @@ function uploadSummary(outcomes, certificate, now) {
                 ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
                 : authentication(outcome.connector),
             isActive(outcome, certificate.thumbprint) ? 'yes' : 'no',
+            daysLeft(outcome.connector, now),
             markdown(outcome.failure ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
         ])),
         '',
@@ -80975,15 +80999,23 @@ function host(connector) {
     const url = connector?.targetUrl ?? '';
     return URL.canParse(url) ? markdown(new URL(url).host, 100) : '';
 }
+/** Of the certificate that the connector authenticates with now. */
+function daysLeft(connector, now) {
+    const days = active(connector).map((entry) => daysUntil(date(entry.notAfter), now));
+    return days.filter((count) => !Number.isNaN(count)).join(', ');
+}
+function active(connector) {
+    return connector?.certificates.filter((entry) => entry.isActive).slice(0, 1) ?? [];
+}
 /** What a connector authenticates with, in a few letters. */
 function authentication(connector) {
     if (connector === undefined)
         return 'not known';
     if (connector.authentication === 'basic')
         return 'user name and password';
-    const active = connector.certificates.find((entry) => entry.isActive);
-    if (active)
-        return `<code>${markdown(active.thumbprint.slice(0, 8))}</code> until ${day(date(active.notAfter))}`;
+    const [current] = active(connector);
+    if (current)
+        return `<code>${markdown(current.thumbprint.slice(0, 8))}</code> until ${day(date(current.notAfter))}`;
     return connector.authentication === 'certificate'
         ? 'no active certificate'
         : connector.authentication === 'none'
@@ -81014,8 +81046,10 @@ function plural(n, noun) {
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const TURNED_AWAY = [401, 403, 495, 496];
-/** What comes after the server has read the client's certificate: an alert, or the end of the connection. */
-const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert/i;
+/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
+const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
+/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
+const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 /** The leaf, its chain and the key as PEM, for a TLS connection. */
 function tlsIdentity(certificate) {
     return {
@@ -81029,7 +81063,7 @@ function tlsIdentity(certificate) {
  * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
  */
 async function verifyTarget(withCertificate, without, targetUrl) {
-    const shown = clean(targetUrl, 200);
+    const shown = cleanUrl(targetUrl, 200);
     if (!URL.canParse(targetUrl) || new URL(targetUrl).protocol !== 'https:') {
         throw new Failure('TARGET_UNREACHABLE', `The target URL ${shown} is not an https URL, so no certificate can be presented to it.`, 'Correct the URL of the API connector, or leave verify-target out.');
     }
@@ -81068,10 +81102,8 @@ async function whyTurnedAway(http, url, answer) {
 }
 function unanswered(error, shown) {
     const why = clean(reason(error));
-    if (error.sent || /ALERT|alert/.test(why)) {
-        if (TLS_REFUSAL.test(why) || /other side closed/.test(why))
-            return refused(shown, why);
-    }
+    if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why))
+        return refused(shown, why);
     return new Failure('TARGET_UNREACHABLE', `${shown} could not be asked whether it takes the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
 }
 function refused(shown, why) {
@@ -81231,7 +81263,10 @@ async function upload(inputs) {
 }
 /** inputs → sign-in → connectors → report */
 async function check(inputs) {
-    const findings = await withSession(inputs, async (session) => await findAll(session, inputs));
+    const findings = await withSession(inputs, async (session) => await findAll(session, inputs)).catch((error) => {
+        setUncheckedOutputs();
+        throw error;
+    });
     for (const finding of findings)
         info(`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`);
     setCheckOutputs(findings);

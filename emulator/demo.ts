@@ -7,6 +7,7 @@ import { Emulator, GLOBAL } from './emulator.ts';
 import { pfxOf } from './pfx.ts';
 import { runAction } from './runner.ts';
 
+const SECOND = '0c4d2f86-5a1e-4b7a-9a53-1d2e3f405162';
 const PASSWORD = 'throw-away password of the demo';
 
 function section(title: string, text: string): void {
@@ -25,6 +26,7 @@ const emulator = await Emulator.start();
 try {
   const old = await clientCertificate({
     commonName: 'api.contoso.com',
+    notBefore: new Date(Date.now() - 356 * 86_400_000),
     notAfter: new Date(Date.now() + 9 * 86_400_000),
   });
   emulator.addConnector({
@@ -41,11 +43,13 @@ try {
       ],
     },
   });
+  // A second one, which has no certificate yet.
+  emulator.addConnector({ id: SECOND, displayName: 'Enrich the token' });
   const certificate = await clientCertificate({ commonName: 'api.contoso.com' });
   const step = {
     'tenant-id': GLOBAL.tenantId,
     'client-id': GLOBAL.clientId,
-    'connector-id': GLOBAL.connectorId,
+    'connector-id': `${GLOBAL.connectorId}\n${SECOND}`,
     pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64'),
     password: PASSWORD,
   };
@@ -55,7 +59,7 @@ try {
     Object.entries(step)
       .map(
         ([name, value]) =>
-          `${name}: ${name === 'pfx' || name === 'password' ? `\${{ secrets.${name.toUpperCase()} }}` : value}`,
+          `${name}: ${name === 'connector-id' ? `|\n  ${value.replaceAll('\n', '\n  ')}` : name === 'pfx' || name === 'password' ? `\${{ secrets.${name.toUpperCase()} }}` : value}`,
       )
       .join('\n'),
   );

@@ -77,7 +77,8 @@ export class Emulator {
   readonly #now: () => Date;
   readonly #faults = new Faults();
   readonly #events = new EventEmitter();
-  readonly #extraHosts = new Map<string, Server>();
+  readonly #extraServers: Server[] = [];
+  readonly #extraPorts = new Map<string, number>();
   readonly #proxyCredentials: string | undefined;
   #server!: CloudServer;
   #proxy!: ConnectProxy;
@@ -120,8 +121,7 @@ export class Emulator {
     emulator.#proxy = await ConnectProxy.start({
       route: (host) => {
         if (services.some(({ hosts }) => hosts.includes(host))) return emulator.#server.port;
-        const address = emulator.#extraHosts.get(host)?.address() as AddressInfo | undefined;
-        return address?.port;
+        return emulator.#extraPorts.get(host);
       },
       faults: emulator.#faults,
       credentials: options.proxyCredentials,
@@ -235,13 +235,19 @@ export class Emulator {
     const tls = await this.authority.serverCertificate([host]);
     const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    this.#extraHosts.set(host, server);
+    this.#extraServers.push(server);
+    this.lead(host, (server.address() as AddressInfo).port);
+  }
+
+  /** Leads another host to a local port, where somebody else's server listens. */
+  lead(host: string, port: number): void {
+    this.#extraPorts.set(host, port);
   }
 
   async stop(): Promise<void> {
     await this.#proxy.stop();
     await this.#server.stop();
-    for (const server of this.#extraHosts.values()) {
+    for (const server of this.#extraServers) {
       server.close();
       server.closeAllConnections();
     }

@@ -93,6 +93,11 @@ export function setCheckOutputs(findings: readonly Finding[]): void {
   setOutput('connectors', JSON.stringify(findings.map(connectorOutput)));
 }
 
+/** The check step's outputs where nothing could be read: what cannot be checked is not fine. */
+export function setUncheckedOutputs(): void {
+  setOutput('status', 'failing');
+}
+
 function connectorOutput(finding: Finding): Record<string, unknown> {
   const { connector, active, daysLeft, status } = finding;
   return {

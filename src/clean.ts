@@ -25,3 +25,14 @@ export function markdown(text: unknown, longest: number = LONGEST): string {
     .replace(/[^\p{L}\p{N} .,;-]/gu, (character) => `&#${character.codePointAt(0)};`)
     .replace(/www\./gi, (start) => start.replace('.', '&#46;'));
 }
+
+/** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
+export function cleanUrl(url: string, longest: number): string {
+  const [beforeQuery = ''] = url.split(/[?#]/);
+  const mark = url.includes('?') ? '?…' : '';
+  if (!URL.canParse(beforeQuery)) return clean(beforeQuery, longest) + mark;
+  const seen = new URL(beforeQuery);
+  seen.username = '';
+  seen.password = '';
+  return clean(seen.href, longest) + mark;
+}

@@ -123,11 +123,11 @@ function byStatus(status: number, { roles, application }: Asked): Refusal {
     return {
       code: 'GRAPH_FORBIDDEN',
       what: 'Microsoft Graph denies access',
-      remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All, with admin consent. As an administrator:
-GRAPH=00000003-0000-0000-c000-000000000000
-ROLE=$(az ad sp show --id $GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az ad app permission add --id ${clientId} --api $GRAPH --api-permissions "$ROLE=Role"
-az ad app permission admin-consent --id ${clientId}`,
+      remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:
+SP=$(az ad sp show --id ${clientId} --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
+az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`,
     };
   }
   if (status === 404) {

@@ -70,7 +70,10 @@ export class Http {
     this.#lifetime = lifetime;
     this.#dispatcher = new EnvHttpProxyAgent({
       connections: CONNECTIONS,
-      ...(tls && { connect: tls, requestTls: tls }),
+      // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
+      connect: { ...tls, rejectUnauthorized: true },
+      requestTls: { ...tls, rejectUnauthorized: true },
+      proxyTls: { rejectUnauthorized: true },
     });
   }
 

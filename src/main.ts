@@ -1,6 +1,6 @@
 /** The stories of the two steps, each line a step of it. The only file that knows the order. */
 import { endGroup, info, setSecret, startGroup } from '@actions/core';
-import { judge, setCheckOutputs, unread, type Finding } from './check.ts';
+import { judge, setCheckOutputs, setUncheckedOutputs, unread, type Finding } from './check.ts';
 import { clean } from './clean.ts';
 import { mapAtMost } from './concurrency.ts';
 import { readInputs, type CheckInputs, type Inputs } from './inputs.ts';
@@ -59,7 +59,12 @@ async function upload(inputs: Inputs): Promise<void> {
 
 /** inputs → sign-in → connectors → report */
 async function check(inputs: CheckInputs): Promise<void> {
-  const findings = await withSession(inputs, async (session) => await findAll(session, inputs));
+  const findings = await withSession(inputs, async (session) => await findAll(session, inputs)).catch(
+    (error: unknown) => {
+      setUncheckedOutputs();
+      throw error;
+    },
+  );
   for (const finding of findings) info(`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`);
   setCheckOutputs(findings);
   await appendSummary(checkSummary(findings, new Date()));

@@ -1,6 +1,6 @@
 /** What the steps tell: outputs, log lines and annotations. The job summary is in summary.ts. */
 import { error as annotateError, info, setOutput, warning } from '@actions/core';
-import { clean } from './clean.ts';
+import { clean, cleanUrl } from './clean.ts';
 import { Failure } from './failure.ts';
 import type { Connector, ConnectorCertificate } from './graph.ts';
 import type { ClientCertificate } from './pkcs12/certificate.ts';
@@ -77,7 +77,7 @@ function connectorOutput(outcome: Outcome, certificate: ClientCertificate): Reco
 
 /** What every output tells of a connector, cleaned. */
 export function shownConnector(id: string, connector: Connector | undefined): Record<string, unknown> {
-  return { id, displayName: clean(connector?.displayName), targetUrl: clean(connector?.targetUrl, 2000) };
+  return { id, displayName: clean(connector?.displayName), targetUrl: cleanUrl(connector?.targetUrl ?? '', 2000) };
 }
 
 /** The connector's name as a person knows it, or its id. */

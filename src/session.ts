@@ -1,5 +1,5 @@
 /** Signed in: a Graph client for as long as some work takes, its connections closed afterwards. */
-import { info, notice } from '@actions/core';
+import { group, info, notice } from '@actions/core';
 import type { Application } from './cloud.ts';
 import { exchange, type AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
@@ -8,6 +8,8 @@ import { Http, retry } from './http.ts';
 import { startLifetime } from './lifetime.ts';
 import { idTokenService, requestIdToken, type IdTokenService } from './oidc.ts';
 import { runContext, type RunContext } from './run-context.ts';
+
+const PRODUCT = 'upload-api-connector-certificate';
 
 /** The application to sign in as, and the audience of its federated credential. */
 export interface Identity extends Application {
@@ -32,14 +34,18 @@ export async function withSession<T>(identity: Identity, work: (session: Session
   const http = new Http(userAgent(run), lifetime);
   const others: Http[] = [];
   try {
-    const access = await signIn(http, identity, service).catch((error: unknown) => {
+    const access = await group('Sign-in', async () => {
+      const token = await signIn(http, identity, service);
+      info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
+      return token;
+    }).catch((error: unknown) => {
       throw beforeUpload(error);
     });
-    info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
     return await work({
       graph: new Graph(http, identity, access, info),
       openHttp: (clientCertificate) => {
-        const other = new Http(userAgent(run), lifetime, clientCertificate);
+        // Without the run's page: it is for the sign-in log of one's own tenant.
+        const other = new Http(PRODUCT, lifetime, clientCertificate);
         others.push(other);
         return other;
       },
@@ -78,5 +84,5 @@ async function signIn(http: Http, identity: Identity, service: IdTokenService): 
 
 /** With the run's page, so that a sign-in log leads back to the workflow run. */
 function userAgent({ url }: RunContext): string {
-  return `upload-api-connector-certificate${url === undefined ? '' : ` (+${url})`}`;
+  return url === undefined ? PRODUCT : `${PRODUCT} (+${url})`;
 }

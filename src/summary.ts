@@ -15,8 +15,8 @@ export function uploadSummary(outcomes: readonly Outcome[], certificate: ClientC
     '',
     `New certificate <code>${certificate.thumbprint}</code>, valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}).`,
     '',
-    '| connector | target | before → after | active | result |',
-    '| --- | --- | --- | --- | --- |',
+    '| connector | target | before → after | active | days left | result |',
+    '| --- | --- | --- | --- | --- | --- |',
     ...outcomes.map((outcome) =>
       row([
         `${markdown(nameOf(outcome.id, outcome.connector), 80)}<br><code>${markdown(outcome.id, 80)}</code>`,
@@ -25,6 +25,7 @@ export function uploadSummary(outcomes: readonly Outcome[], certificate: ClientC
           ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
           : authentication(outcome.connector),
         isActive(outcome, certificate.thumbprint) ? 'yes' : 'no',
+        daysLeft(outcome.connector, now),
         markdown(outcome.failure ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
       ]),
     ),
@@ -168,12 +169,22 @@ function host(connector: Connector | undefined): string {
   return URL.canParse(url) ? markdown(new URL(url).host, 100) : '';
 }
 
+/** Of the certificate that the connector authenticates with now. */
+function daysLeft(connector: Connector | undefined, now: Date): string {
+  const days = active(connector).map((entry) => daysUntil(date(entry.notAfter), now));
+  return days.filter((count) => !Number.isNaN(count)).join(', ');
+}
+
+function active(connector: Connector | undefined): readonly ConnectorCertificate[] {
+  return connector?.certificates.filter((entry) => entry.isActive).slice(0, 1) ?? [];
+}
+
 /** What a connector authenticates with, in a few letters. */
 function authentication(connector: Connector | undefined): string {
   if (connector === undefined) return 'not known';
   if (connector.authentication === 'basic') return 'user name and password';
-  const active = connector.certificates.find((entry) => entry.isActive);
-  if (active) return `<code>${markdown(active.thumbprint.slice(0, 8))}</code> until ${day(date(active.notAfter))}`;
+  const [current] = active(connector);
+  if (current) return `<code>${markdown(current.thumbprint.slice(0, 8))}</code> until ${day(date(current.notAfter))}`;
   return connector.authentication === 'certificate'
     ? 'no active certificate'
     : connector.authentication === 'none'

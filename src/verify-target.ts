@@ -2,15 +2,17 @@
  * Asks the API behind a connector whether it takes the new certificate, before the connector presents it to everybody:
  * a TLS connection with the certificate and its chain, and a HEAD. No token ever goes there.
  */
-import { clean } from './clean.ts';
+import { clean, cleanUrl } from './clean.ts';
 import { Failure } from './failure.ts';
 import { reason, RETRY, TransportError, type Http, type HttpResponse } from './http.ts';
 import type { ClientCertificate } from './pkcs12/certificate.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const TURNED_AWAY = [401, 403, 495, 496];
-/** What comes after the server has read the client's certificate: an alert, or the end of the connection. */
-const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert/i;
+/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
+const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
+/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
+const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 
 /** The leaf, its chain and the key as PEM, for a TLS connection. */
 export function tlsIdentity(certificate: ClientCertificate): { readonly cert: string; readonly key: string } {
@@ -30,7 +32,7 @@ export async function verifyTarget(
   without: Http,
   targetUrl: string,
 ): Promise<string | undefined> {
-  const shown = clean(targetUrl, 200);
+  const shown = cleanUrl(targetUrl, 200);
   if (!URL.canParse(targetUrl) || new URL(targetUrl).protocol !== 'https:') {
     throw new Failure(
       'TARGET_UNREACHABLE',
@@ -69,9 +71,7 @@ async function whyTurnedAway(http: Http, url: string, answer: HttpResponse): Pro
 
 function unanswered(error: TransportError, shown: string): Failure {
   const why = clean(reason(error));
-  if (error.sent || /ALERT|alert/.test(why)) {
-    if (TLS_REFUSAL.test(why) || /other side closed/.test(why)) return refused(shown, why);
-  }
+  if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why)) return refused(shown, why);
   return new Failure(
     'TARGET_UNREACHABLE',
     `${shown} could not be asked whether it takes the certificate: ${why}.`,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { runAction, type RunResult } from '../../emulator/runner.ts';
+import { refusal } from '../../emulator/entra.ts';
 import { expectNoLeak } from './step.ts';
 
 let emulator: Emulator;
@@ -102,6 +103,13 @@ test('no active certificate: red', async () => {
   const result = await run({ 'connector-id': GLOBAL.connectorId });
   expect(titles(result)).toEqual(['error NO_ACTIVE_CERTIFICATE']);
   expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '', 'not-after': '', thumbprint: '' });
+});
+
+test('nothing can be read: failing, so that whoever looks at the status alone is warned', async () => {
+  emulator.fault({ on: 'token', do: { kind: 'status', ...refusal(7000112) } });
+  const result = await run({ 'connector-id': 'a1' });
+  expect(titles(result)).toEqual(['error APPLICATION_DISABLED']);
+  expect(result.outputs).toEqual({ status: 'failing' });
 });
 
 test('a connector that is not there fails, and the others are checked all the same', async () => {

@@ -277,7 +277,7 @@ describe('Graph refuses', () => {
     const { code, message, kinds } = await run({ setUp: (emulator) => emulator.registerApp({ roles }) });
     expect(code).toBe('GRAPH_FORBIDDEN');
     expect(message).toContain(`${text} APIConnectors.ReadWrite.All`);
-    expect(message).toContain(`\naz ad app permission admin-consent --id ${GLOBAL.clientId}`);
+    expect(message).toContain(`\nSP=$(az ad sp show --id ${GLOBAL.clientId} `);
     expect(message).toMatch(IDS);
     expect(kinds).toEqual([...SIGN_IN, ...asked]);
   });
@@ -469,9 +469,12 @@ describe('the proxy', () => {
   );
 });
 
-test('a TLS certificate that is not trusted: verification stays on, and the step says how to trust it', async () => {
-  const { code, message, kinds } = await run({ env: () => ({ NODE_EXTRA_CA_CERTS: undefined }) });
-  expect(code).toBe('TLS_NOT_TRUSTED');
-  expect(message).toContain('NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem');
-  expect(kinds).toEqual([]);
-});
+test.each([{}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' }])(
+  'a TLS certificate that is not trusted, with %j: verification stays on, and the step says how to trust it',
+  async (env) => {
+    const { code, message, kinds } = await run({ env: () => ({ NODE_EXTRA_CA_CERTS: undefined, ...env }) });
+    expect(code).toBe('TLS_NOT_TRUSTED');
+    expect(message).toContain('NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem');
+    expect(kinds).toEqual([]);
+  },
+);

@@ -6,7 +6,7 @@ import { clientCertificate, type ClientCertificate } from '../../emulator/certif
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
-import { PASSWORD, runStep } from './step.ts';
+import { expectNoLeak, PASSWORD, runStep } from './step.ts';
 
 const HOST = 'api.contoso.com';
 const DAY = 86_400_000;
@@ -197,6 +197,21 @@ describe('verify-target', () => {
     expect(titles(result)).toEqual(['warning API connector']);
     expect(result.annotations[0]?.message).toContain('does not seem to check client certificates');
     expect(result.outputs['uploaded']).toBe('true');
+  });
+
+  test('keys in the target URL are used, and not shown', async () => {
+    const targetUrl = `https://user:throw-away-1@${HOST}/endpoint?code=throw-away-2#throw-away-3`;
+    emulator.addConnector({ id: GLOBAL.connectorId, targetUrl });
+    const asked: (string | undefined)[] = [];
+    await emulator.addHost(HOST, (request, response) => {
+      asked.push(request.url);
+      response.writeHead(403).end();
+    });
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['error TARGET_REFUSES_CERTIFICATE']);
+    expect(asked).toEqual(['/endpoint?code=throw-away-2']);
+    expectNoLeak(result, ['throw-away-1', 'throw-away-2', 'throw-away-3']);
+    expect(result.outputs['connectors']).toContain(`"https://${HOST}/endpoint?…"`);
   });
 
   test('an API that cannot be reached: stop, nothing uploaded', async () => {

@@ -11,9 +11,7 @@ import { FIXTURES, openFixture, PASSWORD, readFixture } from './fixtures.ts';
 // Fixed, so that a run that fails can be run again.
 const RUNS = { seed: 7292, numRuns: 150 };
 const KNOWN = new Set(FIXTURES.map(({ thumbprint }) => thumbprint));
-const FILES = ['openssl-3des-chain.pfx', 'openssl-default.pfx', 'openssl-legacy.pfx'].map(
-  readFixture,
-);
+const FILES = ['openssl-3des-chain.pfx', 'openssl-default.pfx', 'openssl-legacy.pfx'].map(readFixture);
 const anyFile = fc.constantFrom(...FILES);
 
 /** Opens, or fails with a failure that is explained; nothing else, and never with a certificate that nobody put in. */

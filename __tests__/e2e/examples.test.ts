@@ -1,0 +1,527 @@
+/** The workflows in examples/: what they may do, and that each of their steps runs as it stands there. */
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
+import { parse } from 'yaml';
+import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
+import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { ISSUER } from '../../emulator/github.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import { runAction, type RunResult } from '../../emulator/runner.ts';
+import { expectNoLeak, PASSWORD, runStep } from './step.ts';
+
+type Scalar = string | number | boolean;
+
+interface Step {
+  readonly id?: string;
+  readonly name?: string;
+  readonly if?: string;
+  readonly uses?: string;
+  readonly with?: Readonly<Record<string, Scalar>>;
+  readonly env?: Readonly<Record<string, Scalar>>;
+  readonly run?: string;
+}
+
+interface Job {
+  readonly environment?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly strategy?: {
+    readonly 'fail-fast'?: boolean;
+    readonly 'max-parallel'?: number;
+    readonly matrix: { readonly tenant: readonly string[] };
+  };
+  readonly needs?: string;
+  readonly 'timeout-minutes'?: number;
+  readonly steps: readonly Step[];
+}
+
+interface Workflow {
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly permissions?: unknown;
+  readonly concurrency?: { readonly group: string; readonly 'cancel-in-progress': boolean };
+  readonly env?: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+interface ActionFile {
+  readonly inputs: Readonly<Record<string, { readonly required: boolean }>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+const NAMES = [
+  'china',
+  'key-vault',
+  'many-tenants',
+  'rotate-on-new-secret',
+  'scheduled-check',
+  'staging-then-production',
+] as const;
+type Name = (typeof NAMES)[number];
+
+const workflow = (name: Name): Workflow => parse(read(`examples/${name}.yml`)) as Workflow;
+
+/** Our two actions as a workflow refers to them, and the file behind each. */
+const OURS: Readonly<Record<string, string>> = {
+  'OWNER/upload-api-connector-certificate@v1': 'action.yml',
+  'OWNER/upload-api-connector-certificate/check@v1': 'check/action.yml',
+};
+const actionFileOf = ({ uses }: Step): string | undefined => (uses === undefined ? undefined : OURS[uses]);
+const EXPRESSION = /\$\{\{\s*(.*?)\s*\}\}/g;
+
+test('examples/ has these workflows', () => {
+  expect(readdirSync(join(root, 'examples')).sort()).toEqual(NAMES.map((name) => `${name}.yml`));
+});
+
+describe.each(NAMES)('%s.yml', (name) => {
+  const text = read(`examples/${name}.yml`);
+  const { on, permissions, concurrency, env, jobs } = workflow(name);
+  const steps = Object.values(jobs).flatMap((job) => job.steps);
+
+  test('a header says what it is for, what to set up first, and which subject signs in', () => {
+    const header = /^(?:#.*\n)+/.exec(text)?.[0] ?? '';
+    expect(header).toContain('# Set up first');
+    for (const job of Object.values(jobs)) {
+      const subject =
+        job.environment === undefined
+          ? ':ref:refs/heads/main'
+          : `:environment:${job.strategy === undefined ? job.environment : 'NAME'}`;
+      expect(header).toContain(`repo:OWNER/REPO${subject}`);
+    }
+  });
+
+  test('nobody outside of the repository starts it', () => {
+    expect(['workflow_dispatch', 'repository_dispatch', 'schedule']).toEqual(expect.arrayContaining(Object.keys(on)));
+    expect(Object.keys(on)).toContain('workflow_dispatch');
+  });
+
+  test('no permission but what each job needs, one run at a time, and a time limit', () => {
+    expect(permissions).toEqual({});
+    expect(env).toBeUndefined();
+    expect(concurrency).toEqual({ group: expect.any(String) as unknown, 'cancel-in-progress': false });
+    for (const job of Object.values(jobs)) {
+      expect(job.permissions).toEqual({
+        'id-token': 'write',
+        ...(JSON.stringify(job).includes('gh issue') ? { issues: 'write' } : {}),
+      });
+      expect(job['timeout-minutes']).toBeLessThanOrEqual(15);
+      expect(job.steps.some((step) => actionFileOf(step) !== undefined)).toBe(true);
+    }
+  });
+
+  test('what others wrote is pinned to a commit, with its version beside it', () => {
+    const lines = [...text.matchAll(/^\s*(?:- )?uses: (.*)$/gm)].map(([, value = '']) => value);
+    expect(lines).toHaveLength(steps.filter(({ uses }) => uses !== undefined).length);
+    for (const line of lines) {
+      if (line in OURS) expect(text).toContain('Pin it to the full commit of the release that you use');
+      else expect(line).toMatch(/^[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+(\.\d+)*$/);
+    }
+  });
+
+  test('no expression in a script, where its value would be read as code', () => {
+    for (const { run } of steps) expect(run ?? '').not.toContain('${{');
+  });
+
+  test('each input exists, each required one is given, each output that is read exists', () => {
+    for (const step of steps) {
+      const file = actionFileOf(step);
+      if (file === undefined) continue;
+      const { inputs, outputs } = parse(read(file)) as ActionFile;
+      const given = Object.keys(step.with ?? {});
+      expect(Object.keys(inputs)).toEqual(expect.arrayContaining(given));
+      expect(given).toEqual(expect.arrayContaining(Object.keys(inputs).filter((input) => inputs[input]?.required)));
+      for (const [, output = ''] of text.matchAll(new RegExp(`steps\\.${step.id ?? '-'}\\.outputs\\.([\\w-]+)`, 'g'))) {
+        expect(Object.keys(outputs)).toContain(output);
+      }
+    }
+  });
+});
+
+const FABRIKAM = {
+  tenantId: '22222222-3333-4444-8555-666666666666',
+  tenantDomain: 'fabrikam.onmicrosoft.com',
+  clientId: 'bbbbbbbb-cccc-4ddd-8eee-ffffffffffff',
+  connectorId: 'e3f1c1d2-8a94-4d0e-9f3d-6f6f0a0c5b11',
+  audience: GLOBAL.audience,
+} as const;
+
+/** What each environment of the repository stands for; '' is a job without one. */
+const TENANTS: Readonly<Record<string, typeof GLOBAL | typeof CHINA | typeof FABRIKAM>> = {
+  '': GLOBAL,
+  production: GLOBAL,
+  staging: FABRIKAM,
+  contoso: GLOBAL,
+  fabrikam: FABRIKAM,
+  china: CHINA,
+};
+
+let certificate: ClientCertificate;
+let emulator: Emulator | undefined;
+let temp: string | undefined;
+
+beforeAll(async () => {
+  certificate = await clientCertificate();
+});
+afterEach(async () => {
+  await emulator?.stop();
+  emulator = undefined;
+  if (temp !== undefined) rmSync(temp, { recursive: true });
+  temp = undefined;
+});
+
+/** A command that a script calls, in bash; what it was called with is recorded. */
+type Commands = Readonly<Record<string, string>>;
+
+interface JobRun {
+  /** Of the steps that are ours, in order. */
+  readonly results: readonly RunResult[];
+  /** The commands that the scripts called, with their arguments in brackets. */
+  readonly calls: readonly string[];
+  /** What the scripts printed. */
+  readonly printed: string;
+  readonly skipped: readonly string[];
+  /** The runner's temporary directory. */
+  readonly runnerTemp: string;
+  readonly emulator: Emulator;
+}
+
+interface JobOptions {
+  readonly tenant?: string;
+  readonly dryRun?: boolean;
+  readonly commands?: Commands;
+  readonly prepare?: (emulator: Emulator) => void;
+}
+
+/** When a step with this condition runs. A condition that is not here fails the test. */
+const CONDITIONS: Readonly<Record<string, (outcome: string, status: string) => boolean>> = {
+  '': (outcome) => outcome !== 'failure',
+  'always()': () => true,
+  "${{ !cancelled() && (steps.check.outcome == 'failure' || steps.check.outputs.status == 'warning') }}": (
+    outcome,
+    status,
+  ) => outcome === 'failure' || status === 'warning',
+  "${{ steps.check.outputs.status == 'ok' }}": (outcome, status) => outcome !== 'failure' && status === 'ok',
+};
+
+/** Runs a job of an example, step by step: our actions against the emulator, scripts in bash with stand-ins for what they call. */
+async function runJob(name: Name, id: string, options: JobOptions = {}): Promise<JobRun> {
+  const job = workflow(name).jobs[id];
+  if (job === undefined) throw new Error(`${name}.yml has no job ${id}.`);
+  const directory = mkdtempSync(join(tmpdir(), 'example-'));
+  temp = directory;
+  const results: RunResult[] = [];
+  let printed = '';
+  const skipped: string[] = [];
+
+  const values: Record<string, string> = {
+    'matrix.tenant': options.tenant ?? '',
+    'inputs.dry-run': String(options.dryRun ?? false),
+    // The runner puts a step's files in its working directory.
+    'runner.temp': '.',
+    'github.token': 'throw-away-github-token',
+    'github.repository': 'octo-org/octo-repo',
+  };
+  const resolve = (value: Scalar): string =>
+    String(value).replace(EXPRESSION, (_, expression: string) => {
+      const known = values[expression];
+      if (known === undefined) throw new Error(`${name}.yml: the table has no value for ${expression}.`);
+      return known;
+    });
+  const resolveAll = (record: Step['with']): Record<string, string> =>
+    Object.fromEntries(Object.entries(record ?? {}).map(([key, value]) => [key, resolve(value)]));
+
+  const environment = resolve(job.environment ?? '');
+  const tenant = TENANTS[environment];
+  if (tenant === undefined) throw new Error(`${name}.yml: the table has no environment ${environment}.`);
+  Object.assign(values, {
+    'vars.TENANT_ID': tenant.tenantId,
+    'vars.CLIENT_ID': tenant.clientId,
+    'vars.CHECK_CLIENT_ID': tenant.clientId,
+    'vars.CONNECTOR_ID': tenant.connectorId,
+    'vars.VAULT_TENANT_ID': FABRIKAM.tenantId,
+    'vars.VAULT_CLIENT_ID': FABRIKAM.clientId,
+    'vars.VAULT_NAME': 'contoso-vault',
+    'vars.CERTIFICATE_NAME': 'connector',
+    'secrets.CONNECTOR_PFX': pfxOf(certificate, PASSWORD).toString('base64'),
+    'secrets.CONNECTOR_PFX_PASSWORD': PASSWORD,
+  });
+  const running = await startEmulator(tenant, environment, job.steps.map(actionFileOf).includes('check/action.yml'));
+  options.prepare?.(running);
+
+  const commands = join(directory, 'commands');
+  const calls = join(directory, 'calls');
+  const runnerTemp = join(directory, 'temp');
+  for (const path of [commands, runnerTemp]) mkdirSync(path);
+  writeFileSync(calls, '');
+  for (const [command, script] of Object.entries(options.commands ?? {})) {
+    const record = `{ printf '%s' ${command}; printf ' [%s]' "$@"; echo; } >> "$CALLS"`;
+    writeFileSync(join(commands, command), `#!/usr/bin/env bash\n${record}\n${script}\n`, { mode: 0o755 });
+  }
+
+  let outcome = 'success';
+  for (const step of job.steps) {
+    const condition = CONDITIONS[step.if ?? ''];
+    if (condition === undefined) throw new Error(`${name}.yml: the table has no condition ${step.if ?? ''}.`);
+    if (!condition(outcome, values['steps.check.outputs.status'] ?? '')) {
+      skipped.push(step.name ?? '');
+      continue;
+    }
+    if (step.run === undefined) {
+      const result = await runOurs(running, step, resolveAll(step.with), runnerTemp);
+      results.push(result);
+      if (result.exitCode !== 0) outcome = 'failure';
+      const { outputs } = parse(read(actionFileOf(step) ?? '')) as ActionFile;
+      for (const output of Object.keys(outputs)) {
+        values[`steps.${step.id ?? ''}.outputs.${output}`] = result.outputs[output] ?? '';
+      }
+      continue;
+    }
+    const script = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run], {
+      encoding: 'utf8',
+      env: {
+        PATH: `${commands}:${process.env['PATH'] ?? ''}`,
+        CALLS: calls,
+        RUNNER_TEMP: runnerTemp,
+        PFX: pfxOf(certificate, '').toString('base64'),
+        ACTIONS_ID_TOKEN_REQUEST_URL: 'https://pipelines.example/idtoken?api-version=2.0',
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'throw-away-request-token',
+        GITHUB_SERVER_URL: 'https://github.com',
+        GITHUB_REPOSITORY: 'octo-org/octo-repo',
+        GITHUB_RUN_ID: '1658821493',
+        ...resolveAll(step.env),
+      },
+    });
+    printed += script.stdout;
+    expect([script.status, script.stderr]).toEqual([0, '']);
+  }
+  return {
+    results,
+    calls: readFileSync(calls, 'utf8').split('\n').slice(0, -1),
+    printed,
+    skipped,
+    runnerTemp,
+    emulator: running,
+  };
+}
+
+/** An app in the tenant that trusts this environment only and may do no more than the action needs; an API that asks for a certificate. */
+async function startEmulator(
+  tenant: (typeof TENANTS)[string],
+  environment: string,
+  readsOnly: boolean,
+): Promise<Emulator> {
+  const subject = `repo:octo-org/octo-repo:${environment === '' ? 'ref:refs/heads/main' : `environment:${environment}`}`;
+  emulator = await Emulator.start({ claims: { sub: subject } });
+  emulator.registerApp({
+    ...tenant,
+    cloud: tenant === CHINA ? 'china' : 'global',
+    roles: [readsOnly ? 'APIConnectors.Read.All' : 'APIConnectors.ReadWrite.All'],
+    federatedCredentials: [{ issuer: ISSUER, subject, audience: tenant.audience }],
+  });
+  if (tenant === FABRIKAM) emulator.addConnector({ id: FABRIKAM.connectorId, tenantId: FABRIKAM.tenantId });
+  await emulator.addHost('api.contoso.com', ({ socket }, response) => {
+    const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    response.writeHead(presented === undefined ? 401 : 405).end();
+  });
+  return emulator;
+}
+
+async function runOurs(
+  running: Emulator,
+  step: Step,
+  inputs: Record<string, string>,
+  runnerTemp: string,
+): Promise<RunResult> {
+  const actionFile = actionFileOf(step);
+  if (actionFile === undefined) throw new Error(`The test cannot run ${step.uses ?? 'this step'}.`);
+  if (actionFile === 'action.yml') {
+    const files = Object.fromEntries(
+      readdirSync(runnerTemp, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => [name, readFileSync(join(runnerTemp, name))]),
+    );
+    return await runStep(running, { password: '', ...inputs }, { files });
+  }
+  const result = await runAction({ actionFile, with: inputs, emulator: running });
+  expectNoLeak(result, running.secrets());
+  return result;
+}
+
+function expectUploaded({ results, emulator: running }: JobRun, { connectorId }: (typeof TENANTS)[string]): void {
+  for (const { exitCode, annotations, outputs } of results) {
+    expect(annotations).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true', thumbprint: certificate.thumbprint });
+  }
+  expect(results).toHaveLength(1);
+  expect(running.certificates(connectorId)).toEqual([certificate.thumbprint]);
+}
+
+test('rotate-on-new-secret.yml uploads once the API has taken the certificate', async () => {
+  const job = await runJob('rotate-on-new-secret', 'upload');
+  expectUploaded(job, GLOBAL);
+  expect(job.emulator.connects.map(({ host }) => host)).toContain('api.contoso.com');
+});
+
+test('china.yml signs in and uploads in China, with its audience', async () => {
+  const job = await runJob('china', 'upload');
+  expectUploaded(job, CHINA);
+  expect(job.emulator.requests[0]?.path).toContain('&audience=api%3A%2F%2FAzureADTokenExchangeChina');
+  expect(job.emulator.connects.map(({ host }) => host)).toContain('microsoftgraph.chinacloudapi.cn');
+});
+
+describe('many-tenants.yml', () => {
+  const { strategy } = workflow('many-tenants').jobs['upload'] ?? {};
+
+  test('one tenant that fails does not stop the others', () => {
+    expect(strategy).toMatchObject({ 'fail-fast': false, 'max-parallel': expect.any(Number) as unknown });
+  });
+
+  test.each(strategy?.matrix.tenant ?? [])('%s is signed in to as its own environment', async (tenant) => {
+    expectUploaded(await runJob('many-tenants', 'upload', { tenant }), TENANTS[tenant] ?? GLOBAL);
+  });
+});
+
+describe('staging-then-production.yml', () => {
+  test('production waits for staging', () => {
+    const { jobs } = workflow('staging-then-production');
+    expect(Object.entries(jobs).map(([id, { needs, environment }]) => [id, needs, environment])).toEqual([
+      ['staging', undefined, 'staging'],
+      ['production', 'staging', 'production'],
+    ]);
+  });
+
+  test.each([
+    ['staging', FABRIKAM],
+    ['production', GLOBAL],
+  ] as const)('%s', async (id, tenant) => {
+    const job = await runJob('staging-then-production', id);
+    expectUploaded(job, tenant);
+    expect(job.emulator.connects.map(({ host }) => host)).toContain('api.contoso.com');
+  });
+
+  test.each(['staging', 'production'])('%s, dry run: the API is asked, nothing is changed', async (id) => {
+    const { results, emulator: running } = await runJob('staging-then-production', id, { dryRun: true });
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['uploaded']])).toEqual([[0, 'false']]);
+    expect(running.connects.map(({ host }) => host)).toContain('api.contoso.com');
+    expect(running.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'get']);
+  });
+});
+
+test('key-vault.yml fetches the file, uploads it, and removes it', async () => {
+  const job = await runJob('key-vault', 'upload', {
+    commands: {
+      curl: `echo '{"value":"throw-away-id-token"}'`,
+      jq: 'sed -E \'s/.*"value":"([^"]*)".*/\\1/\'',
+      // As the CLI does: it does not overwrite a file.
+      az: `[ "$1" = login ] && { mkdir "$AZURE_CONFIG_DIR"; exit; }; file="\${*: -1}"; [ ! -e "$file" ] && base64 -d <<< "$PFX" > "$file"`,
+    },
+  });
+  expectUploaded(job, GLOBAL);
+  const [curl, jq, login, download] = job.calls.toSorted((a, b) => rank(a) - rank(b));
+  expect(curl).toMatch(
+    / \[Authorization: bearer throw-away-request-token\] \[https:\/\/pipelines\.example\/idtoken\?api-version=2\.0&audience=api%3A%2F%2FAzureADTokenExchange\]$/,
+  );
+  expect(jq).toBe('jq [--exit-status] [--raw-output] [.value]');
+  expect(login).toBe(
+    `az [login] [--service-principal] [--username] [${FABRIKAM.clientId}] [--tenant] [${FABRIKAM.tenantId}] [--federated-token] [throw-away-id-token] [--allow-no-subscriptions] [--output] [none]`,
+  );
+  expect(download).toBe(
+    `az [keyvault] [secret] [download] [--vault-name] [contoso-vault] [--name] [connector] [--encoding] [base64] [--file] [${join(job.runnerTemp, 'connector.pfx')}]`,
+  );
+  expect(job.printed).toBe('::add-mask::throw-away-id-token\n');
+  expect(readdirSync(job.runnerTemp)).toEqual([]);
+});
+
+/** The two ends of a pipe start in any order. */
+function rank(call: string): number {
+  return ['curl ', 'jq ', 'az [login]', 'az [keyvault]'].findIndex((start) => call.startsWith(start));
+}
+
+describe('scheduled-check.yml', () => {
+  const REPORT = 'Open an issue, or comment on the open one';
+  const CLOSE = 'Close the issue';
+  const END = ' Details: https://github.com/octo-org/octo-repo/actions/runs/1658821493]';
+  const LIST =
+    'gh [issue] [list] [--label] [api-connector-certificate] [--state] [open] [--limit] [1] [--json] [number] [--jq] [.[].number]';
+
+  const check = async (daysLeft: number, openIssue: string): Promise<JobRun> =>
+    await runJob('scheduled-check', 'check', {
+      commands: { gh: `[ "$2" != list ] || printf '%s' '${openIssue}'` },
+      prepare: (running) => {
+        if (Number.isNaN(daysLeft)) {
+          // Differs in letter case, which is not worth a second try.
+          running.registerApp({
+            federatedCredentials: [
+              { issuer: ISSUER, subject: 'repo:Octo-Org/octo-repo:ref:refs/heads/main', audience: GLOBAL.audience },
+            ],
+          });
+          return;
+        }
+        const now = Math.floor(Date.now() / 1000);
+        running.addConnector({
+          id: GLOBAL.connectorId,
+          displayName: '$(exit 9) `exit 9` "; exit 9; \'',
+          authentication: {
+            type: 'certificates',
+            certificates: [
+              {
+                thumbprint: 'A1'.repeat(20),
+                notBefore: now - 1000,
+                // Half a day more, so that the clock does not decide.
+                notAfter: now + (daysLeft + 0.5) * 86_400,
+              },
+            ],
+          },
+        });
+      },
+    });
+
+  test('all is well: nothing to do', async () => {
+    const { results, calls, skipped } = await check(200, '');
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[0, 'ok']]);
+    expect(calls).toEqual([LIST]);
+    expect(skipped).toEqual([REPORT]);
+  });
+
+  test('all is well again: the issue is closed', async () => {
+    const { calls } = await check(200, '17');
+    expect(calls).toEqual([LIST, 'gh [issue] [close] [17] [--comment] [Every API connector passes the check again.]']);
+  });
+
+  test('a certificate that ends soon: an issue, with a label of its own', async () => {
+    const { results, calls, skipped } = await check(40, '');
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[0, 'warning']]);
+    expect(calls.slice(0, 2)).toEqual([
+      LIST,
+      'gh [label] [create] [api-connector-certificate] [--force] [--color] [D93F0B] [--description] [Certificates of the API connectors]',
+    ]);
+    expect(calls[2]).toBe(
+      `gh [issue] [create] [--title] [API connector certificates need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that ends first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
+    );
+    expect(calls).toHaveLength(3);
+    expect(skipped).toEqual([CLOSE]);
+  });
+
+  test('the check step is red: a comment on the open issue', async () => {
+    const { results, calls, skipped } = await check(10, '17');
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[1, 'failing']]);
+    expect(calls[0]).toBe(LIST);
+    expect(calls[1]).toMatch(
+      /^gh \[issue\] \[comment\] \[17\] \[--body\] \[The check of the API connectors fails\. .* 10 days/,
+    );
+    expect(calls).toHaveLength(2);
+    expect(skipped).toEqual([CLOSE]);
+  });
+
+  test('it cannot sign in: an issue as well', async () => {
+    const { results, calls } = await check(Number.NaN, '17');
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs])).toEqual([[1, { status: 'failing' }]]);
+    expect(calls[1]).toBe(`gh [issue] [comment] [17] [--body] [The check of the API connectors fails.${END}`);
+  });
+});

@@ -1,0 +1,105 @@
+/** verify-target against servers that really ask for client certificates: nginx, and Node's own TLS. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
+import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { pfxOf } from '../../emulator/pfx.ts';
+import type { RunResult } from '../../emulator/runner.ts';
+import { findNginx, startNginx } from './nginx.ts';
+import { PASSWORD, runStep } from './step.ts';
+
+const HOST = 'api.contoso.com';
+const nginx = findNginx();
+
+let emulator: Emulator;
+/** Each vouches for itself: a server that trusts the one knows nothing of the other. */
+let trusted: ClientCertificate;
+let unknown: ClientCertificate;
+
+beforeAll(async () => {
+  [trusted, unknown] = await Promise.all([clientCertificate(), clientCertificate()]);
+});
+beforeEach(async () => {
+  emulator = await Emulator.start();
+});
+afterEach(async () => {
+  await emulator.stop();
+});
+
+async function run(certificate: ClientCertificate): Promise<RunResult> {
+  const pfx = pfxOf(certificate, PASSWORD).toString('base64');
+  return await runStep(emulator, { pfx, 'verify-target': 'true' });
+}
+
+function expectUploaded(result: RunResult): void {
+  expect(result.annotations).toEqual([]);
+  expect(emulator.certificates(GLOBAL.connectorId)).toEqual([trusted.thumbprint]);
+}
+
+function expectTurnedAway(result: RunResult, why: RegExp): void {
+  expect(result.annotations.map(({ title }) => title)).toEqual(['TARGET_REFUSES_CERTIFICATE']);
+  expect(result.annotations[0]?.message).toMatch(why);
+  expect(emulator.certificates(GLOBAL.connectorId)).toEqual([]);
+}
+
+// Not on every machine: the name of the skipped tests says why.
+(('missing' in nginx ? describe.skip : describe) as typeof describe)(
+  `nginx with ssl_verify_client on${'missing' in nginx ? ` (${nginx.missing})` : ''}`,
+  () => {
+    async function behindNginx(work: () => Promise<void>): Promise<void> {
+      const tls = await emulator.authority.serverCertificate([HOST]);
+      const path = 'path' in nginx ? nginx.path : '';
+      const server = await startNginx(path, { ...tls, clientAuthority: trusted.certificatePem });
+      try {
+        emulator.lead(HOST, server.port);
+        await work();
+      } finally {
+        await server.stop();
+      }
+    }
+
+    test('it trusts the certificate: uploaded', async () => {
+      await behindNginx(async () => {
+        expectUploaded(await run(trusted));
+      });
+    });
+
+    test('it does not know the certificate: stop, nothing uploaded', async () => {
+      await behindNginx(async () => {
+        expectTurnedAway(await run(unknown), /HTTP 400, 400 The SSL certificate error/);
+      });
+    });
+  },
+);
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)("Node's TLS server, %s", (maxVersion) => {
+  async function strict(): Promise<Server> {
+    const tls = await emulator.authority.serverCertificate([HOST]);
+    const options = { ...tls, ca: trusted.certificatePem, requestCert: true, rejectUnauthorized: true, maxVersion };
+    const server = createServer(options, (_, response) => response.writeHead(405).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    emulator.lead(HOST, (server.address() as AddressInfo).port);
+    return server;
+  }
+
+  test('it trusts the certificate: uploaded', async () => {
+    const server = await strict();
+    try {
+      expectUploaded(await run(trusted));
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  test('it does not know the certificate: stop, nothing uploaded', async () => {
+    const server = await strict();
+    try {
+      expectTurnedAway(await run(unknown), /turned the new certificate away/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+});
