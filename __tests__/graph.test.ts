@@ -759,7 +759,7 @@ describe('an upload whose answer is lost', () => {
     const failure = await failureOf(graph.uploadClientCertificate(connector('c1', OLD), UPLOAD, NEW));
     expect(failure.code).toBe('SERVICE_UNAVAILABLE');
     expect(failure.message).toMatch(
-      /The service asks to wait 120 s, and the step has only 60 s left\. A look afterwards shows that the certificate is not on the connector\.$/,
+      /The next try would have to wait 120 s, and the step has only 60 s left\. A look afterwards shows that the certificate is not on the connector\.$/,
     );
     expect(http.waits).toEqual([]);
     expect(methods(http)).toEqual(['POST', 'GET']);

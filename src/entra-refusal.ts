@@ -222,7 +222,7 @@ function errorIn(response: HttpResponse): Said {
   return {
     code,
     // The description repeats its code at the start, and the ids at the end.
-    description: clean(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+: /, ''),
+    description: clean(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+:\s*/, ''),
     trace: trace === '' ? '' : `trace ${trace}`,
     at: clean(body['timestamp'], 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
     readable: typeof body['error'] === 'string',

@@ -3,7 +3,7 @@
  * No redirect is ever followed: a token must not travel to a host that a server names.
  */
 import { EnvHttpProxyAgent } from 'undici';
-import { withSentence, type Failure } from './failure.ts';
+import { Failure, withSentence } from './failure.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
@@ -217,7 +217,7 @@ export async function retry<T>(
     if (wait >= http.remaining()) {
       throw withSentence(
         again,
-        `The service asks to wait ${Math.ceil(wait / 1000)} s, and the step has only ${Math.floor(http.remaining() / 1000)} s left.`,
+        `The next try would have to wait ${Math.ceil(wait / 1000)} s, and the step has only ${Math.floor(http.remaining() / 1000)} s left.`,
       );
     }
     log(`${again.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
@@ -238,7 +238,8 @@ export function retryAfter(response: HttpResponse, now: Date): number | undefine
 export function reason(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    const code = (at as NodeJS.ErrnoException).code;
+    // A failure of ours says it all; its code is the title.
+    const code = at instanceof Failure ? undefined : (at as NodeJS.ErrnoException).code;
     messages.push(code !== undefined && !at.message.includes(code) ? `${at.message} (${code})` : at.message);
     if (at instanceof AggregateError) messages.push(...at.errors.map(reason));
   }

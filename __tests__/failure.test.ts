@@ -1,0 +1,34 @@
+/** A failure, as the log and the annotations take it. */
+import { expect, test } from '@jest/globals';
+import { Failure, FAILURE_CODES, withSentence } from '../src/failure.ts';
+
+test('a failure is a code, what happened, and what to do', () => {
+  const cause = new Error('why');
+  const failure = new Failure('THROTTLED', 'Graph is busy.', 'Run the job again later.', { cause });
+  expect(failure).toBeInstanceOf(Error);
+  expect(failure).toMatchObject({
+    name: 'Failure',
+    code: 'THROTTLED',
+    message: 'Graph is busy.',
+    remedy: 'Run the job again later.',
+    cause,
+  });
+});
+
+test('one more sentence leaves code and remedy as they are, and the failure below', () => {
+  const failure = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
+  const longer = withSentence(failure, 'No upload was under way.');
+  expect(longer).toBeInstanceOf(Failure);
+  expect(longer).toMatchObject({
+    code: 'CANCELLED',
+    message: 'The job was cancelled (SIGINT). No upload was under way.',
+    remedy: 'Run the job again.',
+    cause: failure,
+  });
+  expect(failure.message).toBe('The job was cancelled (SIGINT).');
+});
+
+test('each code is one word in capitals, and there once', () => {
+  for (const code of FAILURE_CODES) expect(code).toMatch(/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|^[A-Z]+$/);
+  expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
+});
