@@ -16,7 +16,7 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  { files: ['*.js'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['*.js', 'bench/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
   {
     // Control characters are exactly what the cleaning of foreign text is about.
     rules: { 'no-control-regex': 'off' },

@@ -357,6 +357,39 @@ describe('a server that asks for a client certificate', () => {
   });
 });
 
+describe('a connection opened ahead', () => {
+  /** A server that answers everything, and what happens on it. */
+  async function watched(): Promise<{ origin: string; seen: string[] }> {
+    const seen: string[] = [];
+    const server = createServer(({ method, url }, response) => {
+      seen.push(`${method ?? ''} ${url ?? ''}`);
+      response.end('{}');
+    });
+    server.on('connection', () => seen.push('connection'));
+    return { origin: `http://127.0.0.1:${await listen(server)}`, seen };
+  }
+
+  test('serves the requests that follow, one after the other, and carries nothing of its own', async () => {
+    const { origin, seen } = await watched();
+    const http = new Http('unit test', new ScriptedLifetime());
+    closing.push(async () => http.close());
+    http.connect(origin);
+    await http.send({ method: 'GET', url: `${origin}/one`, headers: {}, timeout: 5_000 });
+    await http.send({ method: 'POST', url: `${origin}/two`, headers: {}, body: '{}', timeout: 5_000 });
+    expect(seen).toEqual(['connection', 'GET /one', 'POST /two']);
+  });
+
+  test('that cannot be made is met again by the request', async () => {
+    const http = new Http('unit test', new ScriptedLifetime());
+    closing.push(async () => http.close());
+    const { origin } = await watched();
+    const refused = origin.replace(/\d+$/, '1');
+    http.connect(refused);
+    const outcome = http.send({ method: 'GET', url: refused, headers: {}, timeout: 5_000 });
+    await expect(outcome).rejects.toMatchObject({ name: 'TransportError', sent: false });
+  });
+});
+
 describe('closing', () => {
   test('closes a connection that is kept alive', async () => {
     let gone: (value: unknown) => void = () => undefined;

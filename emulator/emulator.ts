@@ -114,13 +114,13 @@ export class Emulator {
     emulator.#server = await CloudServer.start({
       services,
       faults: emulator.#faults,
-      tls: await emulator.authority.serverCertificate(services.flatMap(({ hosts }) => hosts)),
+      tls: await emulator.authority.serverCertificate(emulator.hosts),
       now: emulator.#now,
       onRequest: ({ kind }) => emulator.#events.emit(kind),
     });
     emulator.#proxy = await ConnectProxy.start({
       route: (host) => {
-        if (services.some(({ hosts }) => hosts.includes(host))) return emulator.#server.port;
+        if (emulator.hosts.includes(host)) return emulator.#server.port;
         return emulator.#extraPorts.get(host);
       },
       faults: emulator.#faults,
@@ -144,6 +144,16 @@ export class Emulator {
   /** Hosts that somebody tried to reach and that are not emulated. */
   get refusedConnects(): readonly string[] {
     return this.connects.filter(({ status }) => status === 403).map(({ host }) => host);
+  }
+
+  /** The names of the services. */
+  get hosts(): readonly string[] {
+    return [this.github, this.entra, this.graph].flatMap(({ hosts }) => hosts);
+  }
+
+  /** Where all of them listen on 127.0.0.1, for whoever leads their names there without the proxy. */
+  get port(): number {
+    return this.#server.port;
   }
 
   get connectors(): ReadonlyMap<string, Connector> {

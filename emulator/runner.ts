@@ -67,30 +67,48 @@ interface ActionFile {
 const REPOSITORY = resolve(import.meta.dirname, '..');
 const FILE_COMMANDS = ['output', 'state', 'env', 'path', 'step_summary'] as const;
 
-export async function runAction(options: RunOptions): Promise<RunResult> {
+/** What the process of a step is started with. */
+export interface Step {
+  /** What the action's file says to run. */
+  readonly script: string;
+  /** The working directory. */
+  readonly workspace: string;
+  readonly temp: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Lays out in the empty directory `home` what a runner has ready for a step. */
+export async function prepareStep(
+  home: string,
+  options: Pick<RunOptions, 'actionFile' | 'with' | 'env' | 'emulator'>,
+): Promise<Step> {
   const actionFile = resolve(REPOSITORY, options.actionFile ?? 'action.yml');
   const action = parse(await readFile(actionFile, 'utf8')) as ActionFile;
+  const directories = { workspace: join(home, 'workspace'), temp: join(home, 'temp') };
+  for (const path of [...Object.values(directories), join(home, 'commands')]) await mkdir(path);
+  for (const command of FILE_COMMANDS) await writeFile(join(home, 'commands', command), '');
+  await writeFile(join(home, 'event.json'), JSON.stringify({ repository: { full_name: 'octo-org/octo-repo' } }));
+  return {
+    ...directories,
+    script: resolve(dirname(actionFile), action.runs.main),
+    env: {
+      ...runnerEnvironment(home, directories),
+      ...inputs(action, options.with),
+      ...options.emulator?.environment(),
+      ...options.env,
+    },
+  };
+}
+
+export async function runAction(options: RunOptions): Promise<RunResult> {
   const home = await mkdtemp(join(tmpdir(), 'runner-'));
   try {
-    const directories = { workspace: join(home, 'workspace'), temp: join(home, 'temp') };
-    const { workspace, temp } = directories;
-    for (const path of [workspace, temp, join(home, 'commands')]) await mkdir(path);
-    for (const command of FILE_COMMANDS) await writeFile(join(home, 'commands', command), '');
-    await writeFile(join(home, 'event.json'), JSON.stringify({ repository: { full_name: 'octo-org/octo-repo' } }));
+    const { script, workspace, temp, env } = await prepareStep(home, options);
     for (const [name, content] of Object.entries(options.files ?? {})) await writeFile(join(workspace, name), content);
 
     const log = new JobLog(options.secrets ?? [], options.env?.['RUNNER_DEBUG'] === '1');
     const started = performance.now();
-    const child = spawn(process.execPath, [resolve(dirname(actionFile), action.runs.main)], {
-      cwd: workspace,
-      env: {
-        ...runnerEnvironment(home, directories),
-        ...inputs(action, options.with),
-        ...options.emulator?.environment(),
-        ...options.env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(process.execPath, [script], { cwd: workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const [rawStdout, stderr, ended] = await Promise.all([
       readLines(child.stdout, (line) => {
         log.read(line);
@@ -108,7 +126,7 @@ export async function runAction(options: RunOptions): Promise<RunResult> {
       ),
     ) as Record<(typeof FILE_COMMANDS)[number], string>;
     const left = await Promise.all(
-      Object.values(directories).map((path) => readdir(path, { recursive: true, withFileTypes: true })),
+      [workspace, temp].map((path) => readdir(path, { recursive: true, withFileTypes: true })),
     );
     return {
       ...ended,

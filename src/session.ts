@@ -1,7 +1,7 @@
 /** Signed in: a Graph client for as long as some work takes, its connections closed afterwards. */
 import { group, info, notice } from '@actions/core';
 import type { Application } from './cloud.ts';
-import { exchange, type AccessToken } from './entra.ts';
+import type { AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { Graph } from './graph.ts';
 import { Http, retry } from './http.ts';
@@ -35,7 +35,11 @@ export async function withSession<T>(identity: Identity, work: (session: Session
   const others: Http[] = [];
   try {
     const access = await group('Sign-in', async () => {
-      const token = await signIn(http, identity, service);
+      const signedIn = signIn(http, identity, service);
+      // These are needed next: their handshakes cost nothing while the ID token is on its way.
+      http.connect(identity.cloud.loginOrigin);
+      http.connect(identity.cloud.graphOrigin);
+      const token = await signedIn;
       info(`Signed in to ${identity.tenantId} as the application ${identity.clientId}.`);
       return token;
     }).catch((error: unknown) => {
@@ -67,7 +71,11 @@ async function signIn(http: Http, identity: Identity, service: IdTokenService): 
   return await retry(
     http,
     async (n) => {
-      const idToken = await requestIdToken(http, service, identity.audience);
+      // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
+      const [idToken, { exchange }] = await Promise.all([
+        requestIdToken(http, service, identity.audience),
+        import(/* webpackMode: "eager" */ './entra.ts'),
+      ]);
       if (!('done' in idToken)) return idToken;
       const outcome = await exchange(http, identity, idToken.done);
       if (n === 1 && 'again' in outcome && outcome.within !== undefined) {

@@ -80,6 +80,12 @@ describe('a certificate is uploaded', () => {
       `GET graph.microsoft.com${connector}`,
       `POST graph.microsoft.com${connector}/uploadClientCertificate`,
     ]);
+    // A connection each, made once: the last two share theirs.
+    expect(emulator.connects.map(({ host }) => host).sort()).toEqual([
+      'graph.microsoft.com',
+      'login.microsoftonline.com',
+      'pipelines.actions.githubusercontent.com',
+    ]);
     const [idToken, , get, upload] = emulator.requests;
     expect(idToken?.path).toContain('&audience=api%3A%2F%2FAzureADTokenExchange');
     expect(JSON.parse(upload?.body ?? '')).toEqual({ pkcs12Value: pfx, password: PASSWORD });
