@@ -1,5 +1,5 @@
 /** One request over a real socket on this machine, and the retry policy on a scripted network. */
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -359,21 +359,25 @@ describe('a server that asks for a client certificate', () => {
 
 describe('a connection opened ahead', () => {
   /** A server that answers everything, and what happens on it. */
-  async function watched(): Promise<{ origin: string; seen: string[] }> {
+  async function watched(): Promise<{ origin: string; seen: string[]; connected: Promise<unknown> }> {
     const seen: string[] = [];
     const server = createServer(({ method, url }, response) => {
       seen.push(`${method ?? ''} ${url ?? ''}`);
       response.end('{}');
     });
+    const connected = once(server, 'connection');
     server.on('connection', () => seen.push('connection'));
-    return { origin: `http://127.0.0.1:${await listen(server)}`, seen };
+    return { origin: `http://127.0.0.1:${await listen(server)}`, seen, connected };
   }
 
   test('serves the requests that follow, one after the other, and carries nothing of its own', async () => {
-    const { origin, seen } = await watched();
+    const { origin, seen, connected } = await watched();
     const http = new Http('unit test', new ScriptedLifetime());
     closing.push(async () => http.close());
     http.connect(origin);
+    await connected;
+    // The client hears of it a moment after the server.
+    await http.wait(100);
     await http.send({ method: 'GET', url: `${origin}/one`, headers: {}, timeout: 5_000 });
     await http.send({ method: 'POST', url: `${origin}/two`, headers: {}, body: '{}', timeout: 5_000 });
     expect(seen).toEqual(['connection', 'GET /one', 'POST /two']);

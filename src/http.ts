@@ -86,11 +86,15 @@ export class Http {
    */
   connect(origin: string): void {
     this.#dispatcher.dispatch(
-      { origin, path: '/', method: 'HEAD' },
+      // With headers, of whatever kind, or a proxy's connection is taken for one to another host.
+      { origin, path: '/', method: 'GET', headers: {} },
       {
         onRequestStart() {
           throw new Error('the connection was all that was wanted');
         },
+        onResponseStart: () => undefined,
+        onResponseData: () => undefined,
+        onResponseEnd: () => undefined,
         onResponseError: () => undefined,
       },
     );

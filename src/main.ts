@@ -19,7 +19,7 @@ import {
   warn,
 } from './report.ts';
 import { withSession, type Session } from './session.ts';
-import { appendSummary, checkSummary, uploadSummary } from './summary.ts';
+import { appendSummary, checkSummary, uploadResult, uploadSummary } from './summary.ts';
 import { TargetCheck, updateConnector, type Upload } from './update.ts';
 
 /** So many connectors are worked on at a time. */
@@ -50,11 +50,12 @@ async function upload(inputs: Inputs): Promise<void> {
     });
   });
   setConnectorOutputs(outcomes, certificate);
-  await appendSummary(uploadSummary(outcomes, certificate, new Date()));
+  appendSummary(uploadSummary(outcomes, certificate, new Date()));
   for (const { warnings, failure } of outcomes) {
     warn(warnings, 'API connector');
     if (failure) reportFailure(failure);
   }
+  info(uploadResult(outcomes));
 }
 
 /** inputs → sign-in → connectors → report */
@@ -67,7 +68,7 @@ async function check(inputs: CheckInputs): Promise<void> {
   );
   for (const finding of findings) info(`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`);
   setCheckOutputs(findings);
-  await appendSummary(checkSummary(findings, new Date()));
+  appendSummary(checkSummary(findings, new Date()));
   for (const { status, id, connector, text, failure } of findings) {
     if (failure) reportFailure(failure);
     else if (status === 'warning') warn([`API connector ${nameOf(id, connector)}: ${text}`], 'API connector');

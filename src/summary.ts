@@ -1,5 +1,6 @@
 /** The job summary: what a person reads in ten seconds. Everything foreign in it is escaped. */
-import { info, summary } from '@actions/core';
+import { appendFileSync } from 'node:fs';
+import { info } from '@actions/core';
 import { clean, markdown } from './clean.ts';
 import type { Finding } from './check.ts';
 import type { Connector, ConnectorCertificate } from './graph.ts';
@@ -70,16 +71,18 @@ export function checkSummary(findings: readonly Finding[], now: Date): string {
 }
 
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
-export async function appendSummary(text: string): Promise<void> {
-  if (!process.env['GITHUB_STEP_SUMMARY']) return;
+export function appendSummary(text: string): void {
+  const file = process.env['GITHUB_STEP_SUMMARY'];
+  if (!file) return;
   try {
-    await summary.addRaw(`${text}\n`).write();
+    appendFileSync(file, `${text}\n`);
   } catch (error) {
     info(`The job summary could not be written: ${clean(error instanceof Error ? error.message : '')}`);
   }
 }
 
-function uploadResult(outcomes: readonly Outcome[]): string {
+/** One line that tells how the step ended. */
+export function uploadResult(outcomes: readonly Outcome[]): string {
   const count = (result: Outcome['result']): number => outcomes.filter((outcome) => outcome.result === result).length;
   const parts = [
     count('changed') > 0 ? `${plural(count('changed'), 'connector')} updated` : '',
