@@ -1,5 +1,6 @@
 /**
- * src/ → dist/: tsc takes the types away, ncc puts everything into one file. The same input gives the same bytes.
+ * src/ → dist/: tsc takes the types away, ncc puts everything into a few files: what is loaded later by `import()` is apart.
+ * The same input gives the same bytes.
  * An argument names another folder than dist/.
  *
  * Loading the bundle is a good part of what the step takes, so what is never used is left out of it: these packages do
@@ -30,16 +31,8 @@ for (const name of DECLARE_ONLY) {
   const manifest = JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')) as object;
   writeFileSync(join(copy, 'package.json'), JSON.stringify({ ...manifest, sideEffects: false }));
 }
-node(
-  require.resolve('@vercel/ncc/dist/ncc/cli.js'),
-  'build',
-  join(lib, 'index.js'),
-  '--out',
-  out,
-  '--license',
-  'licenses.txt',
-  '--quiet',
-);
+bundle(out);
+takeLicences();
 
 // Some packages come with CRLF. One line ending, whatever wrote them and wherever this runs.
 for (const name of readdirSync(out)) {
@@ -48,12 +41,30 @@ for (const name of readdirSync(out)) {
   writeFileSync(path, name.endsWith('.js') ? ascii(oneRequire(text)) : text);
 }
 
+function bundle(folder: string): void {
+  const ncc = require.resolve('@vercel/ncc/dist/ncc/cli.js');
+  node(ncc, 'build', join(lib, 'index.js'), '--out', folder, '--license', 'licenses.txt', '--quiet');
+}
+
+/** ncc forgets the licences of all but the first file that it writes: so they come from a bundle that is one file. */
+function takeLicences(): void {
+  const whole = join(lib, 'whole');
+  for (const name of readdirSync(lib)) {
+    if (!name.endsWith('.js')) continue;
+    const text = readFileSync(join(lib, name), 'utf8');
+    writeFileSync(join(lib, name), text.replaceAll('import(', 'import(/* webpackMode: "eager" */ '));
+  }
+  bundle(whole);
+  cpSync(join(whole, 'licenses.txt'), join(out, 'licenses.txt'));
+}
+
 /** ncc makes a `require` of its own for each module of Node's, some forty in all; one does for all of them. */
 function oneRequire(text: string): string {
   const [head, call] = [
     'import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";\n',
     '__WEBPACK_EXTERNAL_createRequire(import.meta.url)',
   ];
+  if (!text.includes(call)) return text;
   if (!text.startsWith(head)) throw new Error('ncc begins the bundle in another way now: look at oneRequire()');
   return `${head}const __builtin = ${call};\n${text.slice(head.length).replaceAll(call, '__builtin')}`;
 }

@@ -18,9 +18,9 @@ import {
   setConnectorOutputs,
   warn,
 } from './report.ts';
-import { withSession, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { appendSummary, checkSummary, uploadResult, uploadSummary } from './summary.ts';
-import { TargetCheck, updateConnector, type Upload } from './update.ts';
+import type { Upload } from './update.ts';
 
 /** So many connectors are worked on at a time. */
 const AT_A_TIME = 4;
@@ -40,6 +40,11 @@ async function upload(inputs: Inputs): Promise<void> {
   const upload = inGroup('Certificate', () => openCertificate(inputs));
   const { certificate } = upload;
   setCertificateOutputs(certificate);
+  // What talks to the network is loaded only where the file is fit for it.
+  const [{ withSession }, { TargetCheck, updateConnector }] = await Promise.all([
+    import('./session.ts'),
+    import('./update.ts'),
+  ]);
   let done = 0;
   const outcomes = await withSession(inputs, async (session) => {
     const target = new TargetCheck(session, certificate);
@@ -60,6 +65,7 @@ async function upload(inputs: Inputs): Promise<void> {
 
 /** inputs → sign-in → connectors → report */
 async function check(inputs: CheckInputs): Promise<void> {
+  const { withSession } = await import('./session.ts');
   const findings = await withSession(inputs, async (session) => await findAll(session, inputs)).catch(
     (error: unknown) => {
       setUncheckedOutputs();

@@ -74,7 +74,7 @@ async function signIn(http: Http, identity: Identity, service: IdTokenService): 
       // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
       const [idToken, { exchange }] = await Promise.all([
         requestIdToken(http, service, identity.audience),
-        import(/* webpackMode: "eager" */ './entra.ts'),
+        import('./entra.ts'),
       ]);
       if (!('done' in idToken)) return idToken;
       const outcome = await exchange(http, identity, idToken.done);
