@@ -6,6 +6,7 @@ import { createServer as createNetServer, type AddressInfo, type Server, type So
 import { getCACertificates, setDefaultCACertificates, type PeerCertificate } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { CertificateAuthority, clientCertificate } from '../emulator/certificates.ts';
+import { connectAhead, type ConnectionAhead } from '../src/ahead.ts';
 import { Failure } from '../src/failure.ts';
 import {
   Http,
@@ -17,6 +18,7 @@ import {
   type Attempt,
   type HttpRequest,
   type Lifetime,
+  type PemIdentity,
 } from '../src/http.ts';
 import { answer, ScriptedHttp, ScriptedLifetime } from './scripted-http.ts';
 
@@ -63,8 +65,8 @@ async function serveRaw(asked: (socket: Socket) => void): Promise<string> {
   return `http://127.0.0.1:${await listen(server)}`;
 }
 
-function open(lifetime: Lifetime = new ScriptedLifetime(), tls?: { cert: string; key: string }): Http {
-  const http = new Http('unit test (+https://github.com/o/r)', lifetime, tls);
+function open(lifetime: Lifetime = new ScriptedLifetime(), clientCertificate?: PemIdentity): Http {
+  const http = new Http('unit test (+https://github.com/o/r)', lifetime, { clientCertificate });
   closing.push(async () => http.close());
   return http;
 }
@@ -391,6 +393,78 @@ describe('a connection opened ahead', () => {
     http.connect(refused);
     const outcome = http.send({ method: 'GET', url: refused, headers: {}, timeout: 5_000 });
     await expect(outcome).rejects.toMatchObject({ name: 'TransportError', sent: false });
+  });
+});
+
+describe('a connection begun before anything else', () => {
+  /** A TLS server that answers everything, and what happens on it. */
+  let authority: CertificateAuthority;
+  beforeAll(async () => {
+    authority = await CertificateAuthority.create();
+    setDefaultCACertificates([authority.pem]);
+  });
+
+  async function watched(name: string): Promise<{ origin: string; seen: string[] }> {
+    const seen: string[] = [];
+    const server = createTlsServer(await authority.serverCertificate([name]), ({ method, url }, response) => {
+      seen.push(`${method ?? ''} ${url ?? ''}`);
+      response.end('{}');
+    });
+    server.on('connection', () => seen.push('connection'));
+    return { origin: `https://localhost:${await listen(server)}`, seen };
+  }
+
+  const begin = async (origin: string, environment: NodeJS.ProcessEnv = {}): Promise<ConnectionAhead | undefined> => {
+    const ahead = await connectAhead({
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${origin}/token?api-version=2.0`,
+      ...environment,
+    });
+    if (ahead) closing.push(async () => Promise.resolve(ahead.socket.destroy()).then(() => undefined));
+    return ahead;
+  };
+
+  test('serves the first request to its origin, whether it stands by then or not', async () => {
+    for (const early of [true, false]) {
+      const { origin, seen } = await watched('localhost');
+      const ahead = await begin(origin);
+      if (!early) await ahead?.settled;
+      const http = new Http('unit test', new ScriptedLifetime(), { ahead });
+      closing.push(async () => http.close());
+      for (const path of ['/one', '/two']) {
+        await http.send({ method: 'GET', url: origin + path, headers: {}, timeout: 5_000 });
+      }
+      expect(seen).toEqual(['connection', 'GET /one', 'GET /two']);
+    }
+  });
+
+  test('is of no use for another origin', async () => {
+    const [one, other] = [await watched('localhost'), await watched('localhost')];
+    const ahead = await begin(one.origin);
+    const http = new Http('unit test', new ScriptedLifetime(), { ahead });
+    closing.push(async () => http.close());
+    await http.send({ method: 'GET', url: `${other.origin}/`, headers: {}, timeout: 5_000 });
+    expect(other.seen).toEqual(['connection', 'GET /']);
+    await ahead?.settled;
+    expect(one.seen).toEqual(['connection']);
+  });
+
+  test('to a server that is not trusted fails as any other', async () => {
+    const { origin, seen } = await watched('another.example');
+    const http = new Http('unit test', new ScriptedLifetime(), { ahead: await begin(origin) });
+    closing.push(async () => http.close());
+    const outcome = http.send({ method: 'GET', url: origin, headers: {}, timeout: 5_000 });
+    await expect(outcome).rejects.toThrow(/ERR_TLS_CERT_ALTNAME_INVALID|altnames/);
+    expect(seen).not.toContain('GET /');
+  });
+
+  test.each<[string, NodeJS.ProcessEnv]>([
+    ['through a proxy', { HTTPS_PROXY: 'http://127.0.0.1:9' }],
+    ['through a proxy for http, which serves https as well', { http_proxy: 'http://127.0.0.1:9' }],
+    ['where the job has no ID token', { ACTIONS_ID_TOKEN_REQUEST_URL: undefined }],
+    ['without TLS', { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://127.0.0.1:9/' }],
+    ['to what is no URL', { ACTIONS_ID_TOKEN_REQUEST_URL: 'localhost' }],
+  ])('is not begun %s', async (_, environment) => {
+    expect(await begin('https://localhost:9', environment)).toBeUndefined();
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * src/ → dist/: tsc takes the types away, ncc puts everything into a few files: what is loaded later by `import()` is apart.
+ * src/ → dist/: tsc takes the types away, ncc puts everything into two files: the start, and the rest.
  * The same input gives the same bytes.
  * An argument names another folder than dist/.
  *
@@ -49,11 +49,8 @@ function bundle(folder: string): void {
 /** ncc forgets the licences of all but the first file that it writes: so they come from a bundle that is one file. */
 function takeLicences(): void {
   const whole = join(lib, 'whole');
-  for (const name of readdirSync(lib)) {
-    if (!name.endsWith('.js')) continue;
-    const text = readFileSync(join(lib, name), 'utf8');
-    writeFileSync(join(lib, name), text.replaceAll('import(', 'import(/* webpackMode: "eager" */ '));
-  }
+  const start = join(lib, 'index.js');
+  writeFileSync(start, readFileSync(start, 'utf8').replace('import(', 'import(/* webpackMode: "eager" */ '));
   bundle(whole);
   cpSync(join(whole, 'licenses.txt'), join(out, 'licenses.txt'));
 }

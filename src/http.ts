@@ -2,7 +2,8 @@
  * One undici dispatcher for all three services: proxy, deadlines, a cap on what is read, and the retry policy.
  * No redirect is ever followed: a token must not travel to a host that a server names.
  */
-import { EnvHttpProxyAgent } from './undici.ts';
+import type { ConnectionAhead } from './ahead.ts';
+import { buildConnector, EnvHttpProxyAgent } from './undici.ts';
 import { Failure, withSentence } from './failure.ts';
 
 export interface HttpRequest {
@@ -59,22 +60,35 @@ export interface Lifetime {
   remaining(): number;
 }
 
+/** A certificate with its chain, and its key, both PEM. */
+export interface PemIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface HttpOptions {
+  /** To present to servers that ask for one. */
+  readonly clientCertificate?: PemIdentity | undefined;
+  /** A connection that has begun already, for the first request to its origin. */
+  readonly ahead?: ConnectionAhead | undefined;
+}
+
 export class Http {
   readonly #dispatcher: EnvHttpProxyAgent;
   readonly #userAgent: string;
   readonly #lifetime: Lifetime;
 
-  /** @param tls a client certificate to present, and its key, both PEM */
-  constructor(userAgent: string, lifetime: Lifetime, tls?: { readonly cert: string; readonly key: string }) {
+  constructor(userAgent: string, lifetime: Lifetime, { clientCertificate, ahead }: HttpOptions = {}) {
     this.#userAgent = userAgent;
     this.#lifetime = lifetime;
+    // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
+    const tls = { ...clientCertificate, rejectUnauthorized: true };
     this.#dispatcher = new EnvHttpProxyAgent({
       connections: CONNECTIONS,
       // What the emulator, and so every test, speaks; and whether a request was sent is plain to see.
       allowH2: false,
-      // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
-      connect: { ...tls, rejectUnauthorized: true },
-      requestTls: { ...tls, rejectUnauthorized: true },
+      connect: ahead ? startingWith(ahead, buildConnector({ ...tls, allowH2: false })) : tls,
+      requestTls: tls,
       proxyTls: { rejectUnauthorized: true },
     });
   }
@@ -209,6 +223,25 @@ export class Http {
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
+}
+
+/** Hands out the connection that has begun, once; where there is none, or it failed, `connect` makes one. */
+function startingWith(ahead: ConnectionAhead, connect: buildConnector.connector): buildConnector.connector {
+  let next: ConnectionAhead | undefined = ahead;
+  return (options, callback) => {
+    const wanted = new URL(`${options.protocol}//${options.host ?? options.hostname}`).origin;
+    if (next?.origin !== wanted) {
+      connect(options, callback);
+      return;
+    }
+    const { socket, settled } = next;
+    next = undefined;
+    socket.ref();
+    void settled.then(() => {
+      if (socket.destroyed) connect(options, callback);
+      else callback(null, socket);
+    });
+  };
 }
 
 /** What {@link retry} is to do after an attempt: take this result, or try again. Times in milliseconds. */

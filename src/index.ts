@@ -1,3 +1,9 @@
-import { run } from './main.ts';
+import { setImmediate } from 'node:timers/promises';
+import { connectAhead } from './ahead.ts';
 
-await run();
+const ahead = await connectAhead(process.env);
+const { run } = await import('./main.ts');
+// The handshake goes on when nothing else runs.
+await setImmediate();
+await run(ahead);
+ahead?.socket.destroy();

@@ -1,5 +1,6 @@
 /** The stories of the two steps, each line a step of it. The only file that knows the order. */
 import { endGroup, info, setSecret, startGroup } from '@actions/core';
+import type { ConnectionAhead } from './ahead.ts';
 import { judge, setCheckOutputs, setUncheckedOutputs, unread, type Finding } from './check.ts';
 import { clean } from './clean.ts';
 import { mapAtMost } from './concurrency.ts';
@@ -26,27 +27,27 @@ import type { Upload } from './update.ts';
 const AT_A_TIME = 4;
 
 /** Runs the step to its end; whatever happens is reported here, and nowhere else. */
-export async function run(): Promise<void> {
+export async function run(ahead?: ConnectionAhead): Promise<void> {
   try {
     const inputs = readInputs();
-    await (inputs.step === 'check' ? check(inputs) : upload(inputs));
+    await (inputs.step === 'check' ? check(inputs, ahead) : upload(inputs, ahead));
   } catch (error) {
     reportFailure(error);
   }
 }
 
 /** inputs → certificate → sign-in → connectors → report */
-async function upload(inputs: Inputs): Promise<void> {
+async function upload(inputs: Inputs, ahead: ConnectionAhead | undefined): Promise<void> {
   const upload = inGroup('Certificate', () => openCertificate(inputs));
   const { certificate } = upload;
   setCertificateOutputs(certificate);
   // What talks to the network is loaded only where the file is fit for it.
   const [{ withSession }, { TargetCheck, updateConnector }] = await Promise.all([
-    import('./session.ts'),
-    import('./update.ts'),
+    import(/* webpackMode: "eager" */ './session.ts'),
+    import(/* webpackMode: "eager" */ './update.ts'),
   ]);
   let done = 0;
-  const outcomes = await withSession(inputs, async (session) => {
+  const outcomes = await withSession(inputs, ahead, async (session) => {
     const target = new TargetCheck(session, certificate);
     return await mapAtMost(AT_A_TIME, inputs.connectorIds, async (id) => {
       const outcome = await updateConnector(session, id, inputs, upload, target);
@@ -64,9 +65,9 @@ async function upload(inputs: Inputs): Promise<void> {
 }
 
 /** inputs → sign-in → connectors → report */
-async function check(inputs: CheckInputs): Promise<void> {
-  const { withSession } = await import('./session.ts');
-  const findings = await withSession(inputs, async (session) => await findAll(session, inputs)).catch(
+async function check(inputs: CheckInputs, ahead: ConnectionAhead | undefined): Promise<void> {
+  const { withSession } = await import(/* webpackMode: "eager" */ './session.ts');
+  const findings = await withSession(inputs, ahead, async (session) => await findAll(session, inputs)).catch(
     (error: unknown) => {
       setUncheckedOutputs();
       throw error;

@@ -1,10 +1,11 @@
 /** Signed in: a Graph client for as long as some work takes, its connections closed afterwards. */
 import { group, info, notice } from '@actions/core';
+import type { ConnectionAhead } from './ahead.ts';
 import type { Application } from './cloud.ts';
 import type { AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { Graph } from './graph.ts';
-import { Http, retry } from './http.ts';
+import { Http, retry, type PemIdentity } from './http.ts';
 import { startLifetime } from './lifetime.ts';
 import { idTokenService, requestIdToken, type IdTokenService } from './oidc.ts';
 import { runContext, type RunContext } from './run-context.ts';
@@ -20,18 +21,22 @@ export interface Identity extends Application {
 export interface Session {
   readonly graph: Graph;
   /** For requests to other hosts than the cloud's; it knows no token. */
-  readonly openHttp: (clientCertificate?: { readonly cert: string; readonly key: string }) => Http;
+  readonly openHttp: (clientCertificate?: PemIdentity) => Http;
 }
 
 /**
  * Signs in, does the work and closes every connection, whatever happens.
  * @throws Failure ID_TOKEN_UNAVAILABLE before any request; what signing in and the work throw
  */
-export async function withSession<T>(identity: Identity, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  identity: Identity,
+  ahead: ConnectionAhead | undefined,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const run = runContext(process.env);
   const service = idTokenService(process.env, run);
   const lifetime = startLifetime();
-  const http = new Http(userAgent(run), lifetime);
+  const http = new Http(userAgent(run), lifetime, { ahead });
   const others: Http[] = [];
   try {
     const access = await group('Sign-in', async () => {
@@ -49,7 +54,7 @@ export async function withSession<T>(identity: Identity, work: (session: Session
       graph: new Graph(http, identity, access, info),
       openHttp: (clientCertificate) => {
         // Without the run's page: it is for the sign-in log of one's own tenant.
-        const other = new Http(PRODUCT, lifetime, clientCertificate);
+        const other = new Http(PRODUCT, lifetime, { clientCertificate });
         others.push(other);
         return other;
       },
@@ -74,7 +79,7 @@ async function signIn(http: Http, identity: Identity, service: IdTokenService): 
       // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
       const [idToken, { exchange }] = await Promise.all([
         requestIdToken(http, service, identity.audience),
-        import('./entra.ts'),
+        import(/* webpackMode: "eager" */ './entra.ts'),
       ]);
       if (!('done' in idToken)) return idToken;
       const outcome = await exchange(http, identity, idToken.done);

@@ -4,7 +4,7 @@
  */
 import { clean, cleanUrl } from './clean.ts';
 import { Failure } from './failure.ts';
-import { reason, RETRY, TransportError, type Http, type HttpResponse } from './http.ts';
+import { reason, RETRY, TransportError, type Http, type HttpResponse, type PemIdentity } from './http.ts';
 import type { ClientCertificate } from './pkcs12/certificate.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
@@ -15,7 +15,7 @@ const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPRO
 const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 
 /** The leaf, its chain and the key as PEM, for a TLS connection. */
-export function tlsIdentity(certificate: ClientCertificate): { readonly cert: string; readonly key: string } {
+export function tlsIdentity(certificate: ClientCertificate): PemIdentity {
   return {
     cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
     key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
