@@ -1,6 +1,7 @@
 /** The emulator is only worth what it refuses: here it is asked directly, without the action. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -374,12 +375,19 @@ test('the runner carries out commands on both streams and masks every line of a 
 });
 
 test('the runner cancels a job with SIGINT', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'cancelled-'));
+  const ready = join(directory, 'ready');
+  const cancel = (async () => {
+    while (!existsSync(ready)) await new Promise((resolve) => setTimeout(resolve, 10));
+  })();
   const result = await runProgram(
     `
     process.on('SIGINT', () => { console.log('cancelled'); process.exit(1); });
     setInterval(() => undefined, 1000);
+    fs.writeFileSync(${JSON.stringify(ready)}, '');
   `,
-    { cancel: new Promise((resolve) => setTimeout(resolve, 400)) },
+    { cancel },
   );
+  await rm(directory, { recursive: true });
   expect(result).toMatchObject({ exitCode: 1, log: 'cancelled' });
 });

@@ -1,4 +1,8 @@
-/** The dist gate: dist/ rebuilt from a clean checkout of HEAD must be the committed one, to the byte. */
+/**
+ * The dist gate: dist/ rebuilt from a clean checkout of HEAD must be the committed one, to the byte. The checkout lies in
+ * another folder, and the build runs under another umask, time zone and locale, so that none of them leaves a trace.
+ * `NODE_UNDER_TEST=24.x.y` builds with that version of Node as well, out of the package `node`.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +11,12 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const checkout = mkdtempSync(join(tmpdir(), 'check-dist-'));
 try {
+  const env = { ...process.env, TZ: 'Pacific/Chatham', LC_ALL: 'tr_TR.UTF-8', LANG: 'tr_TR.UTF-8' };
+  process.umask(0o077);
   const run = (command: string, ...args: string[]): void => {
     execFileSync(command, args, {
       cwd: checkout,
+      env,
       stdio: ['ignore', 'ignore', 'inherit'],
       shell: process.platform === 'win32',
     });
@@ -17,6 +24,8 @@ try {
   run('git', 'clone', '--quiet', '--no-hardlinks', root, '.');
   const committed = snapshot(join(checkout, 'dist'));
   run('npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error');
+  const version = process.env['NODE_UNDER_TEST'];
+  if (version !== undefined) run('npm', 'install', '--no-save', '--no-audit', '--loglevel=error', `node@${version}`);
   run('npm', 'run', 'build');
   const rebuilt = snapshot(join(checkout, 'dist'));
 
@@ -26,7 +35,9 @@ try {
     console.error(`dist/ is not what src/ builds: ${differing.join(', ')}. Run npm run build and commit dist/.`);
     process.exitCode = 1;
   } else {
-    console.log(`dist/ is what src/ builds: ${names.length} files, the same to the byte.`);
+    console.log(
+      `dist/ is what src/ builds${version === undefined ? '' : `, with Node ${version} too`}: ${names.length} files, the same to the byte.`,
+    );
   }
 } finally {
   rmSync(checkout, { recursive: true, force: true });
