@@ -390,6 +390,15 @@ describe('pfx and pfx-file', () => {
     });
   });
 
+  test.each([`"${'A'.repeat(400)}"`, `'${'A'.repeat(400)}'`, `data:application/x-pkcs12;base64,${'A'.repeat(400)}`])(
+    'base64 in pfx-file in quotes, or with its type, is no path either, and is masked: %.12s…',
+    (text) => {
+      const { failure, masks } = refusalOf(uploadStep({ pfx: '', 'pfx-file': text }));
+      expect(failure.message).toBe('The input "pfx-file" holds what looks like the content of a file, not its path.');
+      expect(masks).toContain(text);
+    },
+  );
+
   test.each([
     ['399 characters', 'A'.repeat(399)],
     ['a name that begins with a dot', `.${'A'.repeat(400)}`],
@@ -609,10 +618,19 @@ describe('masks of a proxy', () => {
     expect(masksOf({}, { HTTP_PROXY: 'http://user:abc@proxy.example' })).toEqual(['user:abc', base64('user:abc')]);
   });
 
+  test.each(['http://throw-away-token@proxy.example:8080', 'http://throw-away-token:@proxy.example:8080'])(
+    'a user name alone, which may be a token: %s',
+    (proxy) => {
+      expect(masksOf({}, { HTTPS_PROXY: proxy })).toEqual([
+        'throw-away-token',
+        'throw-away-token',
+        base64('throw-away-token:'),
+      ]);
+    },
+  );
+
   test.each([
     ['no credentials', 'http://proxy.example:8080'],
-    ['a user name only', 'http://some-user@proxy.example:8080'],
-    ['a user name and an empty password', 'http://some-user:@proxy.example:8080'],
     ['nothing in it', ''],
     ['what is no URL', '//user:throw-away@'],
   ])('nothing is masked where there is %s', (_, proxy) => {

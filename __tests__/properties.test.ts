@@ -231,7 +231,7 @@ test('whatever gets lost, a certificate is uploaded at most once, and a success 
         expect(service.entries).toBe(1);
         return;
       }
-      if (!(failure instanceof Failure)) throw failure;
+      if (!(failure instanceof Failure)) throw new Error('not explained', { cause: failure });
       expectPresentable(failure);
       // It says that nothing was changed only where that is so, and otherwise that it could not find out.
       if (service.entries === 1) expect(failure.message).toMatch(/could not be found out/);

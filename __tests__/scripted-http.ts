@@ -47,7 +47,7 @@ export class ScriptedHttp extends Http {
   override async wait(milliseconds: number): Promise<void> {
     this.waits.push(milliseconds);
     this.signal.throwIfAborted();
-    return await Promise.resolve();
+    await Promise.resolve();
   }
 }
 

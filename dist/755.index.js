@@ -483,6 +483,7 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'REDIRECTED',
     'THROTTLED',
     'NETWORK_UNREACHABLE',
+    'PROXY_INVALID',
     'PROXY_AUTHENTICATION_REQUIRED',
     'PROXY_REFUSED',
     'TLS_NOT_TRUSTED',
@@ -579,19 +580,26 @@ class Http {
     #dispatcher;
     #userAgent;
     #lifetime;
+    /** @throws Failure PROXY_INVALID */
     constructor(userAgent, lifetime, { clientCertificate, ahead } = {}) {
         this.#userAgent = userAgent;
         this.#lifetime = lifetime;
         // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
         const tls = { ...clientCertificate, rejectUnauthorized: true };
-        this.#dispatcher = new env_http_proxy_agent({
-            connections: CONNECTIONS,
-            // What the emulator, and so every test, speaks; and whether a request was sent is plain to see.
-            allowH2: false,
-            connect: ahead ? startingWith(ahead, connect({ ...tls, allowH2: false })) : tls,
-            requestTls: tls,
-            proxyTls: { rejectUnauthorized: true },
-        });
+        try {
+            this.#dispatcher = new env_http_proxy_agent({
+                connections: CONNECTIONS,
+                // What the emulator, and so every test, speaks; and whether a request was sent is plain to see.
+                allowH2: false,
+                connect: ahead ? startingWith(ahead, connect({ ...tls, allowH2: false })) : tls,
+                requestTls: tls,
+                proxyTls: { rejectUnauthorized: true },
+            });
+        }
+        catch (cause) {
+            // All that it takes from outside are the URLs of proxies.
+            throw new failure/* Failure */.HR('PROXY_INVALID', 'The proxy in HTTPS_PROXY or HTTP_PROXY is no URL that can be used.', 'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).', { cause });
+        }
     }
     /**
      * Opens a connection ahead of the first request to this origin, where there is none; what goes wrong, that request meets
@@ -938,8 +946,8 @@ const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
 /** Shorter pieces of a secret are not masked: every such run of letters in the log would become ***. */
 const SHORTEST_MASK = 4;
 const SHORTEST_MASKED_LINE = 16;
-/** No path looks like this; a secret handed to `pfx-file` does. */
-const BASE64_BY_MISTAKE = /^[A-Za-z0-9+/_=\s-]{400,}$/;
+/** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
+const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 /**
  * Reads every input. Required ones are checked here, since the runner does not.
  * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name the input and show what it should look like
@@ -1020,11 +1028,13 @@ function maskProxyCredentials(environment) {
         if (value === undefined || !URL.canParse(value))
             continue;
         const { username, password } = new URL(value);
-        if (password === '')
+        if (username === '' && password === '')
             continue;
         const [user, secret] = [decoded(username), decoded(password)];
         const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-        for (const form of [`${username}:${password}`, password, secret, basic]) {
+        // A name alone is what a token looks like; beside a password it is none.
+        const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
+        for (const form of [...secrets, basic]) {
             if (form.length >= SHORTEST_MASK)
                 (0,core/* setSecret */.Pq)(form);
         }
@@ -1064,7 +1074,8 @@ function connectorIds(text) {
         }
     }
     // Ids are GUIDs, and the same in upper and lower case.
-    return [...new Map(ids.map((id) => [id.toLowerCase(), id])).values()];
+    const folded = ids.map((id) => id.toLowerCase());
+    return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 function pfxSource(text, path) {
     if (text !== '' && path !== '') {
@@ -1403,7 +1414,9 @@ function readFile(path) {
     }
 }
 function unreadable(path, why, cause) {
-    return new lib_failure/* Failure */.HR('PFX_FILE_UNREADABLE', `The input "pfx-file" names ${JSON.stringify(path)}, which ${why}.`, `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`, { cause });
+    return new lib_failure/* Failure */.HR('PFX_FILE_UNREADABLE', 
+    // Longer than any path that people write: something else was handed over, and might be a secret.
+    `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`, `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`, { cause });
 }
 function tooLarge(size) {
     return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${size} bytes; at most ${LARGEST_FILE} are taken.`, 'Is this the right file? A .pfx is a few kilobytes.');
@@ -4400,9 +4413,14 @@ async function withSession(identity, ahead, work) {
     const run = runContext(process.env);
     const service = idTokenService(process.env, run);
     const lifetime = startLifetime();
-    const http = new lib_http/* Http */.lw(userAgent(run), lifetime, { ahead });
-    const others = [];
+    const clients = [];
+    const open = (agent, options) => {
+        const client = new lib_http/* Http */.lw(agent, lifetime, options);
+        clients.push(client);
+        return client;
+    };
     try {
+        const http = open(userAgent(run), { ahead });
         const access = await (0,core/* group */.Os)('Sign-in', async () => {
             const signedIn = signIn(http, identity, service);
             // These are needed next: their handshakes cost nothing while the ID token is on its way.
@@ -4416,17 +4434,13 @@ async function withSession(identity, ahead, work) {
         });
         return await work({
             graph: new Graph(http, identity, access, core/* info */.pq),
-            openHttp: (clientCertificate) => {
-                // Without the run's page: it is for the sign-in log of one's own tenant.
-                const other = new lib_http/* Http */.lw(PRODUCT, lifetime, { clientCertificate });
-                others.push(other);
-                return other;
-            },
+            // Without the run's page: it is for the sign-in log of one's own tenant.
+            openHttp: (clientCertificate) => open(PRODUCT, { clientCertificate }),
         });
     }
     finally {
         lifetime.end();
-        await Promise.all([http, ...others].map(async (one) => one.close()));
+        await Promise.all(clients.map(async (client) => client.close()));
     }
 }
 /** Whoever cancels a job wants to know whether something was under way. */

@@ -78,19 +78,30 @@ export class Http {
   readonly #userAgent: string;
   readonly #lifetime: Lifetime;
 
+  /** @throws Failure PROXY_INVALID */
   constructor(userAgent: string, lifetime: Lifetime, { clientCertificate, ahead }: HttpOptions = {}) {
     this.#userAgent = userAgent;
     this.#lifetime = lifetime;
     // Said explicitly, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no say in it.
     const tls = { ...clientCertificate, rejectUnauthorized: true };
-    this.#dispatcher = new EnvHttpProxyAgent({
-      connections: CONNECTIONS,
-      // What the emulator, and so every test, speaks; and whether a request was sent is plain to see.
-      allowH2: false,
-      connect: ahead ? startingWith(ahead, buildConnector({ ...tls, allowH2: false })) : tls,
-      requestTls: tls,
-      proxyTls: { rejectUnauthorized: true },
-    });
+    try {
+      this.#dispatcher = new EnvHttpProxyAgent({
+        connections: CONNECTIONS,
+        // What the emulator, and so every test, speaks; and whether a request was sent is plain to see.
+        allowH2: false,
+        connect: ahead ? startingWith(ahead, buildConnector({ ...tls, allowH2: false })) : tls,
+        requestTls: tls,
+        proxyTls: { rejectUnauthorized: true },
+      });
+    } catch (cause) {
+      // All that it takes from outside are the URLs of proxies.
+      throw new Failure(
+        'PROXY_INVALID',
+        'The proxy in HTTPS_PROXY or HTTP_PROXY is no URL that can be used.',
+        'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).',
+        { cause },
+      );
+    }
   }
 
   /**

@@ -50,8 +50,8 @@ const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
 /** Shorter pieces of a secret are not masked: every such run of letters in the log would become ***. */
 const SHORTEST_MASK = 4;
 const SHORTEST_MASKED_LINE = 16;
-/** No path looks like this; a secret handed to `pfx-file` does. */
-const BASE64_BY_MISTAKE = /^[A-Za-z0-9+/_=\s-]{400,}$/;
+/** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
+const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 
 /**
  * Reads every input. Required ones are checked here, since the runner does not.
@@ -146,10 +146,12 @@ function maskProxyCredentials(environment: NodeJS.ProcessEnv): void {
     const value = environment[name];
     if (value === undefined || !URL.canParse(value)) continue;
     const { username, password } = new URL(value);
-    if (password === '') continue;
+    if (username === '' && password === '') continue;
     const [user, secret] = [decoded(username), decoded(password)];
     const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-    for (const form of [`${username}:${password}`, password, secret, basic]) {
+    // A name alone is what a token looks like; beside a password it is none.
+    const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
+    for (const form of [...secrets, basic]) {
       if (form.length >= SHORTEST_MASK) setSecret(form);
     }
   }
@@ -203,7 +205,8 @@ function connectorIds(text: string): readonly string[] {
     }
   }
   // Ids are GUIDs, and the same in upper and lower case.
-  return [...new Map(ids.map((id) => [id.toLowerCase(), id])).values()];
+  const folded = ids.map((id) => id.toLowerCase());
+  return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 
 function pfxSource(text: string, path: string): PfxSource {

@@ -40,7 +40,8 @@ function readFile(path: string): Buffer {
 function unreadable(path: string, why: string, cause: unknown): Failure {
   return new Failure(
     'PFX_FILE_UNREADABLE',
-    `The input "pfx-file" names ${JSON.stringify(path)}, which ${why}.`,
+    // Longer than any path that people write: something else was handed over, and might be a secret.
+    `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`,
     `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`,
     { cause },
   );

@@ -5,7 +5,7 @@ import type { Application } from './cloud.ts';
 import type { AccessToken } from './entra.ts';
 import { Failure, withSentence } from './failure.ts';
 import { Graph } from './graph.ts';
-import { Http, retry, type PemIdentity } from './http.ts';
+import { Http, retry, type HttpOptions, type PemIdentity } from './http.ts';
 import { startLifetime } from './lifetime.ts';
 import { idTokenService, requestIdToken, type IdTokenService } from './oidc.ts';
 import { runContext, type RunContext } from './run-context.ts';
@@ -36,9 +36,14 @@ export async function withSession<T>(
   const run = runContext(process.env);
   const service = idTokenService(process.env, run);
   const lifetime = startLifetime();
-  const http = new Http(userAgent(run), lifetime, { ahead });
-  const others: Http[] = [];
+  const clients: Http[] = [];
+  const open = (agent: string, options: HttpOptions): Http => {
+    const client = new Http(agent, lifetime, options);
+    clients.push(client);
+    return client;
+  };
   try {
+    const http = open(userAgent(run), { ahead });
     const access = await group('Sign-in', async () => {
       const signedIn = signIn(http, identity, service);
       // These are needed next: their handshakes cost nothing while the ID token is on its way.
@@ -52,16 +57,12 @@ export async function withSession<T>(
     });
     return await work({
       graph: new Graph(http, identity, access, info),
-      openHttp: (clientCertificate) => {
-        // Without the run's page: it is for the sign-in log of one's own tenant.
-        const other = new Http(PRODUCT, lifetime, { clientCertificate });
-        others.push(other);
-        return other;
-      },
+      // Without the run's page: it is for the sign-in log of one's own tenant.
+      openHttp: (clientCertificate) => open(PRODUCT, { clientCertificate }),
     });
   } finally {
     lifetime.end();
-    await Promise.all([http, ...others].map(async (one) => one.close()));
+    await Promise.all(clients.map(async (client) => client.close()));
   }
 }
 

@@ -445,6 +445,16 @@ describe('the proxy', () => {
     expectNoLeak(result, ['secret-guess']);
   });
 
+  test.each(['proxy.example:8080', 'http://user:100%-throw-away@127.0.0.1:9', '::'])(
+    'is no URL that can be used: %s',
+    async (HTTPS_PROXY) => {
+      const { code, message, kinds } = await run({ env: () => ({ HTTPS_PROXY }) });
+      expect(code).toBe('PROXY_INVALID');
+      expect(message).not.toContain(HTTPS_PROXY);
+      expect(kinds).toEqual([]);
+    },
+  );
+
   test('refuses a host', async () => {
     const { code, message } = await run({
       setUp: (emulator) => {
