@@ -1,4 +1,8 @@
-/** `npm run emulator`: starts the emulator and prints what to set in a shell, until Ctrl+C. */
+/**
+ * `npm run emulator`: starts the emulator and prints what to set in a shell, until Ctrl+C.
+ * An argument names a file to which the same is appended as NAME=value, such as a workflow step's $GITHUB_OUTPUT.
+ */
+import { appendFileSync } from 'node:fs';
 import { CHINA, Emulator, GLOBAL } from './emulator.ts';
 
 const emulator = await Emulator.start();
@@ -6,6 +10,11 @@ const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
 console.log('# The services are up. In another shell, before you run dist/index.js:');
 for (const [name, value] of Object.entries(emulator.environment())) console.log(`export ${name}=${quoted(value)}`);
+const file = process.argv[2];
+if (file !== undefined) {
+  const lines = Object.entries(emulator.environment()).map(([name, value]) => `${name}=${value}\n`);
+  appendFileSync(file, lines.join(''));
+}
 for (const [cloud, { tenantId, clientId, connectorId }] of Object.entries({ global: GLOBAL, china: CHINA })) {
   console.log(`# cloud: ${cloud}  tenant-id: ${tenantId}  client-id: ${clientId}  connector-id: ${connectorId}`);
 }
