@@ -4489,7 +4489,7 @@ function userAgent({ url }) {
 
 
 /** Node's codes for a server certificate that is not trusted. */
-const UNTRUSTED = /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED|INVALID_PURPOSE)\b/;
+const UNTRUSTED = /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)\b/;
 /** The failure that a redirect means: something that is not the service answered in its place. */
 function redirected(service, status) {
     return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('REDIRECTED', `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
