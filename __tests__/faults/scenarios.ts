@@ -97,7 +97,9 @@ export async function observe(faults: readonly { readonly on: Request; readonly 
 function faultsOf(on: Request, name: string): readonly Fault[] {
   if (name === 'refused') {
     const refused: Fault = { on: 'connect', host: HOSTS[on], do: { kind: 'reset' } };
-    if (on !== 'upload') return [refused];
+    if (on === 'id-token') return [refused];
+    // The connection that was begun ahead, and then the one of the request itself.
+    if (on !== 'upload') return [{ ...refused, times: 2 }];
     // The upload goes over the connection of the GET, unless that is closed; then it needs one of its own, which is refused.
     const close: FaultAction = {
       kind: 'rewrite',
