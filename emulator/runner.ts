@@ -104,7 +104,11 @@ export async function runAction(options: RunOptions): Promise<RunResult> {
   const home = await mkdtemp(join(tmpdir(), 'runner-'));
   try {
     const { script, workspace, temp, env } = await prepareStep(home, options);
-    for (const [name, content] of Object.entries(options.files ?? {})) await writeFile(join(workspace, name), content);
+    for (const [name, content] of Object.entries(options.files ?? {})) {
+      const path = join(workspace, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content);
+    }
 
     const log = new JobLog(options.secrets ?? [], options.env?.['RUNNER_DEBUG'] === '1');
     const started = performance.now();

@@ -123,6 +123,22 @@ describe('a certificate is uploaded', () => {
     expectNoLeak(result, [sent]);
   });
 
+  test('as Windows writes it: a BOM, CRLF, and as long as an input may be there', async () => {
+    const lines = `\ufeff${pfx.replace(/.{64}/g, '$&\r\n')}`.split('\r\n');
+    const [first = '', ...rest] = lines;
+    const text = (blank: number): string => [first, ' '.repeat(blank), ...rest].join('\r\n');
+    const longest = text(32_766 - text(0).length);
+    expect(longest).toHaveLength(32_766);
+    expect((await run({ pfx: longest })).outputs['uploaded']).toBe('true');
+  });
+
+  test('from a file with backslashes and blanks in its path', async () => {
+    const path = 'certs\\my new cert.pfx';
+    const files = { [path]: pfxOf(certificate, PASSWORD) };
+    const result = await runStep(emulator, { 'pfx-file': path, password: PASSWORD }, { files });
+    expect(result.outputs['uploaded']).toBe('true');
+  });
+
   test('from a file on the runner', async () => {
     const files = { 'my cert.pfx': pfxOf(certificate, PASSWORD) };
     const result = await runStep(emulator, { 'pfx-file': 'my cert.pfx', password: PASSWORD }, { files });
