@@ -1,9 +1,11 @@
 /** One request over a real socket on this machine, and the retry policy on a scripted network. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners, once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, type PeerCertificate } from 'node:tls';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { CertificateAuthority, clientCertificate } from '../emulator/certificates.ts';
 import { connectAhead, type ConnectionAhead } from '../src/ahead.ts';
@@ -376,10 +378,17 @@ describe('a connection opened ahead', () => {
     const { origin, seen, connected } = await watched();
     const http = new Http('unit test', new ScriptedLifetime());
     closing.push(async () => http.close());
+    // The client hears of it a moment after the server, and lets go of the connection in the same turn.
+    const known = new Promise<void>((resolve) => {
+      const listener = (): void => {
+        unsubscribe('undici:client:connected', listener);
+        resolve();
+      };
+      subscribe('undici:client:connected', listener);
+    });
     http.connect(origin);
-    await connected;
-    // The client hears of it a moment after the server.
-    await http.wait(100);
+    await Promise.all([connected, known]);
+    await setImmediate();
     await http.send({ method: 'GET', url: `${origin}/one`, headers: {}, timeout: 5_000 });
     await http.send({ method: 'POST', url: `${origin}/two`, headers: {}, body: '{}', timeout: 5_000 });
     expect(seen).toEqual(['connection', 'GET /one', 'POST /two']);

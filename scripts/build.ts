@@ -1,5 +1,5 @@
 /**
- * src/ → dist/: tsc takes the types away, ncc puts everything into two files: the start, and the rest.
+ * src/ → dist/: tsc takes the types away, ncc puts everything into a few files: the start, and the rest that it reads.
  * The same input gives the same bytes.
  * An argument names another folder than dist/.
  *
