@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { cloudByName } from '../src/cloud.ts';
+import { cloudByName } from '../src/sign-in/cloud.ts';
 import type { FailureCode } from '../src/failure.ts';
 import { readInputs, type CheckInputs, type Inputs } from '../src/inputs.ts';
 import { failureOf } from './pkcs12/fixtures.ts';

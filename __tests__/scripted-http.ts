@@ -1,5 +1,5 @@
 /** The network of a unit test: answers from a script, no waiting, and everything that was asked or waited for written down. */
-import { Http, TransportError, type HttpRequest, type HttpResponse, type Lifetime } from '../src/http.ts';
+import { Http, TransportError, type HttpRequest, type HttpResponse, type Lifetime } from '../src/http/client.ts';
 
 export type Answer = HttpResponse | TransportError | ((request: HttpRequest) => HttpResponse | TransportError);
 

@@ -266,7 +266,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 
 
 const ahead = await (0,_ahead_js__WEBPACK_IMPORTED_MODULE_1__/* .connectAhead */ .w)(process.env);
-const { run } = await Promise.all(/* import() */[__nccwpck_require__.e(631), __nccwpck_require__.e(755)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6755));
+const { run } = await Promise.all(/* import() */[__nccwpck_require__.e(631), __nccwpck_require__.e(300)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6300));
 // The handshake goes on when nothing else runs.
 await (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_0__.setImmediate)();
 await run(ahead);

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, type FailureCode } from '../src/failure.ts';
 import { openPfx } from '../src/pkcs12/open.ts';
-import { decodePfxFile, decodePfxText } from '../src/pkcs12/text.ts';
+import { decodePfxFile, decodePfxText } from '../src/certificate/decode.ts';
 import { encodeForService, writeTripleDesSha1 } from '../src/pkcs12/write.ts';
-import type { ClientCertificate } from '../src/pkcs12/certificate.ts';
+import type { ClientCertificate } from '../src/certificate/client-certificate.ts';
 
 interface Facts {
   readonly thumbprint?: string;

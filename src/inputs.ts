@@ -1,6 +1,6 @@
 /** The action's inputs, read once, checked, and every secret among them masked. */
 import { getInput, setSecret, warning } from '@actions/core';
-import { cloudByName, type Cloud } from './cloud.ts';
+import { cloudByName, type Cloud } from './sign-in/cloud.ts';
 import { Failure } from './failure.ts';
 
 /** What both steps need to sign in. */

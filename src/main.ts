@@ -1,13 +1,13 @@
 /** The stories of the two steps, each line a step of it. The only file that knows the order. */
 import { endGroup, info, setSecret, startGroup } from '@actions/core';
 import type { ConnectionAhead } from './ahead.ts';
-import { judge, setCheckOutputs, setUncheckedOutputs, unread, type Finding } from './check.ts';
-import { clean } from './clean.ts';
-import { mapAtMost } from './concurrency.ts';
+import { judge, setCheckOutputs, setUncheckedOutputs, unread, type Finding } from './connectors/expiry.ts';
+import { clean } from './text/clean.ts';
+import { mapAtMost } from './http/concurrency.ts';
 import { readInputs, type CheckInputs, type Inputs } from './inputs.ts';
-import { readPfx } from './pfx-source.ts';
+import { readPfx } from './certificate/source.ts';
 import { openPfx } from './pkcs12/open.ts';
-import { assess } from './pkcs12/suitability.ts';
+import { assess } from './certificate/suitability.ts';
 import { encodeForService } from './pkcs12/write.ts';
 import {
   daysUntil,
@@ -18,10 +18,10 @@ import {
   setCertificateOutputs,
   setConnectorOutputs,
   warn,
-} from './report.ts';
-import type { Session } from './session.ts';
-import { appendSummary, checkSummary, uploadResult, uploadSummary } from './summary.ts';
-import type { Upload } from './update.ts';
+} from './report/outputs.ts';
+import type { Session } from './sign-in/sign-in.ts';
+import { appendSummary, checkSummary, uploadResult, uploadSummary } from './report/summary.ts';
+import type { Upload } from './connectors/update.ts';
 
 /** So many connectors are worked on at a time. */
 const AT_A_TIME = 4;
@@ -43,8 +43,8 @@ async function upload(inputs: Inputs, ahead: ConnectionAhead | undefined): Promi
   setCertificateOutputs(certificate);
   // What talks to the network is loaded only where the file is fit for it.
   const [{ withSession }, { TargetCheck, updateConnector }] = await Promise.all([
-    import(/* webpackMode: "eager" */ './session.ts'),
-    import(/* webpackMode: "eager" */ './update.ts'),
+    import(/* webpackMode: "eager" */ './sign-in/sign-in.ts'),
+    import(/* webpackMode: "eager" */ './connectors/update.ts'),
   ]);
   let done = 0;
   const outcomes = await withSession(inputs, ahead, async (session) => {
@@ -66,7 +66,7 @@ async function upload(inputs: Inputs, ahead: ConnectionAhead | undefined): Promi
 
 /** inputs → sign-in → connectors → report */
 async function check(inputs: CheckInputs, ahead: ConnectionAhead | undefined): Promise<void> {
-  const { withSession } = await import(/* webpackMode: "eager" */ './session.ts');
+  const { withSession } = await import(/* webpackMode: "eager" */ './sign-in/sign-in.ts');
   const findings = await withSession(inputs, ahead, async (session) => await findAll(session, inputs)).catch(
     (error: unknown) => {
       setUncheckedOutputs();

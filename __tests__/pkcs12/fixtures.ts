@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, type FailureCode } from '../../src/failure.ts';
 import { openPfx } from '../../src/pkcs12/open.ts';
-import type { ClientCertificate } from '../../src/pkcs12/certificate.ts';
+import type { ClientCertificate } from '../../src/certificate/client-certificate.ts';
 
 const DIRECTORY = join(import.meta.dirname, '..', 'fixtures');
 

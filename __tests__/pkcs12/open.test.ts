@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
-import { explicit, octets, oid, sequenceOf, unsigned } from '../../src/pkcs12/der.ts';
+import { explicit, octets, oid, sequenceOf, unsigned } from '../../src/pkcs12/asn1/der.ts';
 import { openPfx } from '../../src/pkcs12/open.ts';
 import { writeTripleDesSha1 } from '../../src/pkcs12/write.ts';
 import { failureOf, FIXTURES, HEALTHY, openFixture, PASSWORD, readFixture } from './fixtures.ts';

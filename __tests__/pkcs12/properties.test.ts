@@ -4,7 +4,7 @@ import { clientCertificate } from '../../emulator/certificates.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import { Failure } from '../../src/failure.ts';
 import { openPfx } from '../../src/pkcs12/open.ts';
-import { decodePfxFile, decodePfxText } from '../../src/pkcs12/text.ts';
+import { decodePfxFile, decodePfxText } from '../../src/certificate/decode.ts';
 import { writeTripleDesSha1 } from '../../src/pkcs12/write.ts';
 import { FIXTURES, openFixture, PASSWORD, readFixture } from './fixtures.ts';
 

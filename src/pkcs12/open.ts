@@ -1,15 +1,20 @@
 /** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { Failure } from '../failure.ts';
-import { algorithmIdentifier, unsupported } from './algorithms.ts';
-import { integer, malformed, parse, parseWhole, sequence, type Element } from './ber.ts';
-import { belongsTogether, describeCertificate, type ClientCertificate, type FileFacts } from './certificate.ts';
-import { refuseOtherFormats } from './identify.ts';
-import { WorkBudget } from './kdf.ts';
-import { readMac, type Mac } from './mac.ts';
-import { PasswordCandidates } from './password.ts';
+import { algorithmIdentifier, unsupported } from './crypto/algorithms.ts';
+import { integer, malformed, parse, parseWhole, sequence, type Element } from './asn1/ber.ts';
+import {
+  belongsTogether,
+  describeCertificate,
+  type ClientCertificate,
+  type FileFacts,
+} from '../certificate/client-certificate.ts';
+import { refuseOtherFormats } from '../certificate/other-formats.ts';
+import { WorkBudget } from './crypto/kdf.ts';
+import { readMac, type Mac } from './crypto/mac.ts';
+import { PasswordCandidates } from './crypto/password.ts';
 import * as failures from './password-failures.ts';
-import { decrypt, encryptionScheme, TRIPLE_DES_SHA1, type EncryptionScheme } from './pbe.ts';
+import { decrypt, encryptionScheme, TRIPLE_DES_SHA1, type EncryptionScheme } from './crypto/pbe.ts';
 import {
   parseContents,
   publicKeyMode,

@@ -1,6 +1,6 @@
 /** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
 import { Failure } from '../failure.ts';
-import { isAscii } from './password.ts';
+import { isAscii } from './crypto/password.ts';
 
 /** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
 export function wrongPassword(password: string, opensWith: (other: string) => boolean): Failure {

@@ -1,7 +1,16 @@
 /** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
 import { Failure } from '../failure.ts';
-import { unsupported } from './algorithms.ts';
-import { expectTag, malformed, objectIdentifier, octetString, parseWhole, sequence, TAG, type Element } from './ber.ts';
+import { unsupported } from './crypto/algorithms.ts';
+import {
+  expectTag,
+  malformed,
+  objectIdentifier,
+  octetString,
+  parseWhole,
+  sequence,
+  TAG,
+  type Element,
+} from './asn1/ber.ts';
 
 /** ContentInfo: in the clear, or encrypted with a password. */
 export type Content =

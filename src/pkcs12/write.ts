@@ -1,9 +1,9 @@
 /** Writes a PKCS#12 file the way the service takes it: TripleDES-SHA1 throughout. */
 import { createCipheriv, createHmac, hash as digestOf, randomBytes } from 'node:crypto';
-import type { ClientCertificate } from './certificate.ts';
-import { element, explicit, nothing, octets, oid, sequenceOf, setOf, unsigned } from './der.ts';
-import { HASHES, pkcs12Kdf, PURPOSE, WorkBudget } from './kdf.ts';
-import { bmpString } from './password.ts';
+import type { ClientCertificate } from '../certificate/client-certificate.ts';
+import { element, explicit, nothing, octets, oid, sequenceOf, setOf, unsigned } from './asn1/der.ts';
+import { HASHES, pkcs12Kdf, PURPOSE, WorkBudget } from './crypto/kdf.ts';
+import { bmpString } from './crypto/password.ts';
 
 /** What OpenSSL, Windows and the service have agreed on for twenty years. */
 const ITERATIONS = 2048;

@@ -1,0 +1,134 @@
+/** Where the .pfx comes from: the text of an input, or a file on the runner. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Failure } from '../../src/failure.ts';
+import { readPfx } from '../../src/certificate/source.ts';
+import { failureOf } from '../pkcs12/fixtures.ts';
+
+const MIB = 1024 * 1024;
+/** What every PKCS#12 file begins with; zeros after it. */
+const START = Buffer.from('3080020103308006092a864886f70d010701', 'hex');
+const fileOf = (size: number): Buffer => Buffer.concat([START, Buffer.alloc(size - START.length)]);
+const small = fileOf(100);
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pfx-source-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function written(name: string, content: string | Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+const bytesOf = (path: string): Buffer => readPfx({ kind: 'file', path }).bytes;
+const refusalOf = (path: string): Failure => failureOf(() => bytesOf(path));
+
+describe('what is read', () => {
+  test('text is decoded', () => {
+    expect(readPfx({ kind: 'text', text: small.toString('base64') })).toEqual({ bytes: small });
+  });
+
+  test('a file is taken as it is', () => {
+    expect(readPfx({ kind: 'file', path: written('my cert.pfx', small) })).toEqual({ bytes: small });
+  });
+
+  test('a file of base64 text is decoded, with a note', () => {
+    const path = written('cert.txt', small.toString('base64'));
+    expect(readPfx({ kind: 'file', path })).toEqual({
+      bytes: small,
+      note: 'The file holds base64 text; the .pfx in it was decoded.',
+    });
+  });
+
+  test('what is no .pfx is refused', () => {
+    expect(refusalOf(written('empty.pfx', '')).code).toBe('PFX_EMPTY');
+    expect(failureOf(() => readPfx({ kind: 'text', text: 'not base64!' })).code).toBe('PFX_NOT_BASE64');
+  });
+});
+
+describe('its size', () => {
+  const tooLarge = (size: number): object => ({
+    code: 'PFX_TOO_LARGE',
+    message: `The .pfx has ${size} bytes; at most 1048576 are taken.`,
+    remedy: 'Is this the right file? A .pfx is a few kilobytes.',
+  });
+
+  test('1 MiB is taken, from either source', () => {
+    const largest = fileOf(MIB);
+    expect(bytesOf(written('a.pfx', largest)).length).toBe(MIB);
+    expect(readPfx({ kind: 'text', text: largest.toString('base64') }).bytes.length).toBe(MIB);
+  });
+
+  test('one byte more is refused, from either source', () => {
+    const larger = fileOf(MIB + 1);
+    expect(refusalOf(written('a.pfx', larger))).toMatchObject(tooLarge(MIB + 1));
+    expect(failureOf(() => readPfx({ kind: 'text', text: larger.toString('base64') }))).toMatchObject(
+      tooLarge(MIB + 1),
+    );
+  });
+
+  test('a file of text may be 4 MiB long, and not one character longer', () => {
+    const text = `\ufeff${small.toString('base64')}`;
+    const path = written('utf-16.txt', Buffer.from(text.padEnd(2 * MIB, ' '), 'utf16le'));
+    expect(bytesOf(path)).toEqual(small);
+    writeFileSync(path, Buffer.from(text.padEnd(2 * MIB + 1, ' '), 'utf16le'));
+    expect(refusalOf(path)).toMatchObject(tooLarge(4 * MIB + 2));
+  });
+
+  test('a huge file is refused by its size, without being read', () => {
+    const path = written('huge.pfx', '');
+    truncateSync(path, 2 ** 40);
+    expect(refusalOf(path)).toMatchObject(tooLarge(2 ** 40));
+  });
+});
+
+describe('a file that cannot be read', () => {
+  function expectUnreadable(path: string, why: string, cause: unknown): void {
+    const failure = refusalOf(path);
+    expect(failure).toMatchObject({
+      code: 'PFX_FILE_UNREADABLE',
+      message: `The input "pfx-file" names ${JSON.stringify(path)}, which ${why}.`,
+      remedy: `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`,
+    });
+    expect(failure.cause).toEqual(cause);
+  }
+
+  test('it does not exist', () => {
+    expectUnreadable(join(directory, 'a.pfx'), 'does not exist', expect.objectContaining({ code: 'ENOENT' }));
+  });
+
+  test('its name is shown as one line, whatever is in it', () => {
+    expect(refusalOf('no "such"\n\\file').message).toContain('"no \\"such\\"\\n\\\\file"');
+  });
+
+  test('it is a directory', () => {
+    const path = join(directory, 'cert.pfx');
+    mkdirSync(path);
+    expectUnreadable(path, 'is a directory', undefined);
+  });
+
+  test('it is below a file', () => {
+    const path = join(written('a.pfx', small), 'b.pfx');
+    expectUnreadable(path, 'could not be read (ENOTDIR)', expect.objectContaining({ code: 'ENOTDIR' }));
+  });
+
+  test('the step has no right to read it', () => {
+    const path = written('a.pfx', small);
+    chmodSync(directory, 0o755);
+    chmodSync(path, 0o000);
+    // The rights of a file do not bind root.
+    const root = process.geteuid?.() === 0;
+    if (root) process.seteuid?.(65_534);
+    try {
+      expectUnreadable(path, 'may not be read by this step', expect.objectContaining({ code: 'EACCES' }));
+    } finally {
+      if (root) process.seteuid?.(0);
+    }
+  });
+});

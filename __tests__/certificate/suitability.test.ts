@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { assess } from '../../src/certificate/suitability.ts';
+import { failureOf, openFixture } from '../pkcs12/fixtures.ts';
+
+const certificate = openFixture('openssl-default.pfx');
+const DAY = 86_400_000;
+const during = new Date(certificate.notBefore.getTime() + DAY);
+
+describe('assess', () => {
+  test('has nothing to say of RSA 2048', () => {
+    expect(assess(certificate, during, 0)).toEqual([]);
+  });
+
+  test.each([
+    ['openssl-ec.pfx', [/EC.*RSA with 2048/]],
+    ['openssl-ed25519.pfx', [/ED25519.*RSA with 2048/]],
+    ['openssl-small.pfx', [/1024 bits/, /SHA1/, /digitalSignature/]],
+  ])('warns about %s', (file, warnings) => {
+    const said = assess(openFixture(file), new Date(during.getTime() + DAY), 0);
+    expect(said).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
+  });
+
+  test('warns before the time of a certificate', () => {
+    const early = new Date(certificate.notBefore.getTime() - 1);
+    expect(assess(certificate, early, 0)).toEqual([
+      expect.stringMatching(/not valid yet: its time begins at \d{4}-\d\d-\d\dT[\d:]{8}Z/),
+    ]);
+  });
+
+  test('refuses an expired one, to the second', () => {
+    expect(assess(certificate, certificate.notAfter, 0)).toEqual([]);
+    const failure = failureOf(() => assess(certificate, new Date(certificate.notAfter.getTime() + 1000), 0));
+    expect(failure.code).toBe('CERTIFICATE_EXPIRED');
+  });
+
+  test('refuses one that expires within the days asked for', () => {
+    const tenDaysBefore = new Date(certificate.notAfter.getTime() - 10 * DAY);
+    expect(assess(certificate, tenDaysBefore, 10)).toEqual([]);
+    const failure = failureOf(() => assess(certificate, tenDaysBefore, 11));
+    expect(failure.code).toBe('CERTIFICATE_EXPIRES_TOO_SOON');
+    expect(failure.message).toContain('in 10 days');
+  });
+});

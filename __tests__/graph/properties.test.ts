@@ -1,0 +1,241 @@
+/** What holds for any text and any answer, however a server makes it up. */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { clean, markdown } from '../../src/text/clean.ts';
+import { cloudByName } from '../../src/sign-in/cloud.ts';
+import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
+import { FAILURE_CODES, Failure } from '../../src/failure.ts';
+import { explainGraph } from '../../src/graph/refusal.ts';
+import { Graph, parseConnector, type Connector } from '../../src/graph/api-connectors.ts';
+import { TransportError, type HttpRequest, type HttpResponse } from '../../src/http/client.ts';
+import { answer, ScriptedHttp } from '../scripted-http.ts';
+
+/** Control and format characters, half characters, line and paragraph separators. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
+const application = {
+  tenantId: '11111111-2222-4333-8444-555555555555',
+  clientId: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
+  cloud: cloudByName('global'),
+};
+
+/** Any UTF-16, and much of what something acts on. */
+const text = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+      fc.constantFrom('\u001b[31m', '\u001b', '[', '#', '##[', '\n::error::', '\u202e', ' ', '|', '<img>', '`', 'www.'),
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => parts.join(''));
+
+/** JSON as a server may answer it, now and then of the right shape, and seldom JSON at all. */
+function body(shape: fc.Arbitrary<unknown>): fc.Arbitrary<string> {
+  return fc.oneof(
+    {
+      weight: 6,
+      arbitrary: shape.map((value) => JSON.stringify(value) as string | undefined).map((json) => json ?? ''),
+    },
+    { weight: 1, arbitrary: fc.json() },
+    { weight: 1, arbitrary: text },
+  );
+}
+const value = fc.oneof(text, fc.jsonValue({ maxDepth: 2 }), fc.constant({ toString: null }), fc.constant([['x']]));
+const record = (...names: readonly string[]): fc.Arbitrary<object> =>
+  fc.record(Object.fromEntries(names.map((name) => [name, value])), { requiredKeys: [] });
+
+function response(of: fc.Arbitrary<string>): fc.Arbitrary<HttpResponse> {
+  const headers = fc.record({ date: text, 'request-id': text, 'retry-after': text }, { requiredKeys: [] });
+  const status = fc.oneof(
+    fc.constantFrom(200, 302, 400, 401, 403, 404, 408, 429, 503),
+    fc.integer({ min: 100, max: 599 }),
+  );
+  return fc.record({ status, headers: headers, body: of });
+}
+
+function expectPresentable(failure: Failure): void {
+  expect(FAILURE_CODES).toContain(failure.code);
+  expect(failure.message).not.toMatch(UNPRINTABLE);
+  expect(failure.message).not.toContain('##[');
+  expect(failure.message).not.toMatch(/undefined|\[object/);
+  expect(failure.remedy.replaceAll('\n', '')).not.toMatch(UNPRINTABLE);
+  expect(failure.remedy).not.toContain('##[');
+  expect(failure.remedy).not.toMatch(/\n::/);
+  expect(failure.remedy).not.toBe('');
+}
+
+test('clean text is one printable line of bounded length', () => {
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 400 }), (foreign, longest) => {
+      const line = clean(foreign, longest);
+      expect(line).not.toMatch(UNPRINTABLE);
+      expect(line).not.toContain('##[');
+      expect(line.length).toBeLessThanOrEqual(longest + 1);
+      expect(line).toBe(line.trim());
+      expect(clean(line, longest + 1)).toBe(line);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('plain text is left as it is', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[A-Za-z0-9äöü中]([A-Za-z0-9äöü中 .:/@|<>-]{0,100}[A-Za-z0-9äöü中])?$/), (plain) => {
+      expect(clean(plain)).toBe(plain.replace(/ +/g, ' '));
+    }),
+  );
+});
+
+test('what is no text is no text', () => {
+  fc.assert(
+    fc.property(fc.anything(), (anything) => {
+      if (typeof anything !== 'string') expect(clean(anything)).toBe('');
+    }),
+  );
+});
+
+test('Markdown has no markup', () => {
+  fc.assert(
+    fc.property(text, (foreign) => {
+      const cell = markdown(foreign);
+      expect(cell).not.toMatch(/[<>|`[\]@*_~\\!(){}:/$]/);
+      expect(cell).not.toMatch(/www\./i);
+      // The only ampersands, hashes and semicolons of its own are those of references to characters.
+      expect(cell.replace(/&#\d+;/g, '')).not.toMatch(/[&#]/);
+      expect(cell).not.toMatch(UNPRINTABLE);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a connector is well-typed, or none', () => {
+  const certificateList = fc.oneof(
+    fc.array(fc.oneof(record('thumbprint', 'notBefore', 'notAfter', 'isActive'), value)),
+    value,
+  );
+  const authenticationConfiguration = fc.oneof(fc.record({ '@odata.type': value, certificateList }), value);
+  const connector = fc.record({
+    id: fc.oneof(text, value),
+    displayName: value,
+    targetUrl: value,
+    authenticationConfiguration,
+  });
+  fc.assert(
+    fc.property(body(fc.oneof(connector, value)), (json) => {
+      const parsed = parseConnector(json);
+      if (parsed === undefined) return;
+      const { id, displayName, targetUrl, authentication, certificates } = parsed;
+      expect([typeof id, typeof displayName, typeof targetUrl]).toEqual(['string', 'string', 'string']);
+      expect(['basic', 'certificate', 'none', 'unknown']).toContain(authentication);
+      for (const { thumbprint, notBefore, notAfter, isActive } of certificates) {
+        expect(thumbprint).not.toMatch(UNPRINTABLE);
+        expect([typeof notBefore, typeof notAfter, typeof isActive]).toEqual(['number', 'number', 'boolean']);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('whatever Entra answers is explained', () => {
+  const codes = fc.array(fc.oneof(fc.constantFrom(70021, 7002138, 90033, 53003, 999), value), { maxLength: 2 });
+  const said = fc
+    .tuple(record('error', 'error_description', 'trace_id', 'timestamp', 'error_codes'), codes)
+    .map(([error, error_codes]) => ({ ...error, error_codes }));
+  const idToken = fc.record({ jwt: fc.constant('jwt'), issuer: text, subject: text, audience: text });
+  fc.assert(
+    fc.property(response(body(said)), idToken, (answer, presented) => {
+      expectPresentable(explainEntra(answer, application, presented).failure);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('whatever Graph answers is explained', () => {
+  const code = fc.oneof(fc.constantFrom('AADB2C90213', 'constructor', '__proto__', 'toString', 'valueOf'), value);
+  const innerError = fc.oneof(record('request-id', 'date'), value);
+  const said = fc.record({ error: fc.oneof(fc.record({ code, message: value, innerError }), value) });
+  fc.assert(
+    fc.property(response(body(said)), text, fc.array(text, { maxLength: 3 }), (answer, connectorId, roles) => {
+      expectPresentable(explainGraph(answer, { connectorId, roles, application }));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const THUMBPRINT = '0EB255CC895477798BA418B378255204304897AD';
+
+/** A connector that a lossy network leads to: what it holds, and how often it was written. */
+class LossyService {
+  readonly #fates: Fate[];
+  /** Entries for the certificate. */
+  entries = 0;
+
+  constructor(fates: readonly Fate[]) {
+    this.#fates = [...fates];
+  }
+
+  answer({ method }: HttpRequest): HttpResponse | TransportError {
+    const { acts, lost, status, noise } = this.#fates.shift() ?? { acts: true, lost: 'no', status: 200, noise: '' };
+    const acted = method === 'POST' && acts && ![400, 404, 429, 503].includes(status);
+    if (acted) this.entries += 1;
+    if (lost === 'before' && !acted) return new TransportError('connect ECONNREFUSED', false);
+    if (lost !== 'no') return new TransportError('socket hang up', true);
+    if (status !== 200) return answer(status, noise);
+    return method === 'GET' || acted ? answer(200, this.#connector()) : answer(200, noise);
+  }
+
+  #connector(): object {
+    const entry = { thumbprint: THUMBPRINT, notBefore: 1, notAfter: 2, isActive: true };
+    const certificateList = Array.from({ length: this.entries }, () => entry);
+    return { id: 'id', authenticationConfiguration: { certificateList } };
+  }
+}
+
+interface Fate {
+  readonly acts: boolean;
+  readonly lost: 'no' | 'before' | 'after';
+  readonly status: number;
+  readonly noise: string;
+}
+
+test('whatever gets lost, a certificate is uploaded at most once, and a success means that it is there', async () => {
+  const fate = fc.record<Fate>({
+    acts: fc.boolean(),
+    lost: fc.constantFrom('no', 'no', 'before', 'after'),
+    status: fc.constantFrom(200, 200, 400, 404, 408, 429, 500, 502, 503, 504),
+    noise: fc.oneof(body(value), text),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fate, { maxLength: 12 }), async (fates) => {
+      const service = new LossyService(fates);
+      const http = new ScriptedHttp(
+        ...Array.from({ length: 60 }, () => (request: HttpRequest) => service.answer(request)),
+      );
+      const graph = new Graph(http, application, { token: 'throw-away', roles: [] }, () => undefined);
+      const connector: Connector = {
+        id: 'id',
+        displayName: '',
+        targetUrl: '',
+        authentication: 'none',
+        certificates: [],
+      };
+      let failure: unknown;
+      try {
+        await graph.uploadClientCertificate(connector, { pkcs12Value: 'throw-away', password: '' }, THUMBPRINT);
+      } catch (error) {
+        failure = error;
+      }
+      expect(service.entries).toBeLessThanOrEqual(1);
+      if (failure === undefined) {
+        expect(service.entries).toBe(1);
+        return;
+      }
+      if (!(failure instanceof Failure)) throw new Error('not explained', { cause: failure });
+      expectPresentable(failure);
+      // It says that nothing was changed only where that is so, and otherwise that it could not find out.
+      if (service.entries === 1) expect(failure.message).toMatch(/could not be found out/);
+    }),
+    { numRuns: 3000 },
+  );
+});

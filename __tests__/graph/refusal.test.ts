@@ -1,0 +1,248 @@
+import { describe, expect, test } from '@jest/globals';
+import { cloudByName } from '../../src/sign-in/cloud.ts';
+import { cannotHaveActed, explainGraph, isPassing, type Asked } from '../../src/graph/refusal.ts';
+import { answer } from '../scripted-http.ts';
+
+const ASKED: Asked = {
+  connectorId: 'c1',
+  roles: [],
+  application: { tenantId: 'the-tenant', clientId: 'the-client', cloud: cloudByName('global') },
+};
+const DATE = '2026-02-03T04:05:06';
+
+/** An error as Graph words it. */
+function error(code: unknown, message: unknown = 'Because.'): object {
+  return { error: { code, message, innerError: { date: DATE, 'request-id': 'the-request' } } };
+}
+
+describe('what an answer of the B2C backend means', () => {
+  test.each([
+    [
+      'AADB2C90213',
+      'UPLOAD_PASSWORD_REFUSED',
+      'The service says that the password of the certificate is incorrect',
+      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
+    ],
+    [
+      'AADB2C95025',
+      'UPLOAD_PASSWORD_REFUSED',
+      'The service says that the password of the certificate is incorrect',
+      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
+    ],
+    [
+      'AADB2C90214',
+      'UPLOAD_EXPIRED_REFUSED',
+      'The service says that the certificate has expired',
+      'Upload a newer certificate; not-after in the outputs tells when this one ends.',
+    ],
+    [
+      'AADB2C90215',
+      'UPLOAD_FILE_REFUSED',
+      'The service cannot use the key in the file',
+      'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+    ],
+    [
+      'AADB2C90216',
+      'UPLOAD_FILE_REFUSED',
+      'The service cannot use the key in the file',
+      'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+    ],
+    [
+      'AADB2C90220',
+      'UPLOAD_DATES_REFUSED',
+      'The service finds no certificate in the file that is valid now',
+      'Check not-before and not-after in the outputs.',
+    ],
+    [
+      'AADB2C95044',
+      'CONNECTOR_OF_ANOTHER_TENANT',
+      'The API connector belongs to another tenant than the one signed in to',
+      'Set tenant-id to the directory that owns the connector.',
+    ],
+    ...['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053'].map((code) => [
+      code,
+      'THROTTLED',
+      'The service is asked for too much at once',
+      'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
+    ]),
+    [
+      'AADB2C90063',
+      'SERVICE_UNAVAILABLE',
+      'The service has a problem',
+      'Run the job again; see https://status.cloud.microsoft.',
+    ],
+  ])('%s is %s', (backendCode = '', code = '', what = '', remedy = '') => {
+    // Before the status: HTTP 404 would mean something else.
+    expect(explainGraph(answer(404, error(backendCode)), ASKED)).toMatchObject({
+      code,
+      message: `${what} (API connector c1): Because (HTTP 404, ${backendCode}, request-id the-request, ${DATE}).`,
+      remedy,
+    });
+  });
+
+  test('a code that is not known leaves it to the status', () => {
+    expect(explainGraph(answer(400, error('AADB2C99999')), ASKED)).toMatchObject({
+      code: 'GRAPH_REFUSED',
+      message: `Microsoft Graph refused the request (API connector c1): Because (HTTP 400, AADB2C99999, request-id the-request, ${DATE}).`,
+    });
+  });
+});
+
+describe('what a status means', () => {
+  const AGAIN = 'Run the job again; see https://status.cloud.microsoft.';
+  const SUPPORT = "The message above is the service's. With the request-id, Microsoft support can tell more.";
+  const COULD_NOT = 'Microsoft Graph could not serve the request';
+
+  test.each([
+    [200, 'SERVICE_UNAVAILABLE', 'The answer of Microsoft Graph cannot be read', AGAIN],
+    [204, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
+    [400, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
+    [
+      401,
+      'GRAPH_UNAUTHORIZED',
+      'Microsoft Graph does not take the access token',
+      "Check that cloud is the tenant's, and run the job again.",
+    ],
+    [
+      404,
+      'CONNECTOR_NOT_FOUND',
+      'The tenant has no such API connector',
+      'List them with: az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv',
+    ],
+    [408, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
+    [409, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
+    [429, 'THROTTLED', 'Microsoft Graph throttles the requests', 'Run the job again later.'],
+    [499, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
+    [500, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
+    [503, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
+  ])('HTTP %d is %s', (status, code, what, remedy) => {
+    expect(explainGraph(answer(status, error('x')), ASKED)).toMatchObject({
+      code,
+      message: `${what} (API connector c1): Because (HTTP ${status}, x, request-id the-request, ${DATE}).`,
+      remedy,
+    });
+  });
+
+  test.each([300, 302, 307, 399])('HTTP %d is a redirect, which is not followed, whatever its body says', (status) => {
+    expect(explainGraph(answer(status, error('AADB2C90213')), ASKED)).toMatchObject({
+      code: 'REDIRECTED',
+      message: expect.stringMatching(new RegExp(`^Microsoft Graph answered with a redirect \\(HTTP ${status}, `)),
+    });
+  });
+
+  test('in China, the connectors are listed from the Graph there', () => {
+    const application = { ...ASKED.application, cloud: cloudByName('china') };
+    expect(explainGraph(answer(404), { ...ASKED, application }).remedy).toContain(
+      '--url https://microsoftgraph.chinacloudapi.cn/v1.0/identity/apiConnectors ',
+    );
+  });
+});
+
+describe('access denied', () => {
+  const COMMANDS = `
+SP=$(az ad sp show --id the-client --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
+az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
+
+  test.each([
+    ['no permission', [], 'no application permission'],
+    ['one permission', ['APIConnectors.Read.All'], 'APIConnectors.Read.All'],
+    ['several permissions', ['User.Read.All', 'Group.Read.All'], 'User.Read.All, Group.Read.All'],
+    ['what is no permission', [`\u001b[1m${'r'.repeat(90)}`], `${'r'.repeat(80)}…`],
+  ])('a token with %s: it is named, with the commands that give the right one', (_what, roles, carries) => {
+    expect(explainGraph(answer(403, error('accessDenied')), { ...ASKED, roles })).toMatchObject({
+      code: 'GRAPH_FORBIDDEN',
+      message: `Microsoft Graph denies access (API connector c1): Because (HTTP 403, accessDenied, request-id the-request, ${DATE}).`,
+      remedy: `The access token carries ${carries}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:${COMMANDS}`,
+    });
+  });
+});
+
+describe('the words of a refusal', () => {
+  const message = (body: unknown, headers: Record<string, string> = {}, asked = ASKED): string =>
+    explainGraph(answer(400, body, headers), asked).message;
+
+  test('without a connector none is named', () => {
+    expect(message(error('x'), {}, { ...ASKED, connectorId: undefined })).toBe(
+      `Microsoft Graph refused the request: Because (HTTP 400, x, request-id the-request, ${DATE}).`,
+    );
+  });
+
+  test('a connector id is shown without control characters', () => {
+    expect(message(error('x'), {}, { ...ASKED, connectorId: 'c\u001b[1m1' })).toContain(' (API connector c1): ');
+  });
+
+  test.each([
+    ['One. Two.', 'One. Two'],
+    ['No full stop', 'No full stop'],
+    ['\u001b[31mRed\nand two lines.', 'Red and two lines'],
+    ['m'.repeat(310), `${'m'.repeat(300)}…`],
+  ])('the message %j reads %j', (said, shown) => {
+    expect(message(error('x', said))).toContain(`: ${shown} (HTTP 400`);
+  });
+
+  test('without a message, code and request id only the rest is shown', () => {
+    expect(message({ error: { innerError: { date: DATE } } })).toBe(
+      `Microsoft Graph refused the request (API connector c1) (HTTP 400, ${DATE}).`,
+    );
+  });
+
+  test('the inner error may be spelled in lower case', () => {
+    expect(message({ error: { innererror: { date: DATE, 'request-id': 'lower' } } })).toContain(
+      `(HTTP 400, request-id lower, ${DATE})`,
+    );
+  });
+
+  test.each([
+    ['HTML', '<html>'],
+    ['nothing', ''],
+    ['null', 'null'],
+    ['a text', '"no"'],
+    ['no error', {}],
+    ['an error that is null', { error: null }],
+    ['an error that is a text', { error: 'no' }],
+    ['an error without an inner one', { error: {} }],
+  ])('where the body is %s, the headers tell the request id and the date', (_what, body) => {
+    expect(message(body, { 'request-id': 'from-a-header', date: 'Tue, 03 Feb 2026 04:05:06 GMT' })).toBe(
+      'Microsoft Graph refused the request (API connector c1) (HTTP 400, request-id from-a-header, Tue, 03 Feb 2026 04:05:06 GMT).',
+    );
+  });
+
+  test('without any date it is now', () => {
+    expect(message('')).toMatch(/\(HTTP 400, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\)\.$/);
+  });
+
+  test('what is no text, or too long, is not shown as it is', () => {
+    const long = { 'request-id': 'i'.repeat(70), date: 'd'.repeat(50) };
+    expect(message({ error: { code: 5, message: ['a'], innerError: long } })).toBe(
+      `Microsoft Graph refused the request (API connector c1) (HTTP 400, request-id ${'i'.repeat(64)}…, ${'d'.repeat(40)}…).`,
+    );
+    expect(message({ error: { code: 'c'.repeat(110) } })).toContain(`(HTTP 400, ${'c'.repeat(100)}…, `);
+  });
+});
+
+describe('asking again', () => {
+  test.each([
+    [200, '', true, false],
+    [200, 'AADB2C90229', true, false],
+    [400, '', false, false],
+    [400, 'AADB2C90213', false, false],
+    [400, 'AADB2C90229', true, true],
+    [400, 'AADB2C90063', true, false],
+    [404, '', false, false],
+    [408, '', true, false],
+    [409, '', false, false],
+    [429, '', true, true],
+    [499, '', false, false],
+    [500, '', true, false],
+    [500, 'AADB2C90244', true, true],
+    [502, '', true, false],
+    [503, '', true, true],
+    [504, '', true, false],
+  ])('HTTP %d %s: may be asked again %s, without a look %s', (status, code, passing, notActed) => {
+    const response = answer(status, error(code));
+    expect(isPassing(response)).toBe(passing);
+    expect(cannotHaveActed(response)).toBe(notActed);
+  });
+});

@@ -1,0 +1,121 @@
+/** What it means that no answer came back, or a redirect. */
+import { describe, expect, test } from '@jest/globals';
+import { TransportError } from '../../src/http/client.ts';
+import { explainTransport, isRedirect, redirected } from '../../src/http/refusal.ts';
+
+const AT = String.raw`\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\)\.$`;
+
+/** This text, and after it the time. */
+function dated(text: string): unknown {
+  return expect.stringMatching(new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} ${AT}`));
+}
+
+function explained(message: string) {
+  const error = new TransportError('GET https://graph.example: fetch failed', false, { cause: new Error(message) });
+  const { failure, again } = explainTransport(error, 'graph.example');
+  expect(failure.cause).toBe(error);
+  return { again, code: failure.code, message: failure.message, remedy: failure.remedy };
+}
+
+test('a proxy that wants a password ends the step', () => {
+  expect(explained('Proxy response (407) !== 200 when HTTP Tunneling')).toEqual({
+    again: false,
+    code: 'PROXY_AUTHENTICATION_REQUIRED',
+    message: dated(
+      'The proxy on the way to graph.example asks for a user name and password, or does not take those it got: HTTP 407',
+    ),
+    remedy:
+      'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.',
+  });
+});
+
+test.each([
+  [400, false],
+  [403, false],
+  [428, false],
+  [429, true],
+  [499, false],
+  [500, true],
+  [502, true],
+])('a proxy that answers HTTP %d; trying again may help: %s', (status, again) => {
+  expect(explained(`Proxy response (${status}) !== 200 when HTTP Tunneling`)).toEqual({
+    again,
+    code: 'PROXY_REFUSED',
+    message: dated(`The proxy did not open the way to graph.example: HTTP ${status}`),
+    remedy:
+      'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com, graph.microsoft.com and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.',
+  });
+});
+
+test.each([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_UNTRUSTED',
+  'CERT_REVOKED',
+])('a certificate with %s ends the step', (code) => {
+  expect(explained(`no trust (${code})`)).toEqual({
+    again: false,
+    code: 'TLS_NOT_TRUSTED',
+    message: dated(`The TLS certificate of graph.example is not trusted: no trust (${code})`),
+    remedy:
+      'Where a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem. Verification is never turned off.',
+  });
+});
+
+test.each(['getaddrinfo ENOTFOUND graph.example', 'getaddrinfo EAI_AGAIN graph.example'])(
+  '%s is tried again',
+  (why) => {
+    expect(explained(why)).toEqual({
+      again: true,
+      code: 'NETWORK_UNREACHABLE',
+      message: dated(`The name of graph.example could not be resolved: ${why}`),
+      remedy: 'Check the DNS of the runner, and HTTPS_PROXY where it has to go through a proxy.',
+    });
+  },
+);
+
+test.each(['other side closed (UND_ERR_SOCKET)', 'no answer within 30 s', 'XENOTFOUNDX', 'CERT_HAS_EXPIRED_NOT'])(
+  '%s is tried again',
+  (why) => {
+    expect(explained(why)).toEqual({
+      again: true,
+      code: 'NETWORK_UNREACHABLE',
+      message: dated(`graph.example did not answer: ${why}`),
+      remedy:
+        'Run the job again. If it goes on, check that the runner may reach it on port 443, and HTTPS_PROXY and NO_PROXY.',
+    });
+  },
+);
+
+test('what a server wrote is cleaned before it is shown', () => {
+  expect(explained('a\n::error::b').message).toContain('did not answer: a ::error::b (');
+});
+
+describe('a redirect', () => {
+  test.each([
+    [299, false],
+    [300, true],
+    [302, true],
+    [399, true],
+    [400, false],
+  ])('HTTP %d: %s', (status, expected) => {
+    expect(isRedirect(status)).toBe(expected);
+  });
+
+  test('means that something else answers', () => {
+    const { code, message, remedy } = redirected('graph.example', 302);
+    expect(code).toBe('REDIRECTED');
+    expect(message).toMatch(
+      /^graph\.example answered with a redirect \(HTTP 302, \d{4}-\d\d-\d\dT[\d:.]+Z\), which is not followed: a token must not go elsewhere\.$/,
+    );
+    expect(remedy).toBe(
+      'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.',
+    );
+  });
+});

@@ -1,0 +1,300 @@
+/** What Microsoft Entra's refusals mean, and what helps. */
+import { describe, expect, test } from '@jest/globals';
+import { cloudByName, type Application } from '../../src/sign-in/cloud.ts';
+import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
+import type { HttpResponse } from '../../src/http/client.ts';
+import type { IdToken } from '../../src/sign-in/github-id-token.ts';
+import { answer } from '../scripted-http.ts';
+
+const application: Application = { tenantId: 'the-tenant', clientId: 'the-client', cloud: cloudByName('global') };
+const idToken: IdToken = {
+  jwt: 'header.claims.signature',
+  issuer: 'https://token.actions.githubusercontent.com',
+  subject: 'repo:octo/hello:ref:refs/heads/main',
+  audience: 'api://AzureADTokenExchange',
+};
+const TIME = '2026-11-23 08:15:30Z';
+const DATE = 'Mon, 23 Nov 2026 08:15:30 GMT';
+
+/** Entra's answer with this code. */
+function refusal(code: number, more: object = {}, status = 401): HttpResponse {
+  const body = {
+    error: 'invalid_client',
+    error_description: `AADSTS${code}: Because. Trace ID: t-1 Correlation ID: c-1 Timestamp: ${TIME}`,
+    error_codes: [code],
+    timestamp: TIME,
+    trace_id: 't-1',
+    ...more,
+  };
+  return answer(status, body);
+}
+
+/** What a person sees of an answer, and what the step does next. */
+function explained(response: HttpResponse, token: IdToken = idToken) {
+  const { failure, ...next } = explainEntra(response, application, token);
+  return { code: failure.code, message: failure.message, remedy: failure.remedy, ...next };
+}
+
+const PRESENTED = `GitHub presented
+  issuer:   https://token.actions.githubusercontent.com
+  subject:  repo:octo/hello:ref:refs/heads/main
+  audience: api://AzureADTokenExchange`;
+const CREATE = `az ad app federated-credential create --id the-client --parameters '{"name":"upload-api-connector-certificate","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
+const WITHOUT_IDS =
+  'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n';
+
+const PASSING = {
+  code: 'SERVICE_UNAVAILABLE',
+  remedy: 'Run the job again; see https://status.cloud.microsoft.',
+  again: true,
+};
+
+describe('a refusal that is known', () => {
+  test.each([70021, 700211, 700212, 700213])('AADSTS%d: no federated credential fits', (code) => {
+    expect(explained(refusal(code))).toEqual({
+      code: 'FEDERATED_CREDENTIAL_MISMATCH',
+      message: `No federated credential of the application the-client fits this job: Because (AADSTS${code}, trace t-1, ${TIME}).`,
+      remedy: `${PRESENTED}\n${WITHOUT_IDS}Register exactly these (upper and lower case count):\n${CREATE}`,
+      again: true,
+      within: 30_000,
+    });
+  });
+
+  test.each([
+    [
+      7002138,
+      'FEDERATED_CREDENTIAL_LETTER_CASE',
+      'A federated credential of the application the-client fits this job but for upper and lower case',
+      `${PRESENTED}\nCorrect the credential (az ad app federated-credential list --id the-client shows what is registered), or register another:\n${CREATE}`,
+    ],
+    [
+      7002131,
+      'FEDERATED_CREDENTIAL_EXPRESSION',
+      'The flexible expression of a federated credential of the application the-client does not match this job',
+      `${PRESENTED}\nCorrect the credential's claimsMatchingExpression, or register exactly these:\n${CREATE}`,
+    ],
+    [
+      700016,
+      'APPLICATION_NOT_FOUND',
+      'The tenant the-tenant has no application the-client',
+      'client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\naz ad sp create --id the-client',
+    ],
+    [
+      90002,
+      'TENANT_NOT_FOUND',
+      'There is no tenant the-tenant in the cloud global',
+      'Check tenant-id (az account show --query tenantId --output tsv), and cloud: global or china.',
+    ],
+    [
+      7000112,
+      'APPLICATION_DISABLED',
+      'The application the-client is disabled in the tenant the-tenant',
+      'Enable its service principal:\naz ad sp update --id the-client --set accountEnabled=true',
+    ],
+    [
+      500011,
+      'RESOURCE_NOT_FOUND',
+      'The tenant the-tenant does not know Microsoft Graph at https://graph.microsoft.com',
+      'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+    ],
+    [
+      53003,
+      'CONDITIONAL_ACCESS',
+      'A Conditional Access policy blocks the application the-client',
+      'Exclude it from the policy for workload identities, or run on a runner whose addresses the policy allows. The sign-in log of the service principal names the policy.',
+    ],
+  ])('AADSTS%d: %s, for good', (code, failure, what, remedy) => {
+    expect(explained(refusal(code))).toEqual({
+      code: failure,
+      message: `${what}: Because (AADSTS${code}, trace t-1, ${TIME}).`,
+      remedy,
+      again: false,
+    });
+  });
+
+  test('AADSTS70025: no federated credential at all, or one that was just made', () => {
+    expect(explained(refusal(70025))).toEqual({
+      code: 'FEDERATED_CREDENTIAL_MISSING',
+      message: `The application the-client has no federated credential: Because (AADSTS70025, trace t-1, ${TIME}).`,
+      remedy: `Check that client-id is the right application. If so, register this job:\n${CREATE}`,
+      again: true,
+      within: 30_000,
+    });
+  });
+
+  test('AADSTS700024: a fresh ID token may do', () => {
+    expect(explained(refusal(700024))).toEqual({
+      code: 'ID_TOKEN_OUT_OF_TIME',
+      message: `Microsoft Entra found the ID token outside its five minutes: Because (AADSTS700024, trace t-1, ${TIME}).`,
+      remedy: 'Run the job again. On a self-hosted runner, check its clock.',
+      again: true,
+    });
+  });
+
+  test.each([50166, 501661])('AADSTS%d: the issuer cannot be reached', (code) => {
+    expect(explained(refusal(code))).toEqual({
+      code: 'ISSUER_UNREACHABLE',
+      message: `Microsoft Entra could not reach the issuer https://token.actions.githubusercontent.com to check the ID token: Because (AADSTS${code}, trace t-1, ${TIME}).`,
+      remedy:
+        'Entra reads https://token.actions.githubusercontent.com/.well-known/openid-configuration over the internet: a GitHub Enterprise Server has to be reachable from there. On github.com, run the job again.',
+      again: true,
+    });
+  });
+
+  test.each([90033, 90006, 90012, 90024, 90055, 90090])('AADSTS%d passes, whatever its status', (code) => {
+    expect(explained(refusal(code, {}, 400))).toEqual({
+      ...PASSING,
+      message: `Microsoft Entra did not issue a token: Because (AADSTS${code}, trace t-1, ${TIME}).`,
+    });
+  });
+});
+
+describe('a refusal that is not known', () => {
+  test.each([400, 401, 403, 200])('with HTTP %d is for good', (status) => {
+    expect(explained(refusal(7000215, {}, status))).toEqual({
+      code: 'SIGN_IN_REFUSED',
+      message: `Microsoft Entra refused to sign in the application the-client in the tenant the-tenant: Because (AADSTS7000215, trace t-1, ${TIME}).`,
+      remedy: 'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+      again: false,
+    });
+  });
+
+  test.each([408, 429, 500, 503])('with HTTP %d passes', (status) => {
+    expect(explained(refusal(7000215, {}, status))).toEqual({
+      ...PASSING,
+      message: `Microsoft Entra did not issue a token: Because (AADSTS7000215, trace t-1, ${TIME}).`,
+    });
+  });
+
+  test('that is for good stays so with HTTP 503', () => {
+    expect(explained(refusal(700016, {}, 503))).toMatchObject({ code: 'APPLICATION_NOT_FOUND', again: false });
+  });
+
+  test('without a code is for good, if it is an OAuth error', () => {
+    expect(explained(answer(400, { error: 'invalid_request' }, { date: DATE }))).toMatchObject({
+      code: 'SIGN_IN_REFUSED',
+      message: `Microsoft Entra refused to sign in the application the-client in the tenant the-tenant (HTTP 400, ${DATE}).`,
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['HTML', '<html>Bad request</html>'],
+    ['nothing', ''],
+    ['null', 'null'],
+    ['a number', '5'],
+    ['a text', '"error"'],
+    ['an error that is no text', { error: 1 }],
+    ['an empty object', {}],
+  ])('with %s in place of an OAuth error passes', (_name, body) => {
+    for (const status of [200, 400, 404]) {
+      expect(explained(answer(status, body, { date: DATE }))).toEqual({
+        ...PASSING,
+        message: `Microsoft Entra did not issue a token (HTTP ${status}, ${DATE}).`,
+      });
+    }
+  });
+
+  test('with HTTP 200 and an error without a code passes', () => {
+    expect(explained(answer(200, { error: 'server_error' }))).toMatchObject(PASSING);
+  });
+
+  test('that is a redirect says so', () => {
+    const { code, message, again } = explained(answer(302, refusal(700016).body));
+    expect({ code, again }).toEqual({ code: 'REDIRECTED', again: false });
+    expect(message).toMatch(/^https:\/\/login\.microsoftonline\.com answered with a redirect \(HTTP 302, /);
+  });
+});
+
+describe('what Entra wrote', () => {
+  const said = (more: object, headers: Record<string, string> = {}): string =>
+    explained({ ...refusal(53003, more), headers }).message.replace(/^.*the application the-client/, '');
+
+  test.each([
+    ['a text', ['53003'], 'AADSTS1: x', '53003'],
+    ['a number', [53003], 'AADSTS1: x', '53003'],
+    ['the first of several', [53003, 1], 'AADSTS1: x', '53003'],
+    ['in the description alone', undefined, 'AADSTS53003: x', '53003'],
+    ['in the description where the list is empty', [], 'AADSTS53003: x', '53003'],
+    ['in the description where the list is none', '53003x', 'AADSTS53003: x', '53003'],
+    ['in the description where the list holds no number', ['x53003'], 'AADSTS53003: x', '53003'],
+    ['in the description where the list holds a longer text', ['53003 x'], 'AADSTS53003: x', '53003'],
+    ['in the description where the list holds an object', [{}], 'AADSTS53003: x', '53003'],
+  ])('the code may be %s', (_name, codes, description, code) => {
+    const { message } = explained(refusal(1, { error_codes: codes, error_description: description }));
+    expect(message).toContain(`(AADSTS${code}, trace t-1, ${TIME}).`);
+    expect(explained(refusal(1, { error_codes: codes, error_description: description })).code).toBe(
+      'CONDITIONAL_ACCESS',
+    );
+  });
+
+  test.each([
+    ['AADSTS53003: Not from here. Trace ID: a Correlation ID: b', ': Not from here (AADSTS53003,'],
+    ['AADSTS53003: Not from here! Ask AADSTS1: x.', ': Not from here! Ask AADSTS1: x (AADSTS53003,'],
+    ['See AADSTS53003: there', ': See AADSTS53003: there (AADSTS53003,'],
+    ['Dr. No. \r\nTrace ID: a', ': Dr. No (AADSTS53003,'],
+    ['a\n::error::b\u001b[31m', ': a ::error::b (AADSTS53003,'],
+    ['', ' (AADSTS53003,'],
+  ])('%j is shown without ids, on one line', (description, shown) => {
+    expect(said({ error_description: description })).toContain(shown);
+  });
+
+  test.each([undefined, 5, ['a']])('a description that is no text (%j) is left out', (description) => {
+    expect(said({ error_description: description })).toBe(` (AADSTS53003, trace t-1, ${TIME}).`);
+  });
+
+  test('a long description is cut', () => {
+    expect(said({ error_description: 'x'.repeat(5000) })).toContain(`: ${'x'.repeat(300)}… (`);
+  });
+
+  test('the time is that of the body, of the answer, or of this machine', () => {
+    expect(said({}, { date: DATE })).toBe(`: Because (AADSTS53003, trace t-1, ${TIME}).`);
+    expect(said({ timestamp: undefined }, { date: DATE })).toBe(`: Because (AADSTS53003, trace t-1, ${DATE}).`);
+    expect(said({ timestamp: 5 })).toMatch(/, trace t-1, \d{4}-\d\d-\d\dT[\d:.]+Z\)\.$/);
+  });
+
+  test('a trace that is missing is not mentioned', () => {
+    expect(said({ trace_id: undefined })).toBe(`: Because (AADSTS53003, ${TIME}).`);
+  });
+});
+
+describe('the credential that helps', () => {
+  const remedyFor = (more: Partial<IdToken>): string => explained(refusal(700213), { ...idToken, ...more }).remedy;
+
+  test('shows a subject with ids, and that one without them does not fit', () => {
+    const remedy = remedyFor({ subject: 'repo:octo@123/hello@4567:environment:prod' });
+    expect(remedy).toContain('\n  subject:  repo:octo@123/hello@4567:environment:prod\n');
+    expect(remedy).toContain(
+      '\nThis repository presents ids beside its names: a credential for "repo:octo/hello:environment:prod", without them, does not fit.\nRegister',
+    );
+    expect(remedy).toContain('"subject":"repo:octo@123/hello@4567:environment:prod"');
+  });
+
+  test.each([
+    'repo:octo@x/hello@4567:environment:prod',
+    'repo:octo@123/hello@x:environment:prod',
+    'repo:octo@123/hello@4567',
+    'repo:octo/hello:pull_request',
+  ])('%s is a subject without ids', (subject) => {
+    expect(remedyFor({ subject })).toContain(`\n${WITHOUT_IDS}Register`);
+  });
+
+  test.each(['repository_owner:octo:ref:x', 'x:repo:octo@123/hello@4567:ref:x', ''])(
+    'of the subject %j, an organization’s own, nothing more is known',
+    (subject) => {
+      const remedy = remedyFor({ subject });
+      expect(remedy).not.toContain('This repository presents');
+      expect(remedy).toContain('api://AzureADTokenExchange\nRegister exactly these');
+    },
+  );
+
+  test('is a command that a shell takes as it is, quotes included', () => {
+    const remedy = remedyFor({ subject: "repo:octo/hello:environment:Bob's 'prod'" });
+    expect(remedy).toContain(String.raw`"subject":"repo:octo/hello:environment:Bob'\''s '\''prod'\''"`);
+  });
+
+  test('shows no control characters', () => {
+    expect(remedyFor({ issuer: 'https://a\n::error::', audience: 'b\u001b[0m' })).toContain(
+      'issuer:   https://a ::error::\n',
+    );
+  });
+});

@@ -1,0 +1,222 @@
+/** GitHub's ID token: whether the job may ask, what it asks, and what comes of each answer. */
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
+import { TransportError } from '../../src/http/client.ts';
+import { idTokenService, requestIdToken } from '../../src/sign-in/github-id-token.ts';
+import type { RunContext } from '../../src/sign-in/workflow-run.ts';
+import { answer, ScriptedHttp } from '../scripted-http.ts';
+
+const URL_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_URL';
+const TOKEN_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_TOKEN';
+const service = { url: 'https://run.actions.githubusercontent.com/x?api-version=2.0', token: 'request-token' };
+const DATE = 'Mon, 23 Nov 2026 08:15:30 GMT';
+const ISO = /\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\)\.$/;
+
+const claims = {
+  iss: 'https://token.actions.githubusercontent.com',
+  sub: 'repo:octo/hello:ref:refs/heads/main',
+  aud: 'api://AzureADTokenExchange',
+};
+
+function jwt(payload: unknown): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'RS256' })}.${part(payload)}.c2lnbmF0dXJl`;
+}
+
+async function thrown(promise: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof Failure)) throw new Error('no Failure', { cause: error });
+  return error;
+}
+
+let written = '';
+beforeEach(() => {
+  written = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('the service that gives out ID tokens', () => {
+  const run: RunContext = { url: undefined, fromFork: false, byDependabot: false };
+  const permissions = `Add to the job (in a reusable workflow, to the job that calls it as well: the caller can only take away):
+permissions:
+  id-token: write
+  contents: read`;
+  const otherEvent =
+    'Run this workflow on push, schedule or workflow_dispatch instead: whoever can change the code of a pull request must not reach the certificate.';
+
+  test('is the one that the runner names; its token is masked', () => {
+    const environment = { [URL_VARIABLE]: service.url, [TOKEN_VARIABLE]: service.token };
+    expect(idTokenService(environment, run)).toEqual(service);
+    expect(written).toContain('::add-mask::request-token');
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['no variable', {}],
+    ['no token', { [URL_VARIABLE]: service.url }],
+    ['an empty token', { [URL_VARIABLE]: service.url, [TOKEN_VARIABLE]: '' }],
+    ['no address', { [TOKEN_VARIABLE]: service.token }],
+    ['an empty address', { [URL_VARIABLE]: '', [TOKEN_VARIABLE]: service.token }],
+    ['an address that is none', { [URL_VARIABLE]: 'run.actions', [TOKEN_VARIABLE]: service.token }],
+  ])('is missing where there is %s', (_name, environment) => {
+    expect(() => idTokenService(environment, run)).toThrow(
+      expect.objectContaining({
+        code: 'ID_TOKEN_UNAVAILABLE',
+        message: 'GitHub gives this job no ID token.',
+        remedy: permissions,
+      }),
+    );
+    expect(written).toBe('');
+  });
+
+  test.each([
+    ['a fork', { ...run, fromFork: true }, 'The event is a pull request from a fork, and such runs get none.'],
+    ['Dependabot', { ...run, byDependabot: true }, 'Dependabot started this run, and such runs get none.'],
+  ])('is missing in a run by %s, and no permission helps', (_name, context, why) => {
+    expect(() => idTokenService({}, context)).toThrow(
+      expect.objectContaining({
+        code: 'ID_TOKEN_UNAVAILABLE',
+        message: `GitHub gives this job no ID token. ${why}`,
+        remedy: otherEvent,
+      }),
+    );
+  });
+});
+
+describe('asking for an ID token', () => {
+  const ask = async (http: ScriptedHttp, audience = 'api://AzureADTokenExchange') =>
+    requestIdToken(http, service, audience);
+
+  test('is one GET with the audience and the runner’s token', async () => {
+    const http = new ScriptedHttp(answer(200, { value: jwt(claims) }));
+    await ask(http, 'api://a b&c=d/ü');
+    expect(http.requests).toEqual([
+      {
+        method: 'GET',
+        url: `${service.url}&audience=api%3A%2F%2Fa%20b%26c%3Dd%2F%C3%BC`,
+        headers: { authorization: 'bearer request-token' },
+        timeout: 15_000,
+      },
+    ]);
+  });
+
+  test('gives the token and the claims that a credential is matched by; it is masked', async () => {
+    const token = jwt({ ...claims, exp: 1 });
+    expect(await ask(new ScriptedHttp(answer(200, { value: token, count: 1 })))).toEqual({
+      done: { jwt: token, issuer: claims.iss, subject: claims.sub, audience: claims.aud },
+    });
+    expect(written).toContain(`::add-mask::${token}`);
+  });
+
+  test.each<[string, unknown]>([
+    ['are missing', {}],
+    ['are no texts', { iss: 1, sub: null, aud: ['a'] }],
+  ])('leaves empty the claims that %s', async (_name, payload) => {
+    expect(await ask(new ScriptedHttp(answer(200, { value: jwt(payload) })))).toMatchObject({
+      done: { issuer: '', subject: '', audience: '' },
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['no value', {}],
+    ['a value that is no text', { value: 12_345_678_901_234_567_000 }],
+    ['a value that is a list', { value: [jwt(claims)] }],
+    ['a value of 15 characters', { value: '0123456789abcde' }],
+    ['a value with a line break after it', { value: `${jwt(claims)}\n` }],
+    ['a value with a line break before it', { value: `\n${jwt(claims)}` }],
+    ['no JSON', 'hello'],
+    ['null', 'null'],
+  ])('an answer with %s is no token, and nothing is masked', async (_name, body) => {
+    const outcome = await ask(new ScriptedHttp(answer(200, body, { date: DATE })));
+    expect(outcome).toEqual({ again: expect.any(Failure), retryAfter: undefined });
+    expect(outcome).toMatchObject({
+      again: {
+        code: 'SERVICE_UNAVAILABLE',
+        message: `GitHub's ID token service answered without a token (${DATE}).`,
+        remedy: 'Run the job again; see https://www.githubstatus.com.',
+      },
+    });
+    expect(written).toBe('');
+  });
+
+  test.each([
+    ['of 16 characters that is no JWT', '0123456789abcdef'],
+    ['whose claims are no JSON', 'header00.bm90IGpzb24.signature'],
+    ['whose claims are null', jwt(null)],
+  ])('a value %s is masked, and no token', async (_name, value) => {
+    expect(await ask(new ScriptedHttp(answer(200, { value })))).toMatchObject({
+      again: { code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(ISO) },
+    });
+    expect(written).toContain(`::add-mask::${value}`);
+  });
+
+  test.each([408, 429, 500, 503, 599])('HTTP %d is asked again, when the service says', async (status) => {
+    const http = new ScriptedHttp(answer(status, { value: jwt(claims) }, { date: DATE, 'retry-after': '9' }));
+    expect(await ask(http)).toMatchObject({
+      again: {
+        code: 'SERVICE_UNAVAILABLE',
+        message: `GitHub's ID token service answered HTTP ${status} (${DATE}).`,
+        remedy: 'Run the job again; see https://www.githubstatus.com.',
+      },
+      retryAfter: 9000,
+    });
+  });
+
+  test.each([201, 204, 400, 401, 403, 404, 499])('HTTP %d is a refusal', async (status) => {
+    const http = new ScriptedHttp(answer(status, { value: jwt(claims) }, { date: DATE }));
+    expect(await thrown(ask(http))).toMatchObject({
+      code: 'ID_TOKEN_REFUSED',
+      message: `GitHub's ID token service refused: HTTP ${status} (${DATE}).`,
+      remedy:
+        'Check that the job has permissions: id-token: write, and run it again. The permission to ask ends with the job.',
+    });
+  });
+
+  test('a refusal without a date has the time of this machine', async () => {
+    expect((await thrown(ask(new ScriptedHttp(answer(403))))).message).toMatch(ISO);
+  });
+
+  test('a redirect is not followed', async () => {
+    const http = new ScriptedHttp(answer(307, '', { location: 'https://elsewhere.example/' }));
+    const failure = await thrown(ask(http));
+    expect(failure.code).toBe('REDIRECTED');
+    expect(failure.message).toContain("GitHub's ID token service answered with a redirect (HTTP 307,");
+  });
+
+  test('no answer is asked again', async () => {
+    const outcome = await ask(new ScriptedHttp(new TransportError('other side closed', true)));
+    expect(outcome).toEqual({ again: expect.any(Failure) });
+    expect(outcome).toMatchObject({
+      again: {
+        code: 'NETWORK_UNREACHABLE',
+        message: expect.stringContaining("GitHub's ID token service did not answer: other side closed"),
+      },
+    });
+  });
+
+  test('a certificate that is not trusted ends it', async () => {
+    const http = new ScriptedHttp(new TransportError('no trust (CERT_HAS_EXPIRED)', false));
+    expect((await thrown(ask(http))).code).toBe('TLS_NOT_TRUSTED');
+  });
+
+  test('the end of the step ends it, with its own failure', async () => {
+    const cancelled = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
+    const http: ScriptedHttp = new ScriptedHttp(() => {
+      http.lifetime.end(cancelled);
+      return new TransportError('The job was cancelled', true);
+    });
+    await expect(ask(http)).rejects.toBe(cancelled);
+  });
+
+  test('a mistake of our own is no outage', async () => {
+    await expect(ask(new ScriptedHttp())).rejects.toThrow(/^not in the script/);
+  });
+});

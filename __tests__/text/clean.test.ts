@@ -1,0 +1,108 @@
+/** Foreign text, made fit for the log and for a summary. */
+import { describe, expect, test } from '@jest/globals';
+import { clean, cleanUrl, markdown } from '../../src/text/clean.ts';
+
+describe('clean', () => {
+  test.each<[string, string, string]>([
+    ['plain text stays', 'Größe: 4 < 5, [a] (b) `c`', 'Größe: 4 < 5, [a] (b) `c`'],
+    ['blanks at the ends go', '  a ', 'a'],
+    ['several blanks become one', 'a  b   c d', 'a b c d'],
+    ['line breaks become blanks', 'a\r\nb\nc', 'a b c'],
+    ['line and paragraph separators become blanks', 'a\u2028b\u2029c', 'a b c'],
+    ['control characters become blanks', 'a\u0000b\u0007c\u007fd\u0085e', 'a b c d e'],
+    ['bidirectional overrides become blanks', 'a\u202eb\u2066c', 'a b c'],
+    ['characters of zero width become blanks', 'a\u200bb\ufeffc', 'a b c'],
+    ['half a character becomes a blank', 'a\ud83db', 'a b'],
+    ['a command of the runner on a line of its own is none', 'a\n::error::b', 'a ::error::b'],
+    ['the old command prefix is broken up, wherever it stands', '##[error]a ##[debug]b', '# #[error]a # #[debug]b'],
+    ['nothing is left of blanks', ' \t\n ', ''],
+  ])('%s', (_, text, line) => {
+    expect(clean(text)).toBe(line);
+  });
+
+  test.each([
+    ['a color', 'a\u001b[31mb'],
+    ['several attributes', 'a\u001b[1;31;40mb'],
+    ['no parameter', 'a\u001b[mb'],
+    ['a private mode', 'a\u001b[?25hb'],
+    ['an intermediate character', 'a\u001b[4 qb'],
+    ['several intermediate characters', 'a\u001b[4 !/qb'],
+    ['the first final character', 'a\u001b[4@b'],
+    ['the last final character', 'a\u001b[4~b'],
+    ['one right after the other', 'a\u001b[0m\u001b[31mb'],
+  ])('an ANSI sequence goes without a trace: %s', (_, text) => {
+    expect(clean(text)).toBe('ab');
+  });
+
+  test('an escape that begins no sequence becomes a blank', () => {
+    expect(clean('a\u001b]b\u001b[31')).toBe('a ]b [31');
+  });
+
+  test.each([[undefined], [null], [7], [{}], [['a']]])('%p is no text', (value) => {
+    expect(clean(value)).toBe('');
+  });
+
+  test('300 characters are shown, of 301 the first 300', () => {
+    expect(clean('x'.repeat(300))).toBe('x'.repeat(300));
+    expect(clean('x'.repeat(301))).toBe(`${'x'.repeat(300)}…`);
+  });
+
+  test('or as many as are asked for', () => {
+    expect(clean('abcd', 4)).toBe('abcd');
+    expect(clean('abcde', 4)).toBe('abcd…');
+  });
+
+  test('a character that would be cut in half is not left as a half', () => {
+    expect(clean('ab😀cd', 3)).toBe('ab\ufffd…');
+  });
+
+  test('what comes after eight times the length is not looked at', () => {
+    expect(clean(`${' '.repeat(79)}x`, 10)).toBe('x');
+    expect(clean(`${' '.repeat(80)}x`, 10)).toBe('');
+  });
+});
+
+describe('markdown', () => {
+  test('letters, digits and plain punctuation stay', () => {
+    expect(markdown('Größe 4, 中文; a-b. Ⅳ')).toBe('Größe 4, 中文; a-b. Ⅳ');
+  });
+
+  test('every other character is a reference to itself', () => {
+    expect(markdown('<b>|`@[x](y)')).toBe('&#60;b&#62;&#124;&#96;&#64;&#91;x&#93;&#40;y&#41;');
+    expect(markdown('a & b')).toBe('a &#38; b');
+    expect(markdown('😀')).toBe('&#128512;');
+  });
+
+  test('no link begins in it', () => {
+    expect(markdown('https://www.example.com')).toBe('https&#58;&#47;&#47;www&#46;example.com');
+    expect(markdown('WWW.a.b and www.c')).toBe('WWW&#46;a.b and www&#46;c');
+    expect(markdown('wwwx')).toBe('wwwx');
+  });
+
+  test('it is cleaned before, and cut at the same length', () => {
+    expect(markdown(' a\nb ')).toBe('a b');
+    expect(markdown('x'.repeat(301))).toBe(`${'x'.repeat(300)}&#8230;`);
+    expect(markdown('<<<<', 2)).toBe('&#60;&#60;&#8230;');
+    expect(markdown(undefined)).toBe('');
+  });
+});
+
+describe('a URL', () => {
+  test.each<[string, string, string]>([
+    ['is shown with host, port and path', 'https://api.contoso.com:8443/a/b', 'https://api.contoso.com:8443/a/b'],
+    ['has no user name and no password', 'https://user:throw-away@api.contoso.com/a', 'https://api.contoso.com/a'],
+    ['has no query, only a sign of it', 'https://api.contoso.com/a?code=throw-away', 'https://api.contoso.com/a?…'],
+    ['has no fragment', 'https://api.contoso.com/a#throw-away', 'https://api.contoso.com/a'],
+    ['has neither', 'https://api.contoso.com/a?code=throw-away#more', 'https://api.contoso.com/a?…'],
+    ['that is none is cleaned', ' not\na URL ', 'not a URL'],
+    ['that is none has no query either', 'api.contoso.com/a?code=throw-away', 'api.contoso.com/a?…'],
+    ['of nothing is nothing', '', ''],
+  ])('%s', (_, url, shown) => {
+    expect(cleanUrl(url, 100)).toBe(shown);
+  });
+
+  test('is cut at the length that is asked for', () => {
+    expect(cleanUrl('https://api.contoso.com/abc', 24)).toBe('https://api.contoso.com/…');
+    expect(cleanUrl('not a URL?x', 3)).toBe('not…?…');
+  });
+});

@@ -1,0 +1,58 @@
+/** Whether a certificate is fit for an API connector, and what is odd about it. */
+import { Failure } from '../failure.ts';
+import type { ClientCertificate } from './client-certificate.ts';
+
+const DAY = 86_400_000;
+/** The service's documents ask for RSA with 2048 bits. */
+const RSA_BITS = 2048;
+
+/**
+ * What a person should know before this certificate is uploaded, one sentence each.
+ * @param minimumDaysLeft refuse what expires within so many days of `now`
+ * @throws Failure CERTIFICATE_EXPIRED, CERTIFICATE_EXPIRES_TOO_SOON
+ */
+export function assess(certificate: ClientCertificate, now: Date, minimumDaysLeft: number): readonly string[] {
+  refuseExpired(certificate, now, minimumDaysLeft);
+  const { keyType, keyBits } = certificate;
+  const warnings: string[] = [];
+  if (certificate.notBefore > now) {
+    warnings.push(`The certificate is not valid yet: its time begins at ${seconds(certificate.notBefore)}.`);
+  }
+  if (keyType !== 'rsa') {
+    warnings.push(`The key is ${keyType.toUpperCase()}; the service's documents ask for RSA with ${RSA_BITS} bits.`);
+  } else if (keyBits < RSA_BITS) {
+    warnings.push(
+      `The RSA key has ${keyBits} bits; the service's documents ask for ${RSA_BITS}, and fewer are not safe.`,
+    );
+  }
+  if (certificate.weakSignatureHash !== undefined) {
+    warnings.push(
+      `The certificate is signed with ${certificate.weakSignatureHash.toUpperCase()} (${certificate.signatureAlgorithm}), which is broken; servers may refuse it.`,
+    );
+  }
+  if (!certificate.allowsDigitalSignature) {
+    warnings.push('The certificate has a key usage without digitalSignature; servers may refuse it from a client.');
+  }
+  return warnings;
+}
+
+function refuseExpired(certificate: ClientCertificate, now: Date, minimumDaysLeft: number): void {
+  const { notAfter } = certificate;
+  const renew = 'Renew the certificate, store the new .pfx in the secret, and run this again.';
+  if (notAfter < now) {
+    throw new Failure('CERTIFICATE_EXPIRED', `The certificate expired at ${seconds(notAfter)}.`, renew);
+  }
+  const left = notAfter.getTime() - now.getTime();
+  if (left < minimumDaysLeft * DAY) {
+    throw new Failure(
+      'CERTIFICATE_EXPIRES_TOO_SOON',
+      `The certificate expires at ${seconds(notAfter)}, in ${Math.floor(left / DAY)} days; minimum-days-left asks for ${minimumDaysLeft}.`,
+      renew,
+    );
+  }
+}
+
+/** ISO 8601 in UTC, whole seconds. */
+function seconds(date: Date): string {
+  return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
+}

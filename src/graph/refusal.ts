@@ -1,0 +1,171 @@
+/**
+ * What Microsoft Graph and the B2C backend say when they refuse, and what helps.
+ * @see https://learn.microsoft.com/graph/errors
+ * @see https://learn.microsoft.com/azure/active-directory-b2c/error-codes
+ */
+import { clean } from '../text/clean.ts';
+import type { Application } from '../sign-in/cloud.ts';
+import { Failure, type FailureCode } from '../failure.ts';
+import type { HttpResponse } from '../http/client.ts';
+import { isRedirect, redirected } from '../http/refusal.ts';
+
+interface Said {
+  readonly code: string;
+  readonly message: string;
+  readonly requestId: string;
+  readonly date: string;
+}
+
+/** What a failure is about, with the values that its commands are filled in with. */
+export interface Asked {
+  /** Undefined where the request is about none in particular. */
+  readonly connectorId: string | undefined;
+  /** The application permissions that the access token carries. */
+  readonly roles: readonly string[];
+  readonly application: Application;
+}
+
+interface Refusal {
+  readonly code: FailureCode;
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** The B2C backend's own codes. */
+const BACKEND: ReadonlyMap<string, Refusal> = new Map([
+  ...entries(['AADB2C90213', 'AADB2C95025'], {
+    code: 'UPLOAD_PASSWORD_REFUSED',
+    what: 'The service says that the password of the certificate is incorrect',
+    remedy:
+      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
+  }),
+  ...entries(['AADB2C90214'], {
+    code: 'UPLOAD_EXPIRED_REFUSED',
+    what: 'The service says that the certificate has expired',
+    remedy: 'Upload a newer certificate; not-after in the outputs tells when this one ends.',
+  }),
+  ...entries(['AADB2C90215', 'AADB2C90216'], {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service cannot use the key in the file',
+    remedy: 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+  }),
+  ...entries(['AADB2C90220'], {
+    code: 'UPLOAD_DATES_REFUSED',
+    what: 'The service finds no certificate in the file that is valid now',
+    remedy: 'Check not-before and not-after in the outputs.',
+  }),
+  ...entries(['AADB2C95044'], {
+    code: 'CONNECTOR_OF_ANOTHER_TENANT',
+    what: 'The API connector belongs to another tenant than the one signed in to',
+    remedy: 'Set tenant-id to the directory that owns the connector.',
+  }),
+  ...entries(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053'], {
+    code: 'THROTTLED',
+    what: 'The service is asked for too much at once',
+    remedy: 'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
+  }),
+  ...entries(['AADB2C90063'], {
+    code: 'SERVICE_UNAVAILABLE',
+    what: 'The service has a problem',
+    remedy: 'Run the job again; see https://status.cloud.microsoft.',
+  }),
+]);
+
+/** The failure that an answer other than the wanted one means. */
+export function explainGraph(response: HttpResponse, asked: Asked): Failure {
+  if (isRedirect(response.status)) return redirected('Microsoft Graph', response.status);
+  const said = saidBy(response);
+  const refusal = BACKEND.get(said.code) ?? byStatus(response.status, asked);
+  const details = [`HTTP ${response.status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
+  const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+  return new Failure(
+    refusal.code,
+    `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`,
+    refusal.remedy,
+  );
+}
+
+/** Whether the service, having answered so, may be asked again. */
+export function isPassing(response: HttpResponse): boolean {
+  const { status } = response;
+  const { code } = BACKEND.get(saidBy(response).code) ?? {};
+  return (
+    status === 200 ||
+    status === 408 ||
+    status === 429 ||
+    status >= 500 ||
+    code === 'THROTTLED' ||
+    code === 'SERVICE_UNAVAILABLE'
+  );
+}
+
+/** Whether the service turned the request away before it acted: throttled, or busy with another write of this object. */
+export function cannotHaveActed(response: HttpResponse): boolean {
+  const { status } = response;
+  return (
+    status === 429 || status === 503 || (status !== 200 && BACKEND.get(saidBy(response).code)?.code === 'THROTTLED')
+  );
+}
+
+function byStatus(status: number, { roles, application }: Asked): Refusal {
+  const { clientId, cloud } = application;
+  const unavailable = 'Run the job again; see https://status.cloud.microsoft.';
+  if (status === 200)
+    return { code: 'SERVICE_UNAVAILABLE', what: 'The answer of Microsoft Graph cannot be read', remedy: unavailable };
+  if (status === 401) {
+    return {
+      code: 'GRAPH_UNAUTHORIZED',
+      what: 'Microsoft Graph does not take the access token',
+      remedy: "Check that cloud is the tenant's, and run the job again.",
+    };
+  }
+  if (status === 403) {
+    return {
+      code: 'GRAPH_FORBIDDEN',
+      what: 'Microsoft Graph denies access',
+      remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:
+SP=$(az ad sp show --id ${clientId} --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
+az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`,
+    };
+  }
+  if (status === 404) {
+    return {
+      code: 'CONNECTOR_NOT_FOUND',
+      what: 'The tenant has no such API connector',
+      remedy: `List them with: az rest --method get --url ${cloud.graphOrigin}/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv`,
+    };
+  }
+  if (status === 429)
+    return { code: 'THROTTLED', what: 'Microsoft Graph throttles the requests', remedy: 'Run the job again later.' };
+  if (status === 408 || status >= 500)
+    return { code: 'SERVICE_UNAVAILABLE', what: 'Microsoft Graph could not serve the request', remedy: unavailable };
+  return {
+    code: 'GRAPH_REFUSED',
+    what: 'Microsoft Graph refused the request',
+    remedy: "The message above is the service's. With the request-id, Microsoft support can tell more.",
+  };
+}
+
+function entries(codes: readonly string[], refusal: Refusal): [string, Refusal][] {
+  return codes.map((code) => [code, refusal]);
+}
+
+/** Code, message and ids out of an error's body, cleaned; each may be ''. */
+export function saidBy(response: HttpResponse): Said {
+  let error: Record<string, unknown> = {};
+  try {
+    const body = JSON.parse(response.body) as { error?: unknown } | null;
+    if (typeof body?.error === 'object' && body.error !== null) error = body.error as Record<string, unknown>;
+  } catch {
+    // HTML, or nothing: the status and the headers have to do.
+  }
+  const inner = (error['innerError'] ?? error['innererror'] ?? {}) as Record<string, unknown>;
+  return {
+    code: clean(error['code'], 100),
+    message: clean(error['message']),
+    requestId: clean(inner['request-id'] ?? response.headers['request-id'], 64),
+    date: clean(inner['date'] ?? response.headers['date'], 40) || new Date().toISOString(),
+  };
+}

@@ -1,0 +1,66 @@
+/** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { algorithmIdentifier, digestAlgorithm, hmacAlgorithm, pkcs5Kdf } from './algorithms.ts';
+import { integer, malformed, octetString, sequence, type Element } from '../asn1/ber.ts';
+import { pkcs12Kdf, PURPOSE, type Hash, type WorkBudget } from './kdf.ts';
+import type { PasswordUse } from './password.ts';
+
+/** A MAC with its parameters. */
+export interface Mac {
+  /** `HMAC-SHA1`, `PBMAC1-SHA256`. */
+  readonly name: string;
+  readonly use: PasswordUse;
+  /** The iteration count, where the derivation is PKCS#12's own. */
+  readonly iterations?: number;
+  /** Whether the MAC over `data` is the one in the file. */
+  readonly verify: (data: Buffer, password: Uint8Array, budget: WorkBudget) => boolean;
+}
+
+const OID_PBMAC1 = '1.2.840.113549.1.5.14';
+/** RFC 9579, section 5: a shorter key can be found by trying. */
+const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
+
+/**
+ * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
+ * @throws Failure PFX_UNSUPPORTED, PFX_INVALID
+ */
+export function readMac(element: Element): Mac {
+  const [digestInfo, saltElement, iterationsElement] = sequence(element, 'the MAC');
+  const [algorithmElement, digestElement] = sequence(digestInfo, 'the digest of the MAC');
+  const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
+  const expected = octetString(digestElement, 'the digest of the MAC');
+  if (algorithm.oid === OID_PBMAC1) return pbmac1(algorithm.parameters, expected);
+
+  const hash = digestAlgorithm(algorithm);
+  const salt = octetString(saltElement, 'the salt of the MAC');
+  const iterations = iterationsElement === undefined ? 1 : integer(iterationsElement, 'the iteration count of the MAC');
+  return {
+    name: `HMAC-${hash.name.toUpperCase()}`,
+    use: 'pkcs12',
+    iterations,
+    verify: (data, password, budget) =>
+      fits(hash, pkcs12Kdf(hash, password, salt, iterations, PURPOSE.mac, hash.length, budget), data, expected),
+  };
+}
+
+/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; salt and count beside it are not used. */
+function pbmac1(parameters: Element | undefined, expected: Buffer): Mac {
+  const [kdfElement, schemeElement] = sequence(parameters, 'the parameters of PBMAC1');
+  const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
+  const hash = hmacAlgorithm(algorithmIdentifier(schemeElement, 'the message authentication of PBMAC1'));
+  const { keyLength } = kdf;
+  if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
+    throw malformed(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
+  }
+  return {
+    name: `PBMAC1-${hash.name.toUpperCase()}`,
+    use: 'pkcs5',
+    verify: (data, password, budget) => fits(hash, kdf.derive(password, keyLength, budget), data, expected),
+  };
+}
+
+function fits(hash: Hash, key: Buffer, data: Buffer, expected: Buffer): boolean {
+  const actual = createHmac(hash.name, key).update(data).digest();
+  key.fill(0);
+  return actual.length === expected.length && timingSafeEqual(actual, expected);
+}

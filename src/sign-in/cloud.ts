@@ -1,0 +1,70 @@
+/**
+ * National clouds: where to sign in, where Microsoft Graph is, and which audience a federated credential has there.
+ * @see https://learn.microsoft.com/graph/deployments
+ */
+import { Failure } from '../failure.ts';
+
+export interface Cloud {
+  readonly name: 'global' | 'china';
+  /** Origin of the sign-in service, without a path. */
+  readonly loginOrigin: string;
+  /** Origin of Microsoft Graph; the scope is this with `/.default`, the access token's audience is this. */
+  readonly graphOrigin: string;
+  /** The audience that a federated credential has here unless its owner chose another. */
+  readonly audience: string;
+  /** What the Azure CLI calls this cloud: `az cloud set --name …`. */
+  readonly azureCliName: string;
+}
+
+/** The application to sign in as, and where. */
+export interface Application {
+  /** A GUID, or a domain of the tenant. */
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly cloud: Cloud;
+}
+
+const CLOUDS: readonly Cloud[] = [
+  {
+    name: 'global',
+    loginOrigin: 'https://login.microsoftonline.com',
+    graphOrigin: 'https://graph.microsoft.com',
+    audience: 'api://AzureADTokenExchange',
+    azureCliName: 'AzureCloud',
+  },
+  {
+    name: 'china',
+    loginOrigin: 'https://login.partner.microsoftonline.cn',
+    graphOrigin: 'https://microsoftgraph.chinacloudapi.cn',
+    audience: 'api://AzureADTokenExchangeChina',
+    azureCliName: 'AzureChinaCloud',
+  },
+];
+
+const WITHOUT_API_CONNECTORS = new Map([
+  ['us-gov-l4', 'US Government L4'],
+  ['us-gov-l5', 'US Government L5 (DoD)'],
+]);
+
+/**
+ * The cloud of this name.
+ * @throws Failure CLOUD_UNSUPPORTED where Microsoft Graph has no API connectors there, CLOUD_UNKNOWN for any other name
+ * @see https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate ("national cloud deployments")
+ */
+export function cloudByName(name: string): Cloud {
+  const cloud = CLOUDS.find((known) => known.name === name);
+  if (cloud) return cloud;
+  const government = WITHOUT_API_CONNECTORS.get(name);
+  if (government !== undefined) {
+    throw new Failure(
+      'CLOUD_UNSUPPORTED',
+      `The input "cloud" is "${name}", and Microsoft Graph has no API connectors in ${government}.`,
+      'uploadClientCertificate exists in the global cloud and in China (21Vianet) only. Set cloud: global or cloud: china, if the tenant is there.',
+    );
+  }
+  throw new Failure(
+    'CLOUD_UNKNOWN',
+    `The input "cloud" is ${/^[\w .-]{1,40}$/.test(name) ? `"${name}"` : name === '' ? 'empty' : `a text of ${name.length} characters`}, which is no cloud that this action knows.`,
+    'Set cloud: global (the default) or cloud: china.',
+  );
+}

@@ -1,0 +1,230 @@
+/**
+ * What Microsoft Entra's token endpoint says when it refuses, and what helps.
+ * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ */
+import { clean } from '../text/clean.ts';
+import type { Application } from './cloud.ts';
+import { Failure, type FailureCode } from '../failure.ts';
+import type { HttpResponse } from '../http/client.ts';
+import type { IdToken } from './github-id-token.ts';
+import { isRedirect, redirected } from '../http/refusal.ts';
+
+export interface Explained {
+  readonly failure: Failure;
+  /** Whether trying again may help, and if so, for how long at most (milliseconds). */
+  readonly again: boolean;
+  readonly within?: number;
+}
+
+interface Presented {
+  readonly application: Application;
+  readonly idToken: IdToken;
+}
+
+interface Refusal {
+  readonly code: FailureCode;
+  readonly what: (presented: Presented) => string;
+  readonly remedy: (presented: Presented) => string;
+  readonly again?: boolean;
+  readonly within?: number;
+}
+
+/** A federated credential that was just made takes a while to be known everywhere. */
+const SPREADING = 30_000;
+
+const noMatch: Refusal = {
+  code: 'FEDERATED_CREDENTIAL_MISMATCH',
+  what: ({ application }) => `No federated credential of the application ${application.clientId} fits this job`,
+  remedy: (presented) =>
+    `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}Register exactly these (upper and lower case count):\n${createCommand(presented)}`,
+  again: true,
+  within: SPREADING,
+};
+
+const passing: Refusal = {
+  code: 'SERVICE_UNAVAILABLE',
+  what: () => 'Microsoft Entra did not issue a token',
+  remedy: () => 'Run the job again; see https://status.cloud.microsoft.',
+  again: true,
+};
+
+const issuerUnreachable: Refusal = {
+  code: 'ISSUER_UNREACHABLE',
+  what: ({ idToken }) =>
+    `Microsoft Entra could not reach the issuer ${clean(idToken.issuer, 1000)} to check the ID token`,
+  remedy: ({ idToken }) =>
+    `Entra reads ${clean(idToken.issuer, 1000)}/.well-known/openid-configuration over the internet: a GitHub Enterprise Server has to be reachable from there. On github.com, run the job again.`,
+  again: true,
+};
+
+const unknown: Refusal = {
+  code: 'SIGN_IN_REFUSED',
+  what: ({ application }) =>
+    `Microsoft Entra refused to sign in the application ${application.clientId} in the tenant ${application.tenantId}`,
+  remedy: () =>
+    'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+};
+
+const REFUSALS: Readonly<Record<number, Refusal>> = {
+  70021: noMatch,
+  700211: noMatch,
+  700212: noMatch,
+  700213: noMatch,
+  7002138: {
+    code: 'FEDERATED_CREDENTIAL_LETTER_CASE',
+    what: ({ application }) =>
+      `A federated credential of the application ${application.clientId} fits this job but for upper and lower case`,
+    remedy: (presented) =>
+      `${presentedClaims(presented)}\nCorrect the credential (az ad app federated-credential list --id ${presented.application.clientId} shows what is registered), or register another:\n${createCommand(presented)}`,
+  },
+  7002131: {
+    code: 'FEDERATED_CREDENTIAL_EXPRESSION',
+    what: ({ application }) =>
+      `The flexible expression of a federated credential of the application ${application.clientId} does not match this job`,
+    remedy: (presented) =>
+      `${presentedClaims(presented)}\nCorrect the credential's claimsMatchingExpression, or register exactly these:\n${createCommand(presented)}`,
+  },
+  70025: {
+    code: 'FEDERATED_CREDENTIAL_MISSING',
+    what: ({ application }) => `The application ${application.clientId} has no federated credential`,
+    remedy: (presented) =>
+      `Check that client-id is the right application. If so, register this job:\n${createCommand(presented)}`,
+    again: true,
+    within: SPREADING,
+  },
+  700016: {
+    code: 'APPLICATION_NOT_FOUND',
+    what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
+    remedy: ({ application }) =>
+      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\naz ad sp create --id ${application.clientId}`,
+  },
+  90002: {
+    code: 'TENANT_NOT_FOUND',
+    what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
+    remedy: () => 'Check tenant-id (az account show --query tenantId --output tsv), and cloud: global or china.',
+  },
+  7000112: {
+    code: 'APPLICATION_DISABLED',
+    what: ({ application }) =>
+      `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
+    remedy: ({ application }) =>
+      `Enable its service principal:\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+  },
+  500011: {
+    code: 'RESOURCE_NOT_FOUND',
+    what: ({ application }) =>
+      `The tenant ${application.tenantId} does not know Microsoft Graph at ${application.cloud.graphOrigin}`,
+    remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+  },
+  700024: {
+    code: 'ID_TOKEN_OUT_OF_TIME',
+    what: () => 'Microsoft Entra found the ID token outside its five minutes',
+    remedy: () => 'Run the job again. On a self-hosted runner, check its clock.',
+    again: true,
+  },
+  53003: {
+    code: 'CONDITIONAL_ACCESS',
+    what: ({ application }) => `A Conditional Access policy blocks the application ${application.clientId}`,
+    remedy: () =>
+      'Exclude it from the policy for workload identities, or run on a runner whose addresses the policy allows. The sign-in log of the service principal names the policy.',
+  },
+  50166: issuerUnreachable,
+  501661: issuerUnreachable,
+  90033: passing,
+  90006: passing,
+  90012: passing,
+  90024: passing,
+  90055: passing,
+  90090: passing,
+};
+
+/** The failure that an answer without a token means. */
+export function explainEntra(response: HttpResponse, application: Application, idToken: IdToken): Explained {
+  if (isRedirect(response.status)) {
+    return { failure: redirected(application.cloud.loginOrigin, response.status), again: false };
+  }
+  const said = errorIn(response);
+  const { status } = response;
+  const unavailable =
+    status >= 500 ||
+    status === 408 ||
+    status === 429 ||
+    (said.code === undefined && (status === 200 || !said.readable));
+  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? passing : unknown);
+  const presented = { application, idToken };
+  const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
+    (part) => part !== '',
+  );
+  const description = said.description === '' ? '' : `: ${said.description.replace(/\.$/, '')}`;
+  return {
+    failure: new Failure(
+      refusal.code,
+      `${refusal.what(presented)}${description} (${details.join(', ')}).`,
+      refusal.remedy(presented),
+    ),
+    again: refusal.again ?? false,
+    ...(refusal.within === undefined ? {} : { within: refusal.within }),
+  };
+}
+
+function presentedClaims({ idToken }: Presented): string {
+  return `GitHub presented
+  issuer:   ${clean(idToken.issuer, 1000)}
+  subject:  ${clean(idToken.subject, 1000)}
+  audience: ${clean(idToken.audience, 1000)}`;
+}
+
+function createCommand({ application, idToken }: Presented): string {
+  const parameters = JSON.stringify({
+    name: 'upload-api-connector-certificate',
+    issuer: clean(idToken.issuer, 1000),
+    subject: clean(idToken.subject, 1000),
+    audiences: [clean(idToken.audience, 1000)],
+  });
+  return `az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+}
+
+/** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
+function subjectForm(subject: string): string {
+  const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
+  if (ids) {
+    return `This repository presents ids beside its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${clean(ids[3])}", without them, does not fit.\n`;
+  }
+  return subject.startsWith('repo:')
+    ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'
+    : '';
+}
+
+interface Said {
+  /** The digits of AADSTS…, or undefined. */
+  readonly code: string | undefined;
+  readonly description: string;
+  readonly trace: string;
+  readonly at: string;
+  /** Whether the body is an OAuth error at all. */
+  readonly readable: boolean;
+}
+
+function errorIn(response: HttpResponse): Said {
+  let body: Record<string, unknown> = {};
+  try {
+    const json: unknown = JSON.parse(response.body);
+    if (typeof json === 'object' && json !== null) body = json as Record<string, unknown>;
+  } catch {
+    // HTML, or nothing: the status has to do.
+  }
+  const text = typeof body['error_description'] === 'string' ? body['error_description'] : '';
+  const codes = body['error_codes'];
+  const first: unknown = Array.isArray(codes) ? codes[0] : undefined;
+  const number = typeof first === 'number' || typeof first === 'string' ? String(first) : '';
+  const code = /^\d{1,9}$/.test(number) ? number : /AADSTS(\d{1,9})/.exec(text)?.[1];
+  const trace = clean(body['trace_id'], 64);
+  return {
+    code,
+    // The description repeats its code at the start, and the ids at the end.
+    description: clean(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+:\s*/, ''),
+    trace: trace === '' ? '' : `trace ${trace}`,
+    at: clean(body['timestamp'], 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
+    readable: typeof body['error'] === 'string',
+  };
+}
