@@ -1,19 +1,36 @@
-/** The network of a unit test: answers from a script, no waiting, and everything that was asked or waited for written down. */
-import { Http, TransportError, type HttpRequest, type HttpResponse, type Lifetime } from '../src/http/client.ts';
+/** The network of a unit test: responses from a script, no waiting, and everything that was asked or waited for written down. */
+import { Http, type HttpRequest, type HttpResponse } from '../src/http/client.ts';
+import type { Deadline } from '../src/http/deadline.ts';
+import { TransportError } from '../src/http/transport-error.ts';
 
 export type Answer = HttpResponse | TransportError | ((request: HttpRequest) => HttpResponse | TransportError);
 
-/** A {@link Lifetime} that a test ends, or shortens, when it likes. */
-export class ScriptedLifetime implements Lifetime {
+/** A {@link Deadline} with a clock that only sleeping moves, and that a test ends, or shortens, when it likes. */
+export class ScriptedDeadline implements Deadline {
   readonly #controller = new AbortController();
+  /** Milliseconds, in the order they were asked for. */
+  readonly sleeps: number[] = [];
   left = 600_000;
+  time = 0;
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  now(): number {
+    return this.time;
+  }
+
   remaining(): number {
     return this.left;
+  }
+
+  async sleep(milliseconds: number): Promise<void> {
+    this.sleeps.push(milliseconds);
+    this.signal.throwIfAborted();
+    this.time += milliseconds;
+    this.left -= milliseconds;
+    await Promise.resolve();
   }
 
   end(reason: unknown): void {
@@ -23,16 +40,19 @@ export class ScriptedLifetime implements Lifetime {
 
 export class ScriptedHttp extends Http {
   readonly requests: HttpRequest[] = [];
-  /** Milliseconds, in the order they were asked for. */
-  readonly waits: number[] = [];
-  readonly lifetime: ScriptedLifetime;
+  readonly scripted: ScriptedDeadline;
   readonly #answers: Answer[];
 
   constructor(...answers: readonly Answer[]) {
-    const lifetime = new ScriptedLifetime();
-    super('unit test', lifetime);
-    this.lifetime = lifetime;
+    const deadline = new ScriptedDeadline();
+    super({ userAgent: 'unit test', deadline });
+    this.scripted = deadline;
     this.#answers = [...answers];
+  }
+
+  /** Milliseconds, in the order they were asked for. */
+  get waits(): readonly number[] {
+    return this.scripted.sleeps;
   }
 
   override async send(request: HttpRequest): Promise<HttpResponse> {
@@ -43,15 +63,9 @@ export class ScriptedHttp extends Http {
     if (answer instanceof TransportError) return await Promise.reject(answer);
     return await Promise.resolve(answer);
   }
-
-  override async wait(milliseconds: number): Promise<void> {
-    this.waits.push(milliseconds);
-    this.signal.throwIfAborted();
-    await Promise.resolve();
-  }
 }
 
-/** An answer with this status; a body that is no text is sent as JSON. */
+/** A response with this status; a body that is no text is sent as JSON. */
 export function answer(status: number, body: unknown = '', headers: Record<string, string> = {}): HttpResponse {
   return { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) };
 }

@@ -2,6 +2,8 @@
  * What can go wrong, as the person reading the log meets it: a stable code that
  * docs/troubleshooting.md has a heading for, what happened, and what to do.
  */
+import { clean } from './text/clean.ts';
+import { VERSION } from './version.ts';
 
 /** Every code that a failed step can carry as the title of its annotation. */
 export const FAILURE_CODES = [
@@ -103,4 +105,15 @@ export class Failure extends Error {
 /** The same failure with one more sentence. */
 export function withSentence(failure: Failure, sentence: string): Failure {
   return new Failure(failure.code, `${failure.message} ${sentence}`, failure.remedy, { cause: failure });
+}
+
+/** Anything that was thrown, explained as far as it can be. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(
+    'INTERNAL_ERROR',
+    `Something went wrong that this action (version ${VERSION}) does not know: ${clean(error instanceof Error ? `${error.name}: ${error.message}` : String(error))}`,
+    'Please report it, with this message.',
+    { cause: error },
+  );
 }

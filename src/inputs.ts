@@ -1,24 +1,16 @@
-/** The action's inputs, read once, checked, and every secret among them masked. */
-import { getInput, setSecret, warning } from '@actions/core';
-import { cloudByName, type Cloud } from './sign-in/cloud.ts';
+/** The inputs of each step, read once, checked, and every secret among them masked. */
+import { getInput } from '@actions/core';
+import type { CertificateSource } from './certificate/source.ts';
+import type { Thresholds } from './connectors/expiry.ts';
 import { Failure } from './failure.ts';
+import { maskPassword, maskProxyCredentials, maskText } from './masks.ts';
+import { cloudByName, type Application } from './sign-in/application.ts';
 
-/** What both steps need to sign in. */
-interface IdentityInputs {
-  readonly tenantId: string;
-  readonly clientId: string;
-  readonly cloud: Cloud;
-  /** The audience of the federated credential. */
-  readonly audience: string;
-}
-
-export interface Inputs extends IdentityInputs {
-  readonly step: 'upload';
+export interface UploadInputs {
+  readonly application: Application;
   /** In the order given, each once, at least one. */
   readonly connectorIds: readonly string[];
-  readonly pfx: PfxSource;
-  /** As it was given; '' is both "no password" and "the empty password". */
-  readonly password: string;
+  readonly source: CertificateSource;
   readonly minimumDaysLeft: number;
   readonly force: boolean;
   readonly replace: boolean;
@@ -27,19 +19,12 @@ export interface Inputs extends IdentityInputs {
 }
 
 /** The inputs of the check step, check/action.yml. */
-export interface CheckInputs extends IdentityInputs {
-  readonly step: 'check';
+export interface CheckInputs {
+  readonly application: Application;
   /** In the order given, each once; 'all' is every connector of the tenant. */
   readonly connectorIds: readonly string[] | 'all';
-  /** Fewer days left than this: a warning. */
-  readonly warnDays: number;
-  /** Fewer days left than this: a failure. */
-  readonly failDays: number;
+  readonly thresholds: Thresholds;
 }
-
-/** Where the PKCS#12 file comes from: the text of the input `pfx`, or the path in `pfx-file`. */
-export type PfxSource =
-  { readonly kind: 'text'; readonly text: string } | { readonly kind: 'file'; readonly path: string };
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
@@ -47,37 +32,27 @@ const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 
 /** A 1 MiB file is 1.4 million characters of base64; wrapped, in UTF-16 or encoded twice it is up to four times that. */
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
-/** Shorter pieces of a secret are not masked: every such run of letters in the log would become ***. */
-const SHORTEST_MASK = 4;
-const SHORTEST_MASKED_LINE = 16;
 /** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
 const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 
 /**
- * Reads every input. Required ones are checked here, since the runner does not.
+ * Reads the inputs of the upload step. Required ones are checked here, since the runner does not.
  * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name the input and show what it should look like
  */
-export function readInputs(): Inputs | CheckInputs {
-  // The two steps share a bundle; check/action.yml says so by a default.
-  return getInput('step') === 'check' ? readCheckInputs() : readUploadInputs();
-}
-
-function readUploadInputs(): Inputs {
+export function readUploadInputs(): UploadInputs {
   // Secrets first: whatever fails afterwards can no longer show them.
   const pfxText = getInput('pfx');
   const pfxPath = getInput('pfx-file');
-  maskPfx(pfxText);
-  if (BASE64_BY_MISTAKE.test(pfxPath)) maskPfx(pfxPath);
   const password = getInput('password', { trimWhitespace: false });
+  maskText(pfxText);
+  if (BASE64_BY_MISTAKE.test(pfxPath)) maskText(pfxPath);
   maskPassword(password);
   maskProxyCredentials(process.env);
 
   return {
-    step: 'upload',
-    ...identityInputs(),
+    application: application(),
     connectorIds: connectorIds(getInput('connector-id')),
-    pfx: pfxSource(pfxText, pfxPath),
-    password: limited('password', password, 1024),
+    source: certificateSource(pfxText, pfxPath, limited('password', password, 1024)),
     minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
     force: flag('force'),
     replace: flag('replace'),
@@ -86,9 +61,13 @@ function readUploadInputs(): Inputs {
   };
 }
 
-function readCheckInputs(): CheckInputs {
+/**
+ * Reads the inputs of the check step.
+ * @throws Failure as {@link readUploadInputs}
+ */
+export function readCheckInputs(): CheckInputs {
   maskProxyCredentials(process.env);
-  const identity = identityInputs();
+  const identity = application();
   const all = flag('all');
   const ids = getInput('connector-id');
   if (all && ids !== '') {
@@ -107,10 +86,14 @@ function readCheckInputs(): CheckInputs {
       'Make warn-days the larger one.',
     );
   }
-  return { step: 'check', ...identity, connectorIds: all ? 'all' : connectorIds(ids), warnDays, failDays };
+  return {
+    application: identity,
+    connectorIds: all ? 'all' : connectorIds(ids),
+    thresholds: { warnDays, failDays },
+  };
 }
 
-function identityInputs(): IdentityInputs {
+function application(): Application {
   const cloud = cloudByName(getInput('cloud'));
   return {
     tenantId: tenantId(),
@@ -118,51 +101,6 @@ function identityInputs(): IdentityInputs {
     cloud,
     audience: printable('audience', limited('audience', getInput('audience'), 512)) || cloud.audience,
   };
-}
-
-function maskPfx(text: string): void {
-  // Line by line, as it could be printed. Armour is no secret, and a last line of four letters would blank half the log.
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    const value = line.trim();
-    if (value.length >= SHORTEST_MASKED_LINE && !value.startsWith('-----')) setSecret(value);
-  }
-}
-
-function maskPassword(password: string): void {
-  if (password === '') return;
-  const lines = password.split(/\r\n|\r|\n/).filter((line) => line.length >= SHORTEST_MASK);
-  for (const line of lines) setSecret(line);
-  if (lines.length === 0) {
-    warning(
-      `The password has fewer than ${SHORTEST_MASK} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`,
-      { title: 'Short password' },
-    );
-  }
-}
-
-/** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
-function maskProxyCredentials(environment: NodeJS.ProcessEnv): void {
-  for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
-    const value = environment[name];
-    if (value === undefined || !URL.canParse(value)) continue;
-    const { username, password } = new URL(value);
-    if (username === '' && password === '') continue;
-    const [user, secret] = [decoded(username), decoded(password)];
-    const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-    // A name alone is what a token looks like; beside a password it is none.
-    const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
-    for (const form of [...secrets, basic]) {
-      if (form.length >= SHORTEST_MASK) setSecret(form);
-    }
-  }
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function tenantId(): string {
@@ -209,7 +147,7 @@ function connectorIds(text: string): readonly string[] {
   return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 
-function pfxSource(text: string, path: string): PfxSource {
+function certificateSource(text: string, path: string, password: string): CertificateSource {
   if (text !== '' && path !== '') {
     throw new Failure(
       'INPUT_INVALID',
@@ -224,8 +162,8 @@ function pfxSource(text: string, path: string): PfxSource {
       'Give base64 text to pfx instead, such as pfx: ${{ secrets.CONNECTOR_PFX }}.',
     );
   }
-  if (path !== '') return { kind: 'file', path: printable('pfx-file', limited('pfx-file', path, 4096)) };
-  if (text !== '') return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT) };
+  if (path !== '') return { kind: 'file', path: printable('pfx-file', limited('pfx-file', path, 4096)), password };
+  if (text !== '') return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT), password };
   throw new Failure(
     'INPUT_MISSING',
     'Neither of the inputs "pfx" and "pfx-file" is set.',

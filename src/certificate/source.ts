@@ -1,8 +1,11 @@
 /** Where the .pfx comes from: the text of an input, or a file on the runner. */
 import { readFileSync, statSync } from 'node:fs';
 import { Failure } from '../failure.ts';
-import type { PfxSource } from '../inputs.ts';
 import { decodePfxFile, decodePfxText, type DecodedPfx } from './decode.ts';
+
+export type CertificateSource =
+  | { readonly kind: 'text'; readonly text: string; readonly password: string }
+  | { readonly kind: 'file'; readonly path: string; readonly password: string };
 
 /** What the service and every maker stay far below. */
 const LARGEST_FILE = 1024 * 1024;
@@ -11,7 +14,7 @@ const LARGEST_FILE = 1024 * 1024;
  * The bytes of the .pfx.
  * @throws Failure PFX_FILE_UNREADABLE, PFX_TOO_LARGE, and what {@link decodePfxText} throws
  */
-export function readPfx(source: PfxSource): DecodedPfx {
+export function readPfx(source: CertificateSource): DecodedPfx {
   const decoded = source.kind === 'text' ? decodePfxText(source.text) : decodePfxFile(readFile(source.path));
   if (decoded.bytes.length > LARGEST_FILE) throw tooLarge(decoded.bytes.length);
   return decoded;

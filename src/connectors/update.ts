@@ -1,125 +1,101 @@
 /** What one API connector needs, and doing it. */
-import { clean } from '../text/clean.ts';
-import { Failure } from '../failure.ts';
-import type { Connector } from '../graph/api-connectors.ts';
-import type { Http } from '../http/client.ts';
-import type { Inputs } from '../inputs.ts';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
-import { asFailure, isoSeconds, type Outcome } from '../report/outputs.ts';
-import { beforeUpload, type Session } from '../sign-in/sign-in.ts';
-import { tlsIdentity, verifyTarget } from './verify-target.ts';
+import type { CertificateUpload } from '../certificate/upload.ts';
+import { asFailure, Failure } from '../failure.ts';
+import type { ApiConnectors } from '../graph/api-connectors.ts';
+import { certificatesOf, type Connector } from '../graph/connector.ts';
+import { clean } from '../text/clean.ts';
+import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
+import { beforeChange, type Outcome } from './outcome.ts';
 
-/** The certificate as it goes to the service. */
-export interface Upload {
-  readonly certificate: ClientCertificate;
-  /** The .pfx in base64. */
-  readonly pkcs12Value: string;
-}
-
-/** The two ways to ask a target: with the new certificate and without. Opened when the first is asked. */
-export class TargetCheck {
-  readonly #session: Session;
-  readonly #certificate: ClientCertificate;
-  #https: { readonly presenting: Http; readonly anonymous: Http } | undefined;
-
-  constructor(session: Session, certificate: ClientCertificate) {
-    this.#session = session;
-    this.#certificate = certificate;
-  }
-
-  async verify(targetUrl: string): Promise<string | undefined> {
-    this.#https ??= {
-      presenting: this.#session.openHttp(tlsIdentity(this.#certificate)),
-      anonymous: this.#session.openHttp(),
-    };
-    return await verifyTarget(this.#https.presenting, this.#https.anonymous, targetUrl);
-  }
+/** How a connector is to be brought to the certificate. */
+export interface UpdateOptions {
+  /** Upload even if the certificate is there already. */
+  readonly force: boolean;
+  /** Overwrite the whole authentication configuration. */
+  readonly replace: boolean;
+  /** Do everything but the change. */
+  readonly dryRun: boolean;
+  /** Asks the target whether it accepts the certificate: a warning, or a failure. Absent if it is not to be asked. */
+  readonly verifyTarget?: ((targetUrl: string) => Promise<string | undefined>) | undefined;
 }
 
 /** Brings one connector to the certificate; a failure is part of the outcome, so that it does not stop the others. */
 export async function updateConnector(
-  session: Session,
+  connectors: ApiConnectors,
   id: string,
-  inputs: Inputs,
-  upload: Upload,
-  target: TargetCheck,
+  upload: CertificateUpload,
+  options: UpdateOptions,
 ): Promise<Outcome> {
-  const { certificate, pkcs12Value } = upload;
-  const { thumbprint } = certificate;
+  const { certificate } = upload;
   const warnings: string[] = [];
   let before: Connector | undefined;
   let changing = false;
-  const outcome = (rest: Pick<Outcome, 'result' | 'text'> & Partial<Outcome>): Outcome => ({
-    id,
-    before,
-    connector: before,
-    warnings,
-    ...rest,
-  });
   try {
-    before = await session.graph.getConnector(id);
-    const unchanged = reasonToLeave(before, inputs, thumbprint);
-    if (unchanged) return outcome(unchanged);
-    const sooner = endsSooner(before, certificate);
-    if (sooner !== undefined) warnings.push(sooner);
-    if (inputs.verifyTarget) {
-      const warning = await target.verify(before.targetUrl);
-      if (warning !== undefined) warnings.push(warning);
-    }
-    if (inputs.dryRun) {
-      return outcome({
-        result: 'would-change',
-        text: `dry run: the certificate would be ${inputs.replace ? 'made the only one' : 'uploaded'}.`,
-      });
+    before = await connectors.get(id);
+    const seen = { id, before, connector: before };
+    const unchanged = reasonToLeave(before, options, certificate.thumbprint);
+    if (unchanged) return { ...seen, result: 'unchanged', ...unchanged };
+    warnings.push(...endsSooner(before, certificate));
+    const warning = await options.verifyTarget?.(before.targetUrl);
+    if (warning !== undefined) warnings.push(warning);
+    if (options.dryRun) {
+      const text = `dry run: the certificate would be ${options.replace ? 'made the only one' : 'uploaded'}.`;
+      return { ...seen, warnings, result: 'would-change', text };
     }
     changing = true;
-    const body = { pkcs12Value, password: inputs.password };
-    const connector = inputs.replace
-      ? await session.graph.replaceAuthentication(before, body, thumbprint)
-      : await session.graph.uploadClientCertificate(before, body, thumbprint);
-    return outcome({ result: 'changed', connector, text: changed(connector, certificate, inputs.replace, new Date()) });
+    const connector = options.replace
+      ? await connectors.replaceAuthentication(before, upload, certificate.thumbprint)
+      : await connectors.uploadClientCertificate(before, upload, certificate.thumbprint);
+    const text = changed(connector, certificate, options.replace, new Date());
+    return { ...seen, connector, warnings, result: 'changed', text };
   } catch (error) {
-    return outcome({ result: 'failed', text: '', failure: asFailure(changing ? error : beforeUpload(error)) });
+    const failure = asFailure(changing ? error : beforeChange(error));
+    return { id, before, connector: before, warnings, result: 'failed', failure };
   }
 }
 
-/** Why this connector needs no change, or undefined where it does. */
+/** Why this connector needs no change, or undefined if it does. */
 function reasonToLeave(
   connector: Connector,
-  inputs: Inputs,
+  { force, replace }: UpdateOptions,
   thumbprint: string,
-): Pick<Outcome, 'result' | 'text' | 'warnings'> | undefined {
-  if (connector.authentication === 'basic' && !inputs.replace) {
-    throw new Failure(
-      'CONNECTOR_USES_BASIC_AUTHENTICATION',
-      `The API connector ${clean(connector.displayName)} (${clean(connector.id, 64)}) authenticates with a user name and password, not with a certificate. Nothing was changed.`,
-      'To switch it to this certificate, set replace: true. The API has to take the certificate before that: verify-target: true asks it.',
-    );
-  }
-  const entries = connector.certificates.filter((entry) => entry.thumbprint === thumbprint);
-  if (inputs.force || entries.length === 0) return undefined;
-  if (inputs.replace && connector.certificates.length > entries.length) return undefined;
+): { readonly text: string; readonly warnings: readonly string[] } | undefined {
+  if (connector.authentication.type === 'basic' && !replace) throw usesBasicAuthentication(connector);
+  const certificates = certificatesOf(connector);
+  const entries = certificates.filter((entry) => entry.thumbprint === thumbprint);
+  if (force || entries.length === 0) return undefined;
+  if (replace && certificates.length > entries.length) return undefined;
   if (entries.some((entry) => entry.isActive)) {
-    return { result: 'unchanged', text: 'already uses this certificate; nothing to do.', warnings: [] };
+    return { text: 'already uses this certificate; nothing to do.', warnings: [] };
   }
   const text =
     'has this certificate already, but does not use it: another one was uploaded later, or its time has not come. Set force: true to upload it again.';
-  return { result: 'unchanged', text, warnings: [`The API connector ${clean(connector.displayName)} ${text}`] };
+  return { text, warnings: [`The API connector ${clean(connector.displayName)} ${text}`] };
 }
 
-/** A warning where the new certificate ends before one that the connector has. */
-function endsSooner(connector: Connector, certificate: ClientCertificate): string | undefined {
-  const others = connector.certificates.filter((entry) => entry.thumbprint !== certificate.thumbprint);
+function usesBasicAuthentication(connector: Connector): Failure {
+  return new Failure(
+    'CONNECTOR_USES_BASIC_AUTHENTICATION',
+    `The API connector ${clean(connector.displayName)} (${clean(connector.id, 64)}) authenticates with a user name and password, not with a certificate. Nothing was changed.`,
+    'To switch it to this certificate, set replace: true. The API has to take the certificate before that: verify-target: true asks it.',
+  );
+}
+
+/** A warning if the new certificate expires before one that the connector has. */
+function endsSooner(connector: Connector, certificate: ClientCertificate): readonly string[] {
+  const others = certificatesOf(connector).filter((entry) => entry.thumbprint !== certificate.thumbprint);
   const last = Math.max(...others.map((entry) => entry.notAfter));
-  if (!(last > certificate.notAfter.getTime() / 1000)) return undefined;
-  return `The new certificate ends on ${isoSeconds(certificate.notAfter)}, sooner than one that the API connector ${clean(connector.displayName)} has now (${isoSeconds(new Date(last * 1000))}). Is it the right file?`;
+  if (!(last > certificate.notAfter.getTime() / 1000)) return [];
+  return [
+    `The new certificate ends on ${isoSeconds(certificate.notAfter)}, sooner than one that the API connector ${clean(connector.displayName)} has now (${isoSeconds(dateFromSeconds(last))}). Is it the right file?`,
+  ];
 }
 
 function changed(connector: Connector, certificate: ClientCertificate, replaced: boolean, now: Date): string {
   const what = replaced ? 'replaced' : 'uploaded';
-  if (connector.certificates.some((entry) => entry.thumbprint === certificate.thumbprint && entry.isActive)) {
-    return `${what}; the connector uses this certificate now.`;
-  }
+  const entries = certificatesOf(connector).filter((entry) => entry.thumbprint === certificate.thumbprint);
+  if (entries.some((entry) => entry.isActive)) return `${what}; the connector uses this certificate now.`;
   return certificate.notBefore > now
     ? `${what}; the service will use it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
     : `${what}, but the service does not use it yet.`;

@@ -2,10 +2,13 @@
  * Asks the API behind a connector whether it takes the new certificate, before the connector presents it to everybody:
  * a TLS connection with the certificate and its chain, and a HEAD. No token ever goes there.
  */
-import { clean, cleanUrl } from '../text/clean.ts';
-import { Failure } from '../failure.ts';
-import { reason, RETRY, TransportError, type Http, type HttpResponse, type PemIdentity } from '../http/client.ts';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
+import { Failure } from '../failure.ts';
+import { Http, type HttpResponse, type PemIdentity } from '../http/client.ts';
+import type { Deadline } from '../http/deadline.ts';
+import { reason, TransportError } from '../http/transport-error.ts';
+import { clean, cleanUrl } from '../text/clean.ts';
+import { PRODUCT } from '../version.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const TURNED_AWAY = [401, 403, 495, 496];
@@ -14,8 +17,39 @@ const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPRO
 /** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
 const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 
+/** Asks targets with the certificate and without it. Opens its connections when the first is asked; `await using` closes them. */
+export class TargetCheck implements AsyncDisposable {
+  readonly #deadline: Deadline;
+  readonly #certificate: ClientCertificate;
+  #http: { readonly presenting: Http; readonly anonymous: Http } | undefined;
+
+  constructor(deadline: Deadline, certificate: ClientCertificate) {
+    this.#deadline = deadline;
+    this.#certificate = certificate;
+  }
+
+  /** As {@link verifyTarget}. */
+  async verify(targetUrl: string): Promise<string | undefined> {
+    this.#http ??= {
+      presenting: this.#open(tlsIdentity(this.#certificate)),
+      anonymous: this.#open(undefined),
+    };
+    return await verifyTarget(this.#http.presenting, this.#http.anonymous, targetUrl);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http?.presenting[Symbol.asyncDispose]();
+    await this.#http?.anonymous[Symbol.asyncDispose]();
+  }
+
+  #open(clientCertificate: PemIdentity | undefined): Http {
+    // Without the run's page: that is for the sign-in log of one's own tenant.
+    return new Http({ userAgent: PRODUCT, deadline: this.#deadline, clientCertificate });
+  }
+}
+
 /** The leaf, its chain and the key as PEM, for a TLS connection. */
-export function tlsIdentity(certificate: ClientCertificate): PemIdentity {
+function tlsIdentity(certificate: ClientCertificate): PemIdentity {
   return {
     cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
     key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -24,7 +58,7 @@ export function tlsIdentity(certificate: ClientCertificate): PemIdentity {
 
 /**
  * Presents the certificate to the target.
- * @returns a warning where the target does not seem to look at certificates, else undefined
+ * @returns a warning if the target does not seem to look at certificates, else undefined
  * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
  */
 export async function verifyTarget(
@@ -52,10 +86,10 @@ export async function verifyTarget(
 
 async function ask(http: Http, url: string, method: 'HEAD' | 'GET' = 'HEAD'): Promise<HttpResponse | TransportError> {
   try {
-    return await http.send({ method, url, headers: { accept: '*/*' }, timeout: RETRY.timeout });
+    return await http.send({ method, url, headers: { accept: '*/*' } });
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
-    http.signal.throwIfAborted();
+    http.deadline.signal.throwIfAborted();
     return error;
   }
 }

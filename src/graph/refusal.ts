@@ -3,11 +3,13 @@
  * @see https://learn.microsoft.com/graph/errors
  * @see https://learn.microsoft.com/azure/active-directory-b2c/error-codes
  */
-import { clean } from '../text/clean.ts';
-import type { Application } from '../sign-in/cloud.ts';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
+import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
+import type { Application } from '../sign-in/application.ts';
+import { clean } from '../text/clean.ts';
+import { isObject, parseObject, type JsonObject } from '../text/json.ts';
 
 interface Said {
   readonly code: string;
@@ -71,40 +73,31 @@ const BACKEND: ReadonlyMap<string, Refusal> = new Map([
   }),
 ]);
 
-/** The failure that an answer other than the wanted one means. */
-export function explainGraph(response: HttpResponse, asked: Asked): Failure {
-  if (isRedirect(response.status)) return redirected('Microsoft Graph', response.status);
+/** What a response other than the wanted one means. */
+export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
+  const { status } = response;
+  if (isRedirect(status)) return { failure: redirected('Microsoft Graph', status), retry: 'no' };
   const said = saidBy(response);
-  const refusal = BACKEND.get(said.code) ?? byStatus(response.status, asked);
-  const details = [`HTTP ${response.status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
+  const backend = BACKEND.get(said.code);
+  const refusal = backend ?? byStatus(status, asked);
+  const details = [`HTTP ${status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
-  return new Failure(
-    refusal.code,
-    `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`,
-    refusal.remedy,
-  );
+  return {
+    failure: new Failure(
+      refusal.code,
+      `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`,
+      refusal.remedy,
+    ),
+    retry: retryFor(status, backend?.code),
+    retryAfter: retryAfter(response, new Date()),
+  };
 }
 
-/** Whether the service, having answered so, may be asked again. */
-export function isPassing(response: HttpResponse): boolean {
-  const { status } = response;
-  const { code } = BACKEND.get(saidBy(response).code) ?? {};
-  return (
-    status === 200 ||
-    status === 408 ||
-    status === 429 ||
-    status >= 500 ||
-    code === 'THROTTLED' ||
-    code === 'SERVICE_UNAVAILABLE'
-  );
-}
-
-/** Whether the service turned the request away before it acted: throttled, or busy with another write of this object. */
-export function cannotHaveActed(response: HttpResponse): boolean {
-  const { status } = response;
-  return (
-    status === 429 || status === 503 || (status !== 200 && BACKEND.get(saidBy(response).code)?.code === 'THROTTLED')
-  );
+/** Whether to send the request again. A 200 that cannot be read says nothing, so only a read can tell. */
+function retryFor(status: number, backend: FailureCode | undefined): Retry {
+  if (status === 200) return 'after-read';
+  if (backend === 'THROTTLED' || status === 503) return 'yes';
+  return backend === 'SERVICE_UNAVAILABLE' ? 'after-read' : retryForStatus(status);
 }
 
 function byStatus(status: number, { roles, application }: Asked): Refusal {
@@ -139,7 +132,7 @@ az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appR
   }
   if (status === 429)
     return { code: 'THROTTLED', what: 'Microsoft Graph throttles the requests', remedy: 'Run the job again later.' };
-  if (status === 408 || status >= 500)
+  if (retryForStatus(status) !== 'no')
     return { code: 'SERVICE_UNAVAILABLE', what: 'Microsoft Graph could not serve the request', remedy: unavailable };
   return {
     code: 'GRAPH_REFUSED',
@@ -154,18 +147,17 @@ function entries(codes: readonly string[], refusal: Refusal): [string, Refusal][
 
 /** Code, message and ids out of an error's body, cleaned; each may be ''. */
 export function saidBy(response: HttpResponse): Said {
-  let error: Record<string, unknown> = {};
-  try {
-    const body = JSON.parse(response.body) as { error?: unknown } | null;
-    if (typeof body?.error === 'object' && body.error !== null) error = body.error as Record<string, unknown>;
-  } catch {
-    // HTML, or nothing: the status and the headers have to do.
-  }
-  const inner = (error['innerError'] ?? error['innererror'] ?? {}) as Record<string, unknown>;
+  const body = parseObject(response.body);
+  const error = objectOf(body['error']);
+  const inner = objectOf(error['innerError'] ?? error['innererror']);
   return {
     code: clean(error['code'], 100),
     message: clean(error['message']),
     requestId: clean(inner['request-id'] ?? response.headers['request-id'], 64),
     date: clean(inner['date'] ?? response.headers['date'], 40) || new Date().toISOString(),
   };
+}
+
+function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
 }

@@ -1,8 +1,10 @@
-/** Several things at once, but not too many. */
+/** Several things in parallel, but not too many. */
 
-/** Runs `work` on each item, at most `limit` at a time; the results are in the order of the items. */
-export async function mapAtMost<T, R>(
-  limit: number,
+/** Up to this many connectors are worked on in parallel, so as many connections to one host are enough. */
+export const PARALLEL = 4;
+
+/** Runs `work` on each item, up to {@link PARALLEL} in parallel; the results are in the order of the items. */
+export async function mapInParallel<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
 ): Promise<readonly R[]> {
@@ -12,7 +14,7 @@ export async function mapAtMost<T, R>(
     // The one iterator is shared: each worker takes what comes next.
     for (const [index, item] of waiting) results[index] = await work(item);
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
   return results;
 }
 
@@ -27,7 +29,7 @@ export class RateWindow {
     this.#window = window;
   }
 
-  /** Takes the next place, and tells how long to wait for it: milliseconds from `now`, 0 where there is room. */
+  /** Takes the next place, and gives how long to wait for it: milliseconds from `now`, 0 if there is room. */
   reserve(now: number): number {
     const freed = this.#starts.length < this.#limit ? now : (this.#starts.shift() ?? now) + this.#window;
     const start = Math.max(now, freed);

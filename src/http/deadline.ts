@@ -1,38 +1,93 @@
 /** How long the step may go on: until its time is over, or the job is cancelled. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
-import { RETRY, type Lifetime } from './client.ts';
 
-/** A {@link Lifetime} that has begun; `end` takes its timer and its listeners away. */
-export interface StartedLifetime extends Lifetime {
-  end(): void;
+/** What the whole step may take, in milliseconds. */
+export const STEP_TIMEOUT = 600_000;
+
+/** When and why the step has to end, though it is not done. Times in milliseconds. */
+export interface Deadline {
+  /** Aborted, with a Failure as its reason, when the step's time is over or the job is cancelled. */
+  readonly signal: AbortSignal;
+  /** A clock that only moves forward. */
+  now(): number;
+  /** What the step may still take. */
+  remaining(): number;
+  /** Waits this long. @throws the reason of {@link signal} as soon as the step has to end */
+  sleep(milliseconds: number): Promise<void>;
 }
 
 /** The runner cancels a job with SIGINT and, 7.5 seconds later, SIGTERM. */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** Starts the step's clock and listens for the end of the job. */
-export function startLifetime(): StartedLifetime {
-  const deadline = performance.now() + RETRY.stepTimeout;
-  const controller = new AbortController();
-  const timer = setTimeout(() => {
-    controller.abort(
-      new Failure(
-        'STEP_TIMEOUT',
-        `The step was not done within ${RETRY.stepTimeout / 60_000} minutes.`,
-        'The services are slow or throttle this tenant. Run the job again later.',
-      ),
-    );
-  }, RETRY.stepTimeout);
-  const cancel = (signal: NodeJS.Signals): void => {
-    controller.abort(new Failure('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
+/** The step's own {@link Deadline}: its clock starts when it is made. */
+export class StepDeadline implements Deadline {
+  readonly #controller = new AbortController();
+  readonly #end: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #cancel = (signal: NodeJS.Signals): void => {
+    this.#controller.abort(new Failure('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
   };
-  for (const signal of SIGNALS) process.on(signal, cancel);
-  return {
-    signal: controller.signal,
-    remaining: () => deadline - performance.now(),
-    end: () => {
-      clearTimeout(timer);
-      for (const signal of SIGNALS) process.off(signal, cancel);
-    },
-  };
+
+  /** @param timeout in milliseconds */
+  constructor(timeout: number = STEP_TIMEOUT) {
+    this.#end = performance.now() + timeout;
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(
+        new Failure(
+          'STEP_TIMEOUT',
+          `The step was not done within ${timeout / 60_000} minutes.`,
+          'The services are slow or throttle this tenant. Run the job again later.',
+        ),
+      );
+    }, timeout);
+    this.#listen();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  remaining(): number {
+    return this.#end - performance.now();
+  }
+
+  async sleep(milliseconds: number): Promise<void> {
+    try {
+      await delay(milliseconds, undefined, { signal: this.signal });
+    } catch {
+      this.signal.throwIfAborted();
+    }
+  }
+
+  /**
+   * Does work that blocks the event loop, such as opening a file. Nobody could hear a signal meanwhile, so the signals keep
+   * their default action: they end the process at once.
+   */
+  blocking<T>(work: () => T): T {
+    this.#ignore();
+    try {
+      return work();
+    } finally {
+      this.#listen();
+    }
+  }
+
+  /** Takes the timer and the listeners away, so that the process can end. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#ignore();
+  }
+
+  #listen(): void {
+    for (const signal of SIGNALS) process.on(signal, this.#cancel);
+  }
+
+  #ignore(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#cancel);
+  }
 }

@@ -1,13 +1,8 @@
-/** What it means that no answer came back, by the innermost cause: name resolution, proxy, TLS, time. */
-import { clean } from '../text/clean.ts';
+/** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
 import { Failure } from '../failure.ts';
-import { reason, type TransportError } from './client.ts';
-
-export interface Explained {
-  readonly failure: Failure;
-  /** Whether trying again may help. */
-  readonly again: boolean;
-}
+import { clean } from '../text/clean.ts';
+import { reason, type TransportError } from './transport-error.ts';
+import type { Verdict } from './verdict.ts';
 
 /** Node's codes for a server certificate that is not trusted. */
 const UNTRUSTED =
@@ -27,16 +22,17 @@ export function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
 }
 
-/** The failure that a request without an answer means. `service` is who was asked, as a person calls it. */
-export function explainTransport(error: TransportError, service: string): Explained {
+/** What a request without a response means. `service` is who was asked, as a person calls it. */
+export function explainTransport(error: TransportError, service: string): Verdict {
   const why = clean(reason(error));
+  const again = error.sent ? 'after-read' : 'yes';
   const failed = (code: ConstructorParameters<typeof Failure>[0], what: string, remedy: string): Failure =>
     new Failure(code, `${what} (${new Date().toISOString()}).`, remedy, { cause: error });
 
   const proxy = /Proxy response \((\d+)\)/.exec(why)?.[1];
   if (proxy === '407') {
     return {
-      again: false,
+      retry: 'no',
       failure: failed(
         'PROXY_AUTHENTICATION_REQUIRED',
         `The proxy on the way to ${service} asks for a user name and password, or does not take those it got: HTTP 407`,
@@ -46,7 +42,7 @@ export function explainTransport(error: TransportError, service: string): Explai
   }
   if (proxy !== undefined) {
     return {
-      again: Number(proxy) >= 500 || proxy === '429',
+      retry: Number(proxy) >= 500 || proxy === '429' ? again : 'no',
       failure: failed(
         'PROXY_REFUSED',
         `The proxy did not open the way to ${service}: HTTP ${proxy}`,
@@ -56,7 +52,7 @@ export function explainTransport(error: TransportError, service: string): Explai
   }
   if (UNTRUSTED.test(why)) {
     return {
-      again: false,
+      retry: 'no',
       failure: failed(
         'TLS_NOT_TRUSTED',
         `The TLS certificate of ${service} is not trusted: ${why}`,
@@ -66,7 +62,7 @@ export function explainTransport(error: TransportError, service: string): Explai
   }
   if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
     return {
-      again: true,
+      retry: again,
       failure: failed(
         'NETWORK_UNREACHABLE',
         `The name of ${service} could not be resolved: ${why}`,
@@ -75,7 +71,7 @@ export function explainTransport(error: TransportError, service: string): Explai
     };
   }
   return {
-    again: true,
+    retry: again,
     failure: failed(
       'NETWORK_UNREACHABLE',
       `${service} did not answer: ${why}`,

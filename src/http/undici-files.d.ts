@@ -10,6 +10,3 @@ declare module 'undici/lib/dispatcher/dispatcher.js' {
 declare module 'undici/lib/dispatcher/env-http-proxy-agent.js' {
   export { EnvHttpProxyAgent as default } from 'undici';
 }
-declare module 'undici/lib/core/connect.js' {
-  export { buildConnector as default } from 'undici';
-}

@@ -1,11 +1,19 @@
 /** The job summary: what a person reads in ten seconds. Everything foreign in it is escaped. */
 import { appendFileSync } from 'node:fs';
 import { info } from '@actions/core';
-import { clean, markdown } from '../text/clean.ts';
-import type { Finding } from '../connectors/expiry.ts';
-import type { Connector, ConnectorCertificate } from '../graph/api-connectors.ts';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
-import { byAge, daysUntil, isActive, isoSeconds, nameOf, type Outcome } from './outputs.ts';
+import type { Finding } from '../connectors/expiry.ts';
+import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
+import {
+  activeCertificate,
+  byAge,
+  certificatesOf,
+  nameOf,
+  type Connector,
+  type ConnectorCertificate,
+} from '../graph/connector.ts';
+import { clean, markdown } from '../text/clean.ts';
+import { dateFromSeconds, daysUntil, isoSeconds } from '../text/dates.ts';
 
 /** The summary of the upload step. */
 export function uploadSummary(outcomes: readonly Outcome[], certificate: ClientCertificate, now: Date): string {
@@ -27,7 +35,7 @@ export function uploadSummary(outcomes: readonly Outcome[], certificate: ClientC
           : authentication(outcome.connector),
         isActive(outcome, certificate.thumbprint) ? 'yes' : 'no',
         daysLeft(outcome.connector, now),
-        markdown(outcome.failure ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
+        markdown(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
       ]),
     ),
     '',
@@ -96,7 +104,7 @@ export function uploadResult(outcomes: readonly Outcome[]): string {
 /** What to do next, if anything. */
 function nextSteps(outcomes: readonly Outcome[], certificate: ClientCertificate, now: Date): readonly string[] {
   const steps: string[] = [];
-  if (outcomes.some(({ failure }) => failure))
+  if (outcomes.some(failureOf))
     steps.push(
       'Mend what failed (the annotations of this run say how) and run the job again: connectors that are done are left alone.',
     );
@@ -115,7 +123,7 @@ function timeline(
   items: readonly { readonly id: string; readonly connector: Connector | undefined }[],
   now: Date,
 ): readonly string[] {
-  const charted = items.filter(({ connector }) => (connector?.certificates.length ?? 0) > 0).slice(0, 10);
+  const charted = items.filter(({ connector }) => certificatesOf(connector).length > 0).slice(0, 10);
   const bars = charted.flatMap(({ id, connector }) => [
     `  section ${
       nameOf(id, connector)
@@ -123,7 +131,7 @@ function timeline(
         .trim()
         .slice(0, 40) || 'connector'
     }`,
-    ...byAge(connector?.certificates ?? [])
+    ...byAge(certificatesOf(connector))
       .slice(-6)
       .flatMap((entry) => bar(entry, now)),
   ]);
@@ -132,7 +140,7 @@ function timeline(
 }
 
 function bar(entry: ConnectorCertificate, now: Date): readonly string[] {
-  const [from, to] = [date(entry.notBefore), date(entry.notAfter)];
+  const [from, to] = [dateFromSeconds(entry.notBefore), dateFromSeconds(entry.notAfter)];
   if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime())) return [];
   const state = entry.isActive ? 'active, ' : to < now ? 'done, ' : '';
   return [
@@ -142,18 +150,19 @@ function bar(entry: ConnectorCertificate, now: Date): readonly string[] {
 
 /** Oldest to newest, and which one is active. */
 function certificateTable(id: string, connector: Connector | undefined, now: Date): readonly string[] {
-  if (!connector || connector.certificates.length === 0) return [];
+  const certificates = certificatesOf(connector);
+  if (certificates.length === 0) return [];
   return [
     `<details><summary>Certificates of ${markdown(nameOf(id, connector), 80)}</summary>`,
     '',
     '| thumbprint | valid from | to | | active |',
     '| --- | --- | --- | --- | --- |',
-    ...byAge(connector.certificates).map((entry) =>
+    ...byAge(certificates).map((entry) =>
       row([
         `<code>${markdown(entry.thumbprint, 64)}</code>`,
-        isoSeconds(date(entry.notBefore)),
-        isoSeconds(date(entry.notAfter)),
-        left(date(entry.notAfter), now),
+        isoSeconds(dateFromSeconds(entry.notBefore)),
+        isoSeconds(dateFromSeconds(entry.notAfter)),
+        left(dateFromSeconds(entry.notAfter), now),
         entry.isActive ? 'yes' : 'no',
       ]),
     ),
@@ -174,34 +183,29 @@ function host(connector: Connector | undefined): string {
 
 /** Of the certificate that the connector authenticates with now. */
 function daysLeft(connector: Connector | undefined, now: Date): string {
-  const days = active(connector).map((entry) => daysUntil(date(entry.notAfter), now));
-  return days.filter((count) => !Number.isNaN(count)).join(', ');
-}
-
-function active(connector: Connector | undefined): readonly ConnectorCertificate[] {
-  return connector?.certificates.filter((entry) => entry.isActive).slice(0, 1) ?? [];
+  const active = activeCertificate(connector);
+  const days = active ? daysUntil(dateFromSeconds(active.notAfter), now) : Number.NaN;
+  return Number.isNaN(days) ? '' : String(days);
 }
 
 /** What a connector authenticates with, in a few letters. */
 function authentication(connector: Connector | undefined): string {
   if (connector === undefined) return 'not known';
-  if (connector.authentication === 'basic') return 'user name and password';
-  const [current] = active(connector);
-  if (current) return `<code>${markdown(current.thumbprint.slice(0, 8))}</code> until ${day(date(current.notAfter))}`;
-  return connector.authentication === 'certificate'
-    ? 'no active certificate'
-    : connector.authentication === 'none'
-      ? 'nothing'
-      : 'something unknown';
+  const active = activeCertificate(connector);
+  if (active) {
+    return `<code>${markdown(active.thumbprint.slice(0, 8))}</code> until ${day(dateFromSeconds(active.notAfter))}`;
+  }
+  return {
+    basic: 'user name and password',
+    certificate: 'no active certificate',
+    none: 'nothing',
+    unknown: 'something unknown',
+  }[connector.authentication.type];
 }
 
 function left(date: Date, now: Date): string {
   const days = daysUntil(date, now);
   return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
-}
-
-function date(seconds: number): Date {
-  return new Date(seconds * 1000);
 }
 
 function day(date: Date): string {

@@ -2,19 +2,14 @@
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
-import { clean } from '../text/clean.ts';
-import type { Application } from './cloud.ts';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
-import type { IdToken } from './github-id-token.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
-
-export interface Explained {
-  readonly failure: Failure;
-  /** Whether trying again may help, and if so, for how long at most (milliseconds). */
-  readonly again: boolean;
-  readonly within?: number;
-}
+import { retryForStatus, type Verdict } from '../http/verdict.ts';
+import { clean } from '../text/clean.ts';
+import { parseObject, stringOf } from '../text/json.ts';
+import type { Application } from './application.ts';
+import type { IdToken } from './github-id-token.ts';
 
 interface Presented {
   readonly application: Application;
@@ -41,7 +36,7 @@ const noMatch: Refusal = {
   within: SPREADING,
 };
 
-const passing: Refusal = {
+const transient: Refusal = {
   code: 'SERVICE_UNAVAILABLE',
   what: () => 'Microsoft Entra did not issue a token',
   remedy: () => 'Run the job again; see https://status.cloud.microsoft.',
@@ -130,27 +125,25 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
   },
   50166: issuerUnreachable,
   501661: issuerUnreachable,
-  90033: passing,
-  90006: passing,
-  90012: passing,
-  90024: passing,
-  90055: passing,
-  90090: passing,
+  90033: transient,
+  90006: transient,
+  90012: transient,
+  90024: transient,
+  90055: transient,
+  90090: transient,
 };
 
 /** The failure that an answer without a token means. */
-export function explainEntra(response: HttpResponse, application: Application, idToken: IdToken): Explained {
+export function explainEntra(response: HttpResponse, application: Application, idToken: IdToken): Verdict {
   if (isRedirect(response.status)) {
-    return { failure: redirected(application.cloud.loginOrigin, response.status), again: false };
+    return { failure: redirected(application.cloud.loginOrigin, response.status), retry: 'no' };
   }
   const said = errorIn(response);
   const { status } = response;
   const unavailable =
-    status >= 500 ||
-    status === 408 ||
-    status === 429 ||
+    retryForStatus(status) !== 'no' ||
     (said.code === undefined && (status === 200 || !said.readable));
-  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? passing : unknown);
+  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
   const presented = { application, idToken };
   const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
     (part) => part !== '',
@@ -162,8 +155,8 @@ export function explainEntra(response: HttpResponse, application: Application, i
       `${refusal.what(presented)}${description} (${details.join(', ')}).`,
       refusal.remedy(presented),
     ),
-    again: refusal.again ?? false,
-    ...(refusal.within === undefined ? {} : { within: refusal.within }),
+    retry: refusal.again === true ? 'yes' : 'no',
+    within: refusal.within,
   };
 }
 
@@ -206,14 +199,9 @@ interface Said {
 }
 
 function errorIn(response: HttpResponse): Said {
-  let body: Record<string, unknown> = {};
-  try {
-    const json: unknown = JSON.parse(response.body);
-    if (typeof json === 'object' && json !== null) body = json as Record<string, unknown>;
-  } catch {
-    // HTML, or nothing: the status has to do.
-  }
-  const text = typeof body['error_description'] === 'string' ? body['error_description'] : '';
+  // Empty for HTML, or nothing: the status has to do.
+  const body = parseObject(response.body);
+  const text = stringOf(body['error_description']);
   const codes = body['error_codes'];
   const first: unknown = Array.isArray(codes) ? codes[0] : undefined;
   const number = typeof first === 'number' || typeof first === 'string' ? String(first) : '';

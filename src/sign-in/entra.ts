@@ -1,23 +1,18 @@
-/** Signing in at Microsoft Entra: GitHub's ID token is the client assertion, an access token for Microsoft Graph comes back. */
+/** Microsoft Entra's token endpoint, by MSAL: an ID token in, an access token out. */
 import { setSecret } from '@actions/core';
 import { ConfidentialClientApplication, type INetworkModule, type NetworkRequestOptions } from '@azure/msal-node';
-import { clean } from '../text/clean.ts';
-import type { Application, Cloud } from './cloud.ts';
-import { explainEntra } from './entra-refusal.ts';
 import { Failure } from '../failure.ts';
-import {
-  RETRY,
-  reason,
-  retryAfter,
-  TransportError,
-  type Attempt,
-  type Http,
-  type HttpResponse,
-} from '../http/client.ts';
-import type { IdToken } from './github-id-token.ts';
+import type { Http, HttpResponse } from '../http/client.ts';
 import { explainTransport } from '../http/refusal.ts';
+import { reason, TransportError } from '../http/transport-error.ts';
+import { retryAfter, type Verdict } from '../http/verdict.ts';
+import { clean } from '../text/clean.ts';
+import { isToken, jwtClaims, parseObject } from '../text/json.ts';
+import type { Application, Cloud, Resource } from './application.ts';
+import { explainEntra } from './entra-refusal.ts';
+import type { IdToken } from './github-id-token.ts';
 
-/** Between two looks for a federated credential that may just have been made; milliseconds. */
+/** Between two attempts while a federated credential may just have been made; milliseconds. */
 const SPREADING_PAUSE = 5_000;
 
 export interface AccessToken {
@@ -31,7 +26,12 @@ export interface AccessToken {
  * error for a minute without asking the network.
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow (third case: federated credential)
  */
-export async function exchange(http: Http, application: Application, idToken: IdToken): Promise<Attempt<AccessToken>> {
+export async function exchange(
+  http: Http,
+  application: Application,
+  resource: Resource,
+  idToken: IdToken,
+): Promise<{ readonly done: AccessToken } | Verdict> {
   const { cloud, clientId, tenantId } = application;
   const wire = new Wire(http, cloud);
   try {
@@ -46,36 +46,28 @@ export async function exchange(http: Http, application: Application, idToken: Id
       system: { networkClient: wire },
     });
     const result = await client.acquireTokenByClientCredential({
-      scopes: [`${cloud.graphOrigin}/.default`],
+      scopes: [`${resource.audience}/.default`],
       // Without this, MSAL_FORCE_REGION in the environment would choose another host.
       azureRegion: 'DisableMsalForceRegion',
     });
     // It becomes a header: whatever else a server sends under this name is no token.
-    if (typeof result?.accessToken === 'string' && /^[\x21-\x7e]{16,}$/.test(result.accessToken)) {
+    if (isToken(result?.accessToken)) {
       setSecret(result.accessToken);
       return { done: { token: result.accessToken, roles: rolesOf(result.accessToken) } };
     }
   } catch (error) {
-    // What came over the wire tells more than what the library makes of it.
+    // The response itself tells more than what the library makes of it.
     if (wire.response === undefined && wire.error === undefined) throw signInFailed(error);
   }
-  http.signal.throwIfAborted();
-  if (wire.error) {
-    const { failure, again } = explainTransport(wire.error, cloud.loginOrigin);
-    if (!again) throw failure;
-    return { again: failure };
-  }
+  http.deadline.signal.throwIfAborted();
+  if (wire.error) return explainTransport(wire.error, cloud.loginOrigin);
   if (wire.response === undefined) throw signInFailed(undefined);
-  const { failure, again, ...limit } = explainEntra(wire.response, application, idToken);
-  if (!again) throw failure;
-  return {
-    again: failure,
-    retryAfter: retryAfter(wire.response, new Date()) ?? (limit.within === undefined ? undefined : SPREADING_PAUSE),
-    ...limit,
-  };
+  const verdict = explainEntra(wire.response, application, idToken);
+  const pause = verdict.within === undefined ? undefined : SPREADING_PAUSE;
+  return { ...verdict, retryAfter: retryAfter(wire.response, new Date()) ?? pause };
 }
 
-/** MSAL's network, on ours: deadline, proxy, and the raw answer kept for the explanation. */
+/** MSAL's network, on ours: deadline, proxy, and the raw response kept for the explanation. */
 class Wire implements INetworkModule {
   response: HttpResponse | undefined;
   error: TransportError | undefined;
@@ -88,7 +80,7 @@ class Wire implements INetworkModule {
   }
 
   async sendGetRequestAsync(url: string): Promise<never> {
-    // With a known authority there is nothing to look up; a request here would go somewhere unforeseen.
+    // With a known authority there is nothing to look up; a request here would go somewhere unknown.
     return await Promise.reject(new Error(`unexpected request to ${new URL(url).origin}`));
   }
 
@@ -102,14 +94,13 @@ class Wire implements INetworkModule {
         url,
         headers: options?.headers ?? {},
         body: options?.body ?? '',
-        timeout: RETRY.timeout,
       });
     } catch (error) {
       if (error instanceof TransportError) this.error = error;
       throw error;
     }
     const { status, headers, body } = this.response;
-    return { status, headers: { ...headers }, body: parsed(body) as Body };
+    return { status, headers: { ...headers }, body: parseObject(body) as Body };
   }
 }
 
@@ -122,21 +113,7 @@ function signInFailed(cause: unknown): Failure {
   );
 }
 
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return {};
-  }
-}
-
 function rolesOf(accessToken: string): readonly string[] {
-  try {
-    const claims = JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString('utf8')) as {
-      roles?: unknown;
-    };
-    return Array.isArray(claims.roles) ? claims.roles.filter((role) => typeof role === 'string') : [];
-  } catch {
-    return [];
-  }
+  const roles = jwtClaims(accessToken)?.['roles'];
+  return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [];
 }

@@ -1,7 +1,8 @@
-/** What the workflow run tells about itself, where it helps a person. */
-import { context } from '@actions/github';
+/** What the workflow run is. It serves hints only, so nothing that is wrong with it stops a step. */
+import { isObject, type JsonObject } from '../text/json.ts';
+import { PRODUCT } from '../version.ts';
 
-export interface RunContext {
+export interface WorkflowRun {
   /** The run's page on GitHub, or undefined outside a run. */
   readonly url: string | undefined;
   /** The event is a pull request whose code comes from another repository. */
@@ -10,17 +11,31 @@ export interface RunContext {
 }
 
 /** Reads the context that the runner gave. */
-export function runContext(environment: NodeJS.ProcessEnv): RunContext {
-  const { pull_request: pullRequest, repository } = context.payload;
-  const head = (pullRequest?.['head'] as { repo?: { full_name?: string } | null } | undefined)?.repo;
-  const name = environment['GITHUB_REPOSITORY'] ?? repository?.full_name;
+export async function workflowRun(environment: NodeJS.ProcessEnv): Promise<WorkflowRun> {
+  // The toolkit reads the event's file while it is loaded, and throws if that is not JSON.
+  const context = await import(/* webpackMode: "eager", webpackExports: ["context"] */ '@actions/github').then(
+    (toolkit) => toolkit.context,
+    () => undefined,
+  );
+  const payload = objectIn(context, 'payload');
+  const pullRequest = objectIn(payload, 'pull_request');
+  const name = environment['GITHUB_REPOSITORY'] ?? objectIn(payload, 'repository')?.['full_name'];
+  const known = context !== undefined && !Number.isNaN(context.runId) && typeof name === 'string';
   return {
-    url:
-      Number.isNaN(context.runId) || name === undefined
-        ? undefined
-        : `${context.serverUrl}/${name}/actions/runs/${context.runId}`,
-    // A fork that was deleted since is null.
-    fromFork: pullRequest !== undefined && head?.full_name !== name,
-    byDependabot: context.actor === 'dependabot[bot]',
+    url: known ? `${context.serverUrl}/${name}/actions/runs/${context.runId}` : undefined,
+    // The repository of a fork that was deleted since is null.
+    fromFork: pullRequest !== undefined && objectIn(objectIn(pullRequest, 'head'), 'repo')?.['full_name'] !== name,
+    byDependabot: environment['GITHUB_ACTOR'] === 'dependabot[bot]',
   };
+}
+
+/** For requests to the tenant's own services: with the run's page, so that a sign-in log leads back to the workflow run. */
+export async function userAgent(environment: NodeJS.ProcessEnv): Promise<string> {
+  const { url } = await workflowRun(environment);
+  return url === undefined ? PRODUCT : `${PRODUCT} (+${url})`;
+}
+
+function objectIn(value: object | undefined, name: string): JsonObject | undefined {
+  const member = (value as JsonObject | undefined)?.[name];
+  return isObject(member) ? member : undefined;
 }

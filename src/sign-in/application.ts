@@ -1,5 +1,6 @@
 /**
- * National clouds: where to sign in, where Microsoft Graph is, and which audience a federated credential has there.
+ * The application to sign in as, and its national cloud: where to sign in, where Microsoft Graph is, and which audience a
+ * federated credential has there.
  * @see https://learn.microsoft.com/graph/deployments
  */
 import { Failure } from '../failure.ts';
@@ -16,12 +17,22 @@ export interface Cloud {
   readonly azureCliName: string;
 }
 
-/** The application to sign in as, and where. */
+/** An app registration in one tenant, as a federated credential signs it in. */
 export interface Application {
   /** A GUID, or a domain of the tenant. */
   readonly tenantId: string;
   readonly clientId: string;
   readonly cloud: Cloud;
+  /** The audience of the federated credential. */
+  readonly audience: string;
+}
+
+/** What an access token is for. */
+export interface Resource {
+  /** The token's audience: `https://graph.microsoft.com`. The scope is this with `/.default`. */
+  readonly audience: string;
+  /** The host that is asked with the token. */
+  readonly origin: string;
 }
 
 const CLOUDS: readonly Cloud[] = [
@@ -41,6 +52,11 @@ const CLOUDS: readonly Cloud[] = [
   },
 ];
 
+/** Microsoft Graph in this cloud. */
+export function graphIn(cloud: Cloud): Resource {
+  return { audience: cloud.graphOrigin, origin: cloud.graphOrigin };
+}
+
 const WITHOUT_API_CONNECTORS = new Map([
   ['us-gov-l4', 'US Government L4'],
   ['us-gov-l5', 'US Government L5 (DoD)'],
@@ -48,7 +64,7 @@ const WITHOUT_API_CONNECTORS = new Map([
 
 /**
  * The cloud of this name.
- * @throws Failure CLOUD_UNSUPPORTED where Microsoft Graph has no API connectors there, CLOUD_UNKNOWN for any other name
+ * @throws Failure CLOUD_UNSUPPORTED if Microsoft Graph has no API connectors there, CLOUD_UNKNOWN for any other name
  * @see https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate ("national cloud deployments")
  */
 export function cloudByName(name: string): Cloud {

@@ -1,0 +1,115 @@
+/**
+ * Requests to Microsoft Graph: authorised, paced, retried, page by page.
+ * @see https://learn.microsoft.com/graph/use-the-api
+ */
+import { randomUUID } from 'node:crypto';
+import { Failure } from '../failure.ts';
+import type { Http, HttpRequest, HttpResponse } from '../http/client.ts';
+import { RateWindow } from '../http/concurrency.ts';
+import type { Deadline } from '../http/deadline.ts';
+import { retry } from '../http/retry.ts';
+import type { Verdict } from '../http/verdict.ts';
+import type { Application } from '../sign-in/application.ts';
+import type { AccessToken } from '../sign-in/entra.ts';
+import { clean } from '../text/clean.ts';
+import { explainGraph } from './refusal.ts';
+
+export const SERVICE = 'Microsoft Graph';
+
+/** What a request is about, for the explanation of its refusal. */
+export interface Subject {
+  /** Undefined if the request is about no connector in particular. */
+  readonly connectorId: string | undefined;
+}
+
+/** One page of a list: its items, and where the next page is. */
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  readonly nextLink: string | undefined;
+}
+
+/** Microsoft Graph, as one access token may use it. */
+export class GraphClient {
+  readonly log: (text: string) => void;
+  readonly #http: Http;
+  readonly #application: Application;
+  readonly #access: AccessToken;
+  /** The limits of the identity API family are 200 requests a minute for an app in a tenant, 300 for the tenant. */
+  readonly #pace = new RateWindow(200, 60_000);
+
+  constructor(http: Http, application: Application, access: AccessToken, log: (text: string) => void) {
+    this.#http = http;
+    this.#application = application;
+    this.#access = access;
+    this.log = log;
+  }
+
+  get deadline(): Deadline {
+    return this.#http.deadline;
+  }
+
+  /**
+   * Reads something, with retries. `parse` gives undefined for a response that is not it.
+   * @param path behind `/v1.0`
+   * @throws Failure what {@link explainGraph} and the lack of a response mean
+   */
+  async get<T>(path: string, subject: Subject, parse: (body: string) => T | undefined): Promise<T> {
+    return await retry({ deadline: this.deadline, service: SERVICE, log: this.log }, async () => {
+      const response = await this.send('GET', path);
+      const parsed = response.status === 200 ? parse(response.body) : undefined;
+      return parsed === undefined ? this.explain(response, subject) : { done: parsed };
+    });
+  }
+
+  /**
+   * The items of a list, page by page.
+   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource
+   */
+  async list<T>(path: string, parse: (body: string) => ListPage<T> | undefined): Promise<readonly T[]> {
+    const items: T[] = [];
+    const read = new Set<string>();
+    for (let next: string | undefined = path; next !== undefined && !read.has(next);) {
+      read.add(next);
+      const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
+      items.push(...page.items);
+      next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
+    }
+    return items;
+  }
+
+  /** Sends one request once. @throws TransportError */
+  async send(method: HttpRequest['method'], path: string, body?: string): Promise<HttpResponse> {
+    const pause = this.#pace.reserve(this.deadline.now());
+    if (pause > 0) await this.deadline.sleep(pause);
+    return await this.#http.send({
+      method,
+      url: `${this.#root}${path}`,
+      headers: {
+        authorization: `Bearer ${this.#access.token}`,
+        'client-request-id': randomUUID(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  /** What a response other than the wanted one means. */
+  explain(response: HttpResponse, { connectorId }: Subject): Verdict {
+    return explainGraph(response, { connectorId, roles: this.#access.roles, application: this.#application });
+  }
+
+  get #root(): string {
+    return `${this.#application.cloud.graphOrigin}/v1.0`;
+  }
+
+  /** The path of a next page, which has to be of the same list: the token must not go elsewhere. */
+  #pathOf(nextLink: string, path: string): string {
+    const list = `${this.#root}${path}`;
+    if (nextLink.toLowerCase().startsWith(`${list.toLowerCase()}?`)) return path + nextLink.slice(list.length);
+    throw new Failure(
+      'GRAPH_REFUSED',
+      `Microsoft Graph's list goes on at ${clean(nextLink)}, which is not ${list}.`,
+      'Name the connectors in connector-id instead of all: true.',
+    );
+  }
+}

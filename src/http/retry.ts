@@ -1,0 +1,74 @@
+/** When a request is sent again: the policy as data, and the loop. */
+import { withSentence, type Failure } from '../failure.ts';
+import type { Deadline } from './deadline.ts';
+import { explainTransport } from './refusal.ts';
+import { TransportError } from './transport-error.ts';
+import type { Verdict } from './verdict.ts';
+
+/** The retry policy. Times in milliseconds. */
+export const RETRY = {
+  /** Requests in all, the first one included. */
+  attempts: 5,
+  firstWait: 500,
+  longestWait: 20_000,
+} as const;
+
+/** How {@link retry} waits, reports, and names whom it asks. */
+export interface RetryContext {
+  readonly deadline: Deadline;
+  /** Who is asked, as a person calls it. */
+  readonly service: string;
+  readonly log: (text: string) => void;
+}
+
+/**
+ * Tries until an attempt is done, with growing, jittered waits. A {@link TransportError} that an attempt throws is explained
+ * and retried like a response.
+ * @throws the failure of the last attempt, once there are no more tries or no time for one
+ */
+export async function retry<T>(
+  { deadline, service, log }: RetryContext,
+  attempt: (n: number) => Promise<{ readonly done: T } | Verdict>,
+): Promise<T> {
+  const started = deadline.now();
+  for (let n = 1; ; n++) {
+    const outcome = await explained(attempt(n), deadline, service);
+    if ('done' in outcome) return outcome.done;
+    const { failure, within = Infinity } = outcome;
+    if (outcome.retry === 'no' || n === RETRY.attempts) throw failure;
+    const wait = waitBefore(n + 1, outcome);
+    if (deadline.now() - started + wait > within) throw failure;
+    if (wait >= deadline.remaining()) throw noTime(failure, wait, deadline);
+    log(`${failure.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
+    await deadline.sleep(wait);
+  }
+}
+
+/** Milliseconds to wait before the nth attempt: they grow, with some chance, and are never less than what was asked for. */
+export function waitBefore(n: number, { retryAfter = 0 }: Pick<Verdict, 'retryAfter'>): number {
+  const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 2));
+  return Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
+}
+
+/** The failure that ends the retries because the step's time does. */
+export function noTime(failure: Failure, wait: number, deadline: Deadline): Failure {
+  const left = Math.max(0, Math.floor(deadline.remaining() / 1000));
+  return withSentence(
+    failure,
+    `The next try would have to wait ${Math.ceil(wait / 1000)} s, and the step has only ${left} s left.`,
+  );
+}
+
+async function explained<T>(
+  attempt: Promise<{ readonly done: T } | Verdict>,
+  deadline: Deadline,
+  service: string,
+): Promise<{ readonly done: T } | Verdict> {
+  try {
+    return await attempt;
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error;
+    deadline.signal.throwIfAborted();
+    return explainTransport(error, service);
+  }
+}

@@ -1,0 +1,51 @@
+/** The check step: reads the connectors, and warns before a certificate expires. */
+import { group, info } from '@actions/core';
+import { judge, unread, type Finding } from '../connectors/expiry.ts';
+import { ApiConnectors } from '../graph/api-connectors.ts';
+import { GraphClient } from '../graph/client.ts';
+import { nameOf } from '../graph/connector.ts';
+import { Http } from '../http/client.ts';
+import { mapInParallel } from '../http/concurrency.ts';
+import type { StepDeadline } from '../http/deadline.ts';
+import { readCheckInputs, type CheckInputs } from '../inputs.ts';
+import { reportFailure, warn } from '../report/annotations.ts';
+import { setCheckOutputs, setUncheckedOutputs } from '../report/outputs.ts';
+import { appendSummary, checkSummary } from '../report/summary.ts';
+import { graphIn } from '../sign-in/application.ts';
+import { signIn } from '../sign-in/sign-in.ts';
+import { userAgent } from '../sign-in/workflow-run.ts';
+
+/** inputs → sign-in → connectors → report */
+export async function check(deadline: StepDeadline): Promise<void> {
+  const inputs = readCheckInputs();
+  const findings = await findAll(inputs, deadline).catch((error: unknown) => {
+    setUncheckedOutputs();
+    throw error;
+  });
+  for (const finding of findings) info(`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`);
+  setCheckOutputs(findings);
+  appendSummary(checkSummary(findings, new Date()));
+  for (const finding of findings) {
+    if (finding.status === 'failing') reportFailure(finding.failure);
+    if (finding.status === 'warning')
+      warn([`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`], 'API connector');
+  }
+}
+
+async function findAll(
+  { application, connectorIds, thresholds }: CheckInputs,
+  deadline: StepDeadline,
+): Promise<readonly Finding[]> {
+  await using http = new Http({ userAgent: await userAgent(process.env), deadline });
+  const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
+  const connectors = new ApiConnectors(new GraphClient(http, application, access, info));
+  const now = new Date();
+  if (connectorIds === 'all') return (await connectors.list()).map((connector) => judge(connector, thresholds, now));
+  return await mapInParallel(connectorIds, async (id) => {
+    try {
+      return judge(await connectors.get(id), thresholds, now);
+    } catch (error) {
+      return unread(id, error);
+    }
+  });
+}

@@ -1,0 +1,60 @@
+/** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
+import { group, info } from '@actions/core';
+import { assess } from '../certificate/suitability.ts';
+import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
+import { beforeChange, failureOf, type Outcome } from '../connectors/outcome.ts';
+import { updateConnector } from '../connectors/update.ts';
+import { TargetCheck } from '../connectors/verify-target.ts';
+import { ApiConnectors } from '../graph/api-connectors.ts';
+import { GraphClient } from '../graph/client.ts';
+import { Http } from '../http/client.ts';
+import { mapInParallel } from '../http/concurrency.ts';
+import type { StepDeadline } from '../http/deadline.ts';
+import { readUploadInputs, type UploadInputs } from '../inputs.ts';
+import { logOutcome, reportFailure, warn } from '../report/annotations.ts';
+import { setCertificateOutputs, setConnectorOutputs } from '../report/outputs.ts';
+import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
+import { graphIn } from '../sign-in/application.ts';
+import { signIn } from '../sign-in/sign-in.ts';
+import { userAgent } from '../sign-in/workflow-run.ts';
+
+/** inputs → certificate → sign-in → connectors → report */
+export async function upload(deadline: StepDeadline): Promise<void> {
+  const inputs = readUploadInputs();
+  const upload = await group('Certificate', async () => {
+    const opened = deadline.blocking(() => openCertificate(inputs.source));
+    warn(assess(opened.certificate, new Date(), inputs.minimumDaysLeft), 'Certificate');
+    return await Promise.resolve(opened);
+  });
+  setCertificateOutputs(upload.certificate);
+  const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
+    throw beforeChange(error);
+  });
+  setConnectorOutputs(outcomes, upload.certificate);
+  appendSummary(uploadSummary(outcomes, upload.certificate, new Date()));
+  for (const outcome of outcomes) {
+    warn(outcome.warnings, 'API connector');
+    const failure = failureOf(outcome);
+    if (failure) reportFailure(failure);
+  }
+  info(uploadResult(outcomes));
+}
+
+/** Signs in and brings each connector to the certificate. */
+async function updateConnectors(
+  { application, connectorIds, verifyTarget, ...options }: UploadInputs,
+  upload: CertificateUpload,
+  deadline: StepDeadline,
+): Promise<readonly Outcome[]> {
+  await using http = new Http({ userAgent: await userAgent(process.env), deadline });
+  await using target = new TargetCheck(deadline, upload.certificate);
+  const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
+  const connectors = new ApiConnectors(new GraphClient(http, application, access, info));
+  const ask = verifyTarget ? async (url: string) => await target.verify(url) : undefined;
+  let done = 0;
+  return await mapInParallel(connectorIds, async (id) => {
+    const outcome = await updateConnector(connectors, id, upload, { ...options, verifyTarget: ask });
+    logOutcome(outcome, ++done, connectorIds.length);
+    return outcome;
+  });
+}
