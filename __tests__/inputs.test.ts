@@ -129,8 +129,7 @@ describe('the inputs of the upload step', () => {
       cloud: cloudByName('global'),
       audience: 'api://AzureADTokenExchange',
       connectorIds: [CONNECTOR],
-      pfx: { kind: 'text', text: PFX },
-      password: '',
+      source: { kind: 'text', text: PFX, password: '' },
       minimumDaysLeft: 0,
       force: false,
       replace: false,
@@ -155,8 +154,7 @@ describe('the inputs of the upload step', () => {
       cloud: cloudByName('china'),
       audience: 'api://ours',
       connectorIds: [CONNECTOR, 'second'],
-      pfx: { kind: 'file', path: 'certs/my cert.pfx' },
-      password: PASSWORD,
+      source: { kind: 'file', path: 'certs/my cert.pfx', password: PASSWORD },
       minimumDaysLeft: 30,
     });
   });
@@ -166,7 +164,7 @@ describe('the inputs of the upload step', () => {
   });
 
   test('blanks at the ends of the password count', () => {
-    expect(readUpload({ password: '  throw-away\t ' }).inputs.password).toBe('  throw-away\t ');
+    expect(readUpload({ password: '  throw-away\t ' }).inputs.source.password).toBe('  throw-away\t ');
   });
 });
 
@@ -406,7 +404,7 @@ describe('pfx and pfx-file', () => {
     ['4096 characters', `${'A'.repeat(4092)}.pfx`],
   ])('a path: %s', (_, path) => {
     const { inputs, masks } = readUpload({ pfx: '', 'pfx-file': path, password: '' });
-    expect(inputs.pfx).toEqual({ kind: 'file', path });
+    expect(inputs.source).toEqual({ kind: 'file', path, password: '' });
     expect(masks).toEqual([]);
   });
 
@@ -437,7 +435,7 @@ describe('limits', () => {
   });
 
   test('pfx: 6 Mi characters', () => {
-    expect(readUpload({ pfx: inLines(PFX_LIMIT) }).inputs.pfx).toMatchObject({ kind: 'text' });
+    expect(readUpload({ pfx: inLines(PFX_LIMIT) }).inputs.source).toMatchObject({ kind: 'text' });
     expect(refused({ pfx: inLines(PFX_LIMIT + 1) })).toEqual({
       code: 'INPUT_INVALID',
       message: 'The input "pfx" has 6291457 characters; at most 6291456 are taken.',
@@ -565,7 +563,7 @@ describe('masks', () => {
     const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password });
     expect(step.masks).toEqual(masks);
     expect(step.warnings).toEqual([]);
-    expect(step.inputs.password).toBe(password);
+    expect(step.inputs.source.password).toBe(password);
   });
 
   test.each([
@@ -578,7 +576,7 @@ describe('masks', () => {
     expect(step.warnings).toEqual([
       '::warning title=Short password::The password has fewer than 4 characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.',
     ]);
-    expect(step.inputs.password).toBe(password);
+    expect(step.inputs.source.password).toBe(password);
   });
 
   test('no password: nothing to mask, nothing to warn of', () => {

@@ -49,7 +49,7 @@ openssl_pfx openssl-3des-no-mac.pfx rsa "$password" - "${tdes[@]}" -nomac
 openssl_pfx openssl-legacy.pfx rsa "$password" - -legacy
 openssl_pfx openssl-rc4.pfx rsa "$password" - -legacy -keypbe PBE-SHA1-RC4-128 -certpbe PBE-SHA1-RC4-40
 openssl_pfx openssl-rc2-128.pfx rsa "$password" - -legacy -keypbe PBE-SHA1-RC2-128 -certpbe PBE-SHA1-RC2-128
-openssl_pfx openssl-cast5.pfx rsa "$password" - -legacy -keypbe CAST5-CBC -certpbe CAST5-CBC
+openssl_pfx openssl-cast5.pfx rsa "$password" PFX_UNSUPPORTED -legacy -keypbe CAST5-CBC -certpbe CAST5-CBC
 openssl_pfx openssl-ec.pfx ec "$password" -
 openssl_pfx openssl-ed25519.pfx ed25519 "$password" -
 openssl_pfx openssl-small.pfx small "$password" -

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Failure } from '../../src/failure.ts';
-import { readPfx } from '../../src/certificate/source.ts';
+import { decodePfx, type DecodedPfx } from '../../src/certificate/decode.ts';
+import { readSource } from '../../src/certificate/source.ts';
 import { failureOf } from '../pkcs12/fixtures.ts';
 
 const MIB = 1024 * 1024;
@@ -26,49 +27,58 @@ function written(name: string, content: string | Uint8Array): string {
   writeFileSync(path, content);
   return path;
 }
-const bytesOf = (path: string): Buffer => readPfx({ kind: 'file', path }).bytes;
+const decoded = (source: { kind: 'text'; text: string } | { kind: 'file'; path: string }): DecodedPfx =>
+  decodePfx(readSource({ ...source, password: '' }).content);
+const bytesOf = (path: string): Buffer => decoded({ kind: 'file', path }).bytes;
 const refusalOf = (path: string): Failure => failureOf(() => bytesOf(path));
 
 describe('what is read', () => {
+  test('the password of the source comes along', () => {
+    expect(readSource({ kind: 'text', text: 'any', password: ' a ' })).toMatchObject({
+      content: 'any',
+      password: ' a ',
+    });
+  });
+
   test('text is decoded', () => {
-    expect(readPfx({ kind: 'text', text: small.toString('base64') })).toEqual({ bytes: small });
+    expect(decoded({ kind: 'text', text: small.toString('base64') })).toEqual({ bytes: small, notes: [] });
   });
 
   test('a file is taken as it is', () => {
-    expect(readPfx({ kind: 'file', path: written('my cert.pfx', small) })).toEqual({ bytes: small });
+    expect(decoded({ kind: 'file', path: written('my cert.pfx', small) })).toEqual({ bytes: small, notes: [] });
   });
 
   test('a file of base64 text is decoded, with a note', () => {
     const path = written('cert.txt', small.toString('base64'));
-    expect(readPfx({ kind: 'file', path })).toEqual({
+    expect(decoded({ kind: 'file', path })).toEqual({
       bytes: small,
-      note: 'The file holds base64 text; the .pfx in it was decoded.',
+      notes: ['The file holds base64 text; the .pfx in it was decoded.'],
     });
   });
 
   test('what is no .pfx is refused', () => {
     expect(refusalOf(written('empty.pfx', '')).code).toBe('PFX_EMPTY');
-    expect(failureOf(() => readPfx({ kind: 'text', text: 'not base64!' })).code).toBe('PFX_NOT_BASE64');
+    expect(failureOf(() => decoded({ kind: 'text', text: 'not base64!' })).code).toBe('PFX_NOT_BASE64');
   });
 });
 
 describe('its size', () => {
   const tooLarge = (size: number): object => ({
     code: 'PFX_TOO_LARGE',
-    message: `The .pfx has ${size} bytes; at most 1048576 are taken.`,
+    message: `The .pfx has ${size} bytes; at most 1048576 are accepted.`,
     remedy: 'Is this the right file? A .pfx is a few kilobytes.',
   });
 
   test('1 MiB is taken, from either source', () => {
     const largest = fileOf(MIB);
     expect(bytesOf(written('a.pfx', largest)).length).toBe(MIB);
-    expect(readPfx({ kind: 'text', text: largest.toString('base64') }).bytes.length).toBe(MIB);
+    expect(decoded({ kind: 'text', text: largest.toString('base64') }).bytes.length).toBe(MIB);
   });
 
   test('one byte more is refused, from either source', () => {
     const larger = fileOf(MIB + 1);
     expect(refusalOf(written('a.pfx', larger))).toMatchObject(tooLarge(MIB + 1));
-    expect(failureOf(() => readPfx({ kind: 'text', text: larger.toString('base64') }))).toMatchObject(
+    expect(failureOf(() => decoded({ kind: 'text', text: larger.toString('base64') }))).toMatchObject(
       tooLarge(MIB + 1),
     );
   });

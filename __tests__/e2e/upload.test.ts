@@ -88,7 +88,11 @@ describe('a certificate is uploaded', () => {
     ]);
     const [idToken, , get, upload] = emulator.requests;
     expect(idToken?.path).toContain('&audience=api%3A%2F%2FAzureADTokenExchange');
-    expect(JSON.parse(upload?.body ?? '')).toEqual({ pkcs12Value: pfx, password: PASSWORD });
+    // Always written again: the emulator opens it, and finds this certificate.
+    const pkcs12Value = expect.stringMatching(/^MI[A-Za-z0-9+/]+=*$/);
+    expect(JSON.parse(upload?.body ?? '')).toEqual({ pkcs12Value, password: PASSWORD });
+    expect(upload?.body).not.toContain(pfx);
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
     expect(upload?.headers['content-type']).toBe('application/json');
     expect(get?.headers['client-request-id']).toMatch(GUID);
     expect(upload?.headers['client-request-id']).toMatch(GUID);
@@ -115,10 +119,10 @@ describe('a certificate is uploaded', () => {
     expect(JSON.parse(emulator.requests.at(-1)?.body ?? '')).toMatchObject({ password: '' });
   });
 
-  test('an AES-256 file, which the service does not take, is written anew', async () => {
+  test('an AES-256 file, which the service rejects, is written again', async () => {
     const result = await run({ pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64') });
     expect(result.exitCode).toBe(0);
-    expect(result.log).toContain('Re-encoded from AES-256 to TripleDES-SHA1');
+    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts, from AES-256');
     const sent = (JSON.parse(emulator.requests.at(-1)?.body ?? '') as { pkcs12Value: string }).pkcs12Value;
     expectNoLeak(result, [sent]);
   });

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, type FailureCode } from '../../src/failure.ts';
-import { openPfx } from '../../src/pkcs12/open.ts';
-import type { ClientCertificate } from '../../src/certificate/client-certificate.ts';
+import { choose } from '../../src/certificate/choose.ts';
+import { describeCertificate, type ClientCertificate } from '../../src/certificate/client-certificate.ts';
+import { openPkcs12 } from '../../src/pkcs12/open.ts';
 
 const DIRECTORY = join(import.meta.dirname, '..', 'fixtures');
 
@@ -23,8 +24,14 @@ export function readFixture(file: string): Buffer {
   return readFileSync(join(DIRECTORY, file));
 }
 
+/** What is chosen of the file's contents. */
+export function certificateIn(pfx: Uint8Array, password = PASSWORD): ClientCertificate {
+  const { leaf, privateKey, chain } = choose(openPkcs12(pfx, password), new Date());
+  return describeCertificate(leaf, privateKey, chain);
+}
+
 export function openFixture(file: string, password = PASSWORD): ClientCertificate {
-  return openPfx(readFixture(file), password);
+  return certificateIn(readFixture(file), password);
 }
 
 /** The failure that `action` throws. */

@@ -1,12 +1,13 @@
-/** What a .pfx file is for: a certificate, its private key, and what is worth knowing about them. */
+/** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto';
-import { readCertificate } from './x509.ts';
+import { OID } from '../pkcs12/asn1/oids.ts';
+import { readCertificate, type CertificateFields } from './x509.ts';
 
 /** A certificate with the private key that belongs to it. */
 export interface ClientCertificate {
   readonly leaf: X509Certificate;
   readonly privateKey: KeyObject;
-  /** The leaf's issuers in order, without the leaf; other certificates of the file after them. */
+  /** The leaf's issuers in order, as far as they were given; without the leaf. */
   readonly chain: readonly X509Certificate[];
   /** SHA-1 of the certificate, 40 upper-case hex digits: what Microsoft calls the thumbprint. */
   readonly thumbprint: string;
@@ -14,74 +15,81 @@ export interface ClientCertificate {
   readonly sha256: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** On one line: `CN=connector, O=Contoso`. */
+  /** On one line: `CN=connector, O=Contoso`. Foreign text: clean it before it is shown. */
   readonly subject: string;
-  readonly issuer: string;
-  /** Upper-case hex. */
-  readonly serialNumber: string;
   /** Node's name: `rsa`, `rsa-pss`, `ec`, `dsa`, `ed25519`, … */
   readonly keyType: string;
   /** The size of the key: of the modulus or the field, for other types of the public key. */
   readonly keyBits: number;
-  /** The curve of an EC key, by OpenSSL's name. */
-  readonly curve?: string;
-  /** Of the certificate: `sha256WithRSAEncryption`, …; an OID where it has no name. */
+  /** Of the certificate: `sha256WithRSAEncryption`, …; an OID if it has no name. */
   readonly signatureAlgorithm: string;
-  /** The hash in that signature by Node's name, where it is one of the broken ones: `md5`, `sha1`. */
-  readonly weakSignatureHash?: 'md5' | 'sha1';
-  /** Whether the certificate lets its key sign; true also where it does not say. */
+  /** The hash in that signature by Node's name, if it is one of the broken ones. */
+  readonly weakSignatureHash: 'md5' | 'sha1' | undefined;
+  /** Whether the certificate lets its key sign; true also if it does not say. */
   readonly allowsDigitalSignature: boolean;
-  readonly encryption: Encryption;
-  /** Whether the file had a MAC, which fitted. */
-  readonly macVerified: boolean;
-  /** Whether the file is exactly what the service documents, so that it can be sent as it is. */
-  readonly isTripleDesSha1: boolean;
 }
-
-/** How a file is protected, in words: `TripleDES-SHA1`, `AES-256`, `RC2-40`, `HMAC-SHA256`, `none`. */
-export interface Encryption {
-  readonly key: string;
-  readonly certificates: string;
-  readonly mac: string;
-}
-
-/** What the file says about itself, beside its certificate and key. */
-export type FileFacts = Pick<ClientCertificate, 'encryption' | 'macVerified' | 'isTripleDesSha1'>;
 
 /**
  * Puts together what is known of a leaf and its key.
- * @throws Failure PFX_INVALID where the certificate's own fields cannot be read
+ * @param chain the leaf's issuers in order
+ * @throws Failure PFX_INVALID if the certificate's own fields cannot be read
  */
 export function describeCertificate(
   leaf: X509Certificate,
   privateKey: KeyObject,
-  others: readonly X509Certificate[],
-  facts: FileFacts,
+  chain: readonly X509Certificate[],
 ): ClientCertificate {
   const fields = readCertificate(leaf.raw);
-  const details = privateKey.asymmetricKeyDetails ?? {};
-  const keyType = privateKey.asymmetricKeyType ?? 'unknown';
-  const weakSignatureHash = WEAK_SIGNATURES[fields.signatureOid] ?? (isPssWithSha1(fields) ? 'sha1' : undefined);
-  const curve = keyType === 'ec' ? details.namedCurve : undefined;
-  return Object.freeze({
+  return {
     leaf,
     privateKey,
-    chain: Object.freeze(orderChain(leaf, others)),
-    thumbprint: hash('sha1', leaf.raw).toUpperCase(),
+    chain,
+    thumbprint: thumbprintOf(leaf),
     sha256: hash('sha256', leaf.raw).toUpperCase(),
     notBefore: fields.notBefore,
     notAfter: fields.notAfter,
-    subject: oneLine(leaf.subject),
-    issuer: oneLine(leaf.issuer),
-    serialNumber: leaf.serialNumber,
-    keyType,
-    keyBits: details.modulusLength ?? keyBits(keyType, curve, fields.publicKeyBits, privateKey),
-    ...(curve === undefined ? {} : { curve }),
+    subject: subjectOf(leaf),
+    keyType: privateKey.asymmetricKeyType ?? 'unknown',
+    keyBits: keyBits(privateKey, fields.publicKeyBits),
     signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
-    ...(weakSignatureHash === undefined ? {} : { weakSignatureHash }),
+    weakSignatureHash: weakHash(fields),
     allowsDigitalSignature: fields.digitalSignature ?? true,
-    ...facts,
-  });
+  };
+}
+
+/** SHA-1 of the certificate, 40 upper-case hex digits. */
+export function thumbprintOf(certificate: X509Certificate): string {
+  return hash('sha1', certificate.raw).toUpperCase();
+}
+
+/** The subject on one line; Node separates the parts of a name by line feeds. */
+export function subjectOf(certificate: X509Certificate): string {
+  // The type says string, and a certificate without a subject gives undefined.
+  const subject = certificate.subject as string | undefined;
+  return (subject ?? '').split('\n').join(', ');
+}
+
+const WEAK_SIGNATURES: Readonly<Record<string, 'md5' | 'sha1'>> = {
+  [OID.md5WithRSAEncryption]: 'md5',
+  [OID.sha1WithRSAEncryption]: 'sha1',
+  [OID.dsaWithSHA1]: 'sha1',
+  [OID.ecdsaWithSHA1]: 'sha1',
+  [OID.sha1WithRSA]: 'sha1',
+};
+
+function weakHash({ signatureOid, pssHashOid }: CertificateFields): 'md5' | 'sha1' | undefined {
+  if (signatureOid === OID.rsassaPss && (pssHashOid ?? OID.sha1) === OID.sha1) return 'sha1';
+  return WEAK_SIGNATURES[signatureOid];
+}
+
+function keyBits(privateKey: KeyObject, publicKey: Buffer): number {
+  const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
+  if (modulusLength !== undefined) return modulusLength;
+  if (privateKey.asymmetricKeyType === 'ed448') return 456;
+  if (privateKey.asymmetricKeyType !== 'ec') return publicKey.length * 8;
+  const named = /\d{3}/.exec(namedCurve ?? '');
+  // Explicit parameters have no name. An uncompressed point is one octet and two numbers as long as the field.
+  return named ? Number(named[0]) : Math.floor((publicKey.length - 1) / 2) * 8;
 }
 
 /** Whether the certificate is for this key. */
@@ -95,62 +103,4 @@ export function belongsTogether(certificate: X509Certificate, privateKey: KeyObj
   if (privateKey.asymmetricKeyType !== 'rsa') return false;
   const publicKey = createPublicKey(privateKey).export({ type: 'pkcs1', format: 'der' });
   return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
-}
-
-/** Issuers from the leaf upwards, then whatever else there is, in the order of the file. */
-function orderChain(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
-  const rest = [...others];
-  const chain: X509Certificate[] = [];
-  for (let current = leaf; ;) {
-    const index = rest.findIndex((candidate) => issued(current, candidate));
-    const issuer = rest[index];
-    if (!issuer) break;
-    rest.splice(index, 1);
-    chain.push(issuer);
-    current = issuer;
-  }
-  return [...chain, ...rest];
-}
-
-function issued(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.issuer !== certificate.subject && certificate.checkIssued(issuer);
-  } catch {
-    return false;
-  }
-}
-
-const WEAK_SIGNATURES: Readonly<Record<string, 'md5' | 'sha1'>> = {
-  '1.2.840.113549.1.1.4': 'md5',
-  '1.2.840.113549.1.1.5': 'sha1',
-  '1.2.840.10040.4.3': 'sha1',
-  '1.2.840.10045.4.1': 'sha1',
-  '1.3.14.3.2.29': 'sha1',
-};
-
-const OID_RSASSA_PSS = '1.2.840.113549.1.1.10';
-const OID_SHA1 = '1.3.14.3.2.26';
-
-function isPssWithSha1({
-  signatureOid,
-  pssHashOid,
-}: {
-  signatureOid: string;
-  pssHashOid: string | undefined;
-}): boolean {
-  return signatureOid === OID_RSASSA_PSS && (pssHashOid ?? OID_SHA1) === OID_SHA1;
-}
-
-function keyBits(type: string, curve: string | undefined, publicKey: Buffer, privateKey: KeyObject): number {
-  if (type !== 'ec') return type === 'ed448' ? 456 : publicKey.length * 8;
-  const named = /\d{3}/.exec(curve ?? '');
-  if (named) return Number(named[0]);
-  // Explicit parameters have no name: the private value is as long as the field.
-  const bits = createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).length;
-  return bits === 0 ? 0 : Math.floor((publicKey.length - 1) / 2) * 8;
-}
-
-/** Node separates the parts of a name by line feeds. */
-function oneLine(name: string | undefined): string {
-  return (name ?? '').split('\n').join(', ');
 }

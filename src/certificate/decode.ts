@@ -2,11 +2,24 @@
 import { Failure } from '../failure.ts';
 import { empty, refuseArmour, refuseOtherFormats } from './other-formats.ts';
 
+/** What the service and every maker stay far below. */
+export const LARGEST_PFX = 1024 * 1024;
+
 /** The bytes of a .pfx, and what was unusual about the way they were given. */
 export interface DecodedPfx {
   readonly bytes: Buffer;
-  /** One sentence for the log. */
-  readonly note?: string;
+  /** Sentences for the log. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The .pfx in the text of an input or in the bytes of a file.
+ * @throws Failure PFX_TOO_LARGE, and what {@link decodePfxText} and {@link decodePfxFile} throw
+ */
+export function decodePfx(content: string | Uint8Array): DecodedPfx {
+  const decoded = typeof content === 'string' ? decodePfxText(content) : decodePfxFile(content);
+  if (decoded.bytes.length > LARGEST_PFX) throw tooLarge(decoded.bytes.length);
+  return decoded;
 }
 
 /**
@@ -20,7 +33,7 @@ export function decodePfxText(text: string): DecodedPfx {
   if (inner !== undefined && BASE64_OF_SEQUENCE.test(inner)) {
     const { bytes } = decodeBase64(inner);
     refuseOtherFormats(bytes);
-    return { bytes, note: 'The .pfx was encoded in base64 twice; once is enough.' };
+    return { bytes, notes: ['The .pfx was encoded in base64 twice; once is enough.'] };
   }
   refuseOtherFormats(decoded.bytes);
   return decoded;
@@ -35,10 +48,13 @@ export function decodePfxFile(file: Uint8Array): DecodedPfx {
   const text = bytes[0] === SEQUENCE ? undefined : textIn(bytes);
   if (text !== undefined && (BASE64_OF_SEQUENCE.test(text) || /-----BEGIN [^]*-----END /.test(text))) {
     const decoded = decodePfxText(text);
-    return { note: 'The file holds base64 text; the .pfx in it was decoded.', ...decoded };
+    return {
+      bytes: decoded.bytes,
+      notes: decoded.notes.length > 0 ? decoded.notes : ['The file holds base64 text; the .pfx in it was decoded.'],
+    };
   }
   refuseOtherFormats(bytes);
-  return { bytes };
+  return { bytes, notes: [] };
 }
 
 const SEQUENCE = 0x30;
@@ -64,7 +80,7 @@ function decodeBase64(input: string): DecodedPfx {
     // Blanks of every kind, with those of zero width.
     .replace(/[\s\u200b-\u200d\u2060]+/g, '');
   if (body === '') throw empty('The input "pfx" is empty.');
-  return { bytes: strictBase64(body, text) };
+  return { bytes: strictBase64(body, text), notes: [] };
 }
 
 /** `certutil -encode` puts "BEGIN CERTIFICATE" around any file. */
@@ -73,7 +89,10 @@ function fromArmour(text: string): DecodedPfx | undefined {
   if (body === undefined) return undefined;
   const bytes = Buffer.from(body, 'base64');
   if (!looksLikePfx(bytes)) return undefined;
-  return { bytes, note: 'The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.' };
+  return {
+    bytes,
+    notes: ['The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.'],
+  };
 }
 
 /** SEQUENCE, INTEGER 3. */
@@ -132,5 +151,14 @@ function notBase64(why: string): Failure {
     'PFX_NOT_BASE64',
     `The input "pfx" is not base64: ${why}.`,
     'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.',
+  );
+}
+
+/** A .pfx that is larger than any. `size` in bytes. */
+export function tooLarge(size: number): Failure {
+  return new Failure(
+    'PFX_TOO_LARGE',
+    `The .pfx has ${size} bytes; at most ${LARGEST_PFX} are accepted.`,
+    'Is this the right file? A .pfx is a few kilobytes.',
   );
 }

@@ -1,23 +1,29 @@
-/** Where the .pfx comes from: the text of an input, or a file on the runner. */
+/** Where the certificate comes from: the text of an input, or a file on the runner. Each source has its own password. */
 import { readFileSync, statSync } from 'node:fs';
 import { Failure } from '../failure.ts';
-import { decodePfxFile, decodePfxText, type DecodedPfx } from './decode.ts';
+import { LARGEST_PFX, tooLarge } from './decode.ts';
 
+/** What the user names: text (of the input `pfx`) or a path (of the input `pfx-file`). */
 export type CertificateSource =
   | { readonly kind: 'text'; readonly text: string; readonly password: string }
   | { readonly kind: 'file'; readonly path: string; readonly password: string };
 
-/** What the service and every maker stay far below. */
-const LARGEST_FILE = 1024 * 1024;
+/** What a source gave: text or bytes, not yet looked at, and the password that belongs to it. */
+export interface SourceContent {
+  readonly content: string | Buffer;
+  /** As it was given; '' is both "no password" and "the empty password". */
+  readonly password: string;
+  /** Sentences for the log about how it was read. */
+  readonly notes: readonly string[];
+}
 
 /**
- * The bytes of the .pfx.
- * @throws Failure PFX_FILE_UNREADABLE, PFX_TOO_LARGE, and what {@link decodePfxText} throws
+ * The content of a source.
+ * @throws Failure PFX_FILE_UNREADABLE, PFX_TOO_LARGE
  */
-export function readPfx(source: CertificateSource): DecodedPfx {
-  const decoded = source.kind === 'text' ? decodePfxText(source.text) : decodePfxFile(readFile(source.path));
-  if (decoded.bytes.length > LARGEST_FILE) throw tooLarge(decoded.bytes.length);
-  return decoded;
+export function readSource(source: CertificateSource): SourceContent {
+  const content = source.kind === 'text' ? source.text : readFile(source.path);
+  return { content, password: source.password, notes: [] };
 }
 
 function readFile(path: string): Buffer {
@@ -25,7 +31,7 @@ function readFile(path: string): Buffer {
     const stat = statSync(path);
     if (stat.isDirectory()) throw unreadable(path, 'is a directory', undefined);
     // Text in UTF-16 is nearly three times as long as the file that it encodes.
-    if (stat.size > 4 * LARGEST_FILE) throw tooLarge(stat.size);
+    if (stat.size > 4 * LARGEST_PFX) throw tooLarge(stat.size);
     return readFileSync(path);
   } catch (error) {
     if (error instanceof Failure) throw error;
@@ -47,13 +53,5 @@ function unreadable(path: string, why: string, cause: unknown): Failure {
     `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`,
     `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`,
     { cause },
-  );
-}
-
-function tooLarge(size: number): Failure {
-  return new Failure(
-    'PFX_TOO_LARGE',
-    `The .pfx has ${size} bytes; at most ${LARGEST_FILE} are taken.`,
-    'Is this the right file? A .pfx is a few kilobytes.',
   );
 }

@@ -1,8 +1,8 @@
 /** Whether a certificate is fit for an API connector, and what is odd about it. */
 import { Failure } from '../failure.ts';
+import { DAY, daysUntil, isoSeconds } from '../text/dates.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 
-const DAY = 86_400_000;
 /** The service's documents ask for RSA with 2048 bits. */
 const RSA_BITS = 2048;
 
@@ -16,7 +16,7 @@ export function assess(certificate: ClientCertificate, now: Date, minimumDaysLef
   const { keyType, keyBits } = certificate;
   const warnings: string[] = [];
   if (certificate.notBefore > now) {
-    warnings.push(`The certificate is not valid yet: its time begins at ${seconds(certificate.notBefore)}.`);
+    warnings.push(`The certificate is not valid yet: its time begins at ${isoSeconds(certificate.notBefore)}.`);
   }
   if (keyType !== 'rsa') {
     warnings.push(`The key is ${keyType.toUpperCase()}; the service's documents ask for RSA with ${RSA_BITS} bits.`);
@@ -40,19 +40,13 @@ function refuseExpired(certificate: ClientCertificate, now: Date, minimumDaysLef
   const { notAfter } = certificate;
   const renew = 'Renew the certificate, store the new .pfx in the secret, and run this again.';
   if (notAfter < now) {
-    throw new Failure('CERTIFICATE_EXPIRED', `The certificate expired at ${seconds(notAfter)}.`, renew);
+    throw new Failure('CERTIFICATE_EXPIRED', `The certificate expired at ${isoSeconds(notAfter)}.`, renew);
   }
-  const left = notAfter.getTime() - now.getTime();
-  if (left < minimumDaysLeft * DAY) {
+  if (notAfter.getTime() - now.getTime() < minimumDaysLeft * DAY) {
     throw new Failure(
       'CERTIFICATE_EXPIRES_TOO_SOON',
-      `The certificate expires at ${seconds(notAfter)}, in ${Math.floor(left / DAY)} days; minimum-days-left asks for ${minimumDaysLeft}.`,
+      `The certificate expires at ${isoSeconds(notAfter)}, in ${daysUntil(notAfter, now)} days; minimum-days-left asks for ${minimumDaysLeft}.`,
       renew,
     );
   }
-}
-
-/** ISO 8601 in UTC, whole seconds. */
-function seconds(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

@@ -1,5 +1,6 @@
 /** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
 import { expectTag, malformed, objectIdentifier, parseWhole, sequence, TAG, type Element } from '../pkcs12/asn1/ber.ts';
+import { OID } from '../pkcs12/asn1/oids.ts';
 
 /** Fields of a certificate. */
 export interface CertificateFields {
@@ -17,8 +18,6 @@ export interface CertificateFields {
 
 const EXPLICIT_0 = 0xa0;
 const EXPLICIT_3 = 0xa3;
-const OID_KEY_USAGE = '2.5.29.15';
-const OID_RSASSA_PSS = '1.2.840.113549.1.1.10';
 
 /** Reads a certificate. @throws Failure PFX_INVALID */
 export function readCertificate(der: Uint8Array): CertificateFields {
@@ -34,7 +33,7 @@ export function readCertificate(der: Uint8Array): CertificateFields {
     notBefore: time(notBefore),
     notAfter: time(notAfter),
     signatureOid: oid,
-    pssHashOid: oid === OID_RSASSA_PSS ? pssHash(signatureParameters) : undefined,
+    pssHashOid: oid === OID.rsassaPss ? pssHash(signatureParameters) : undefined,
     digitalSignature: digitalSignature(rest.find((field) => field.tag === EXPLICIT_3)),
     publicKeyBits: bitString(bits),
   };
@@ -73,7 +72,7 @@ function pssHash(parameters: Element | undefined): string | undefined {
 function digitalSignature(extensions: Element | undefined): boolean | undefined {
   for (const extension of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
     const [id, ...values] = sequence(extension, 'an extension of a certificate');
-    if (objectIdentifier(id, 'an extension of a certificate') !== OID_KEY_USAGE) continue;
+    if (objectIdentifier(id, 'an extension of a certificate') !== OID.keyUsage) continue;
     const usage = bitString(parseWhole(expectTag(values.at(-1), TAG.octetString, 'the key usage').octets()));
     return ((usage[0] ?? 0) & 0x80) !== 0;
   }

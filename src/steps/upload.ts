@@ -1,5 +1,6 @@
 /** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
 import { group, info } from '@actions/core';
+import { readSource } from '../certificate/source.ts';
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
 import { beforeChange, failureOf, type Outcome } from '../connectors/outcome.ts';
@@ -21,11 +22,7 @@ import { userAgent } from '../sign-in/workflow-run.ts';
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
   const inputs = readUploadInputs();
-  const upload = await group('Certificate', async () => {
-    const opened = deadline.blocking(() => openCertificate(inputs.source));
-    warn(assess(opened.certificate, new Date(), inputs.minimumDaysLeft), 'Certificate');
-    return await Promise.resolve(opened);
-  });
+  const upload = await group('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
   setCertificateOutputs(upload.certificate);
   const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
     throw beforeChange(error);
@@ -38,6 +35,18 @@ export async function upload(deadline: StepDeadline): Promise<void> {
     if (failure) reportFailure(failure);
   }
   info(uploadResult(outcomes));
+}
+
+/** Opens the certificate and shows everything that is wrong with it. */
+function certificateToUpload(
+  { source, minimumDaysLeft }: Pick<UploadInputs, 'source' | 'minimumDaysLeft'>,
+  deadline: StepDeadline,
+): CertificateUpload {
+  const now = new Date();
+  const { upload, notes } = deadline.blocking(() => openCertificate(readSource(source), now));
+  for (const note of notes) info(note);
+  warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+  return upload;
 }
 
 /** Signs in and brings each connector to the certificate. */

@@ -90,16 +90,6 @@ export class Element {
       }),
     );
   }
-
-  /** Whether this element and those inside use shortest definite lengths and primitive strings only, as DER does. */
-  isDer(): boolean {
-    const length = this.#contentEnd - this.#contentStart;
-    const headerLength = this.#contentStart - this.#start;
-    const lengthOctets = length < 0x80 ? 1 : 1 + Math.ceil((32 - Math.clz32(length)) / 8);
-    if (headerLength !== 1 + lengthOctets || this.end !== this.#contentEnd) return false;
-    if (this.tag === (TAG.octetString | CONSTRUCTED)) return false;
-    return !this.constructed || this.children().every((child) => child.isDer());
-  }
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   TAG,
   type Element,
 } from '../asn1/ber.ts';
+import { OID } from '../asn1/oids.ts';
 import { HASHES, pbkdf2, scrypt, type Hash, type WorkBudget } from './kdf.ts';
 
 /** AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }. */
@@ -25,27 +26,27 @@ export function algorithmIdentifier(element: Element | undefined, what: string):
 }
 
 const DIGESTS: Readonly<Record<string, Hash>> = {
-  '1.2.840.113549.2.5': HASHES.md5,
-  '1.3.14.3.2.26': HASHES.sha1,
-  '2.16.840.1.101.3.4.2.4': HASHES.sha224,
-  '2.16.840.1.101.3.4.2.1': HASHES.sha256,
-  '2.16.840.1.101.3.4.2.2': HASHES.sha384,
-  '2.16.840.1.101.3.4.2.3': HASHES.sha512,
-  '2.16.840.1.101.3.4.2.5': HASHES.sha512_224,
-  '2.16.840.1.101.3.4.2.6': HASHES.sha512_256,
-  '1.3.6.1.4.1.1722.12.2.1.16': HASHES.blake2b512,
-  '1.3.6.1.4.1.1722.12.2.2.8': HASHES.blake2s256,
+  [OID.md5]: HASHES.md5,
+  [OID.sha1]: HASHES.sha1,
+  [OID.sha224]: HASHES.sha224,
+  [OID.sha256]: HASHES.sha256,
+  [OID.sha384]: HASHES.sha384,
+  [OID.sha512]: HASHES.sha512,
+  [OID.sha512_224]: HASHES.sha512_224,
+  [OID.sha512_256]: HASHES.sha512_256,
+  [OID.blake2b512]: HASHES.blake2b512,
+  [OID.blake2s256]: HASHES.blake2s256,
 };
 
 const HMACS: Readonly<Record<string, Hash>> = {
-  '1.2.840.113549.2.7': HASHES.sha1,
-  '1.3.6.1.5.5.8.1.2': HASHES.sha1,
-  '1.2.840.113549.2.8': HASHES.sha224,
-  '1.2.840.113549.2.9': HASHES.sha256,
-  '1.2.840.113549.2.10': HASHES.sha384,
-  '1.2.840.113549.2.11': HASHES.sha512,
-  '1.2.840.113549.2.12': HASHES.sha512_224,
-  '1.2.840.113549.2.13': HASHES.sha512_256,
+  [OID.hmacWithSHA1]: HASHES.sha1,
+  [OID.hmacSHA1]: HASHES.sha1,
+  [OID.hmacWithSHA224]: HASHES.sha224,
+  [OID.hmacWithSHA256]: HASHES.sha256,
+  [OID.hmacWithSHA384]: HASHES.sha384,
+  [OID.hmacWithSHA512]: HASHES.sha512,
+  [OID.hmacWithSHA512_224]: HASHES.sha512_224,
+  [OID.hmacWithSHA512_256]: HASHES.sha512_256,
 };
 
 /** The hash that an AlgorithmIdentifier names. */
@@ -66,12 +67,9 @@ export interface Pkcs5Kdf {
   readonly derive: (password: Uint8Array, length: number, budget: WorkBudget) => Buffer;
 }
 
-const OID_PBKDF2 = '1.2.840.113549.1.5.12';
-const OID_SCRYPT = '1.3.6.1.4.1.11591.4.11';
-
 /** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
 export function pkcs5Kdf({ oid, parameters }: AlgorithmIdentifier): Pkcs5Kdf {
-  if (oid === OID_SCRYPT) {
+  if (oid === OID.scrypt) {
     const [salt, N, r, p, length] = sequence(parameters, 'the parameters of scrypt');
     const saltOctets = octetString(salt, 'the salt of scrypt');
     const cost = { N: integer(N, 'N of scrypt'), r: integer(r, 'r of scrypt'), p: integer(p, 'p of scrypt') };
@@ -81,9 +79,9 @@ export function pkcs5Kdf({ oid, parameters }: AlgorithmIdentifier): Pkcs5Kdf {
       derive: (password, size, budget) => scrypt(password, saltOctets, cost, size, budget),
     };
   }
-  if (oid !== OID_PBKDF2) return unsupported('the key derivation', oid);
+  if (oid !== OID.pbkdf2) return unsupported('the key derivation', oid);
   const [salt, iterations, ...rest] = sequence(parameters, 'the parameters of PBKDF2');
-  if (salt?.tag === TAG.sequence) return unsupported('a salt that is kept elsewhere', OID_PBKDF2);
+  if (salt?.tag === TAG.sequence) return unsupported('a salt that is kept elsewhere', OID.pbkdf2);
   const saltOctets = octetString(salt, 'the salt of PBKDF2');
   const rounds = integer(iterations, 'the iteration count of PBKDF2');
   const length = rest[0]?.tag === TAG.integer ? rest.shift() : undefined;
@@ -106,19 +104,20 @@ export function saltAndIterations(parameters: Element | undefined): { salt: Buff
 
 /** Names of what is known, but not read. */
 const NAMES: Readonly<Record<string, string>> = {
-  '1.2.840.113549.1.5.1': 'PBE-MD2-DES',
-  '1.2.840.113549.1.5.4': 'PBE-MD2-RC2',
-  '1.2.840.113549.3.9': 'RC5',
-  '1.2.410.200004.1.4': 'SEED',
-  '1.3.6.1.4.1.188.7.1.1.2': 'IDEA',
-  '1.2.643.2.2.21': 'GOST 28147-89',
-  '1.2.643.2.2.10': 'GOST R 34.11-94 HMAC',
-  '1.2.643.2.2.9': 'GOST R 34.11-94',
-  '1.2.643.2.2.19': 'GOST R 34.10-2001',
-  '1.2.643.7.1.1.1.1': 'GOST R 34.10-2012 (256)',
-  '1.2.643.7.1.1.1.2': 'GOST R 34.10-2012 (512)',
-  '1.2.643.7.1.1.2.2': 'GOST R 34.11-2012 (256)',
-  '1.2.643.7.1.1.2.3': 'GOST R 34.11-2012 (512)',
+  [OID.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
+  [OID.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+  [OID.cast5CBC]: 'CAST5',
+  [OID.rc5CBC]: 'RC5',
+  [OID.seedCBC]: 'SEED',
+  [OID.ideaCBC]: 'IDEA',
+  [OID.gost28147]: 'GOST 28147-89',
+  [OID.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+  [OID.gostR3411_94]: 'GOST R 34.11-94',
+  [OID.gostR3410_2001]: 'GOST R 34.10-2001',
+  [OID.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
+  [OID.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
+  [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+  [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
 };
 
 /** Refuses an algorithm by its name. */

@@ -110,9 +110,7 @@ export function pkcs12Kdf(
     derived.copy(result, offset);
     const addend = fillBlocks(derived, block).subarray(0, block);
     for (let start = 0; start < input.length; start += block) addOne(input.subarray(start, start + block), addend);
-    derived.fill(0);
   }
-  input.fill(0);
   return result;
 }
 

@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { algorithmIdentifier, digestAlgorithm, hmacAlgorithm, pkcs5Kdf } from './algorithms.ts';
 import { integer, malformed, octetString, sequence, type Element } from '../asn1/ber.ts';
+import { OID } from '../asn1/oids.ts';
 import { pkcs12Kdf, PURPOSE, type Hash, type WorkBudget } from './kdf.ts';
 import type { PasswordUse } from './password.ts';
 
@@ -10,13 +11,10 @@ export interface Mac {
   /** `HMAC-SHA1`, `PBMAC1-SHA256`. */
   readonly name: string;
   readonly use: PasswordUse;
-  /** The iteration count, where the derivation is PKCS#12's own. */
-  readonly iterations?: number;
   /** Whether the MAC over `data` is the one in the file. */
   readonly verify: (data: Buffer, password: Uint8Array, budget: WorkBudget) => boolean;
 }
 
-const OID_PBMAC1 = '1.2.840.113549.1.5.14';
 /** RFC 9579, section 5: a shorter key can be found by trying. */
 const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
 
@@ -29,7 +27,7 @@ export function readMac(element: Element): Mac {
   const [algorithmElement, digestElement] = sequence(digestInfo, 'the digest of the MAC');
   const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
   const expected = octetString(digestElement, 'the digest of the MAC');
-  if (algorithm.oid === OID_PBMAC1) return pbmac1(algorithm.parameters, expected);
+  if (algorithm.oid === OID.pbmac1) return pbmac1(algorithm.parameters, expected);
 
   const hash = digestAlgorithm(algorithm);
   const salt = octetString(saltElement, 'the salt of the MAC');
@@ -37,7 +35,6 @@ export function readMac(element: Element): Mac {
   return {
     name: `HMAC-${hash.name.toUpperCase()}`,
     use: 'pkcs12',
-    iterations,
     verify: (data, password, budget) =>
       fits(hash, pkcs12Kdf(hash, password, salt, iterations, PURPOSE.mac, hash.length, budget), data, expected),
   };
@@ -61,6 +58,5 @@ function pbmac1(parameters: Element | undefined, expected: Buffer): Mac {
 
 function fits(hash: Hash, key: Buffer, data: Buffer, expected: Buffer): boolean {
   const actual = createHmac(hash.name, key).update(data).digest();
-  key.fill(0);
   return actual.length === expected.length && timingSafeEqual(actual, expected);
 }

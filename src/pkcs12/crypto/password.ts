@@ -19,16 +19,10 @@ interface Candidate {
  */
 export class PasswordCandidates {
   readonly #candidates: Record<PasswordUse, Candidate[]>;
-  #unusual = false;
   #used = false;
 
   constructor(password: string) {
     this.#candidates = { pkcs12: list(pkcs12Forms(password)), pkcs5: list(pkcs5Forms(password)) };
-  }
-
-  /** Whether a form that no standard has was needed: other readers will not open such a file with this password. */
-  get unusual(): boolean {
-    return this.#unusual;
   }
 
   /** Whether the password was of any use so far. */
@@ -45,15 +39,9 @@ export class PasswordCandidates {
       candidates.splice(i, 1);
       candidates.unshift(candidate);
       this.#used = true;
-      this.#unusual ||= !candidate.standard;
       return result;
     }
     return undefined;
-  }
-
-  /** Overwrites what was derived from the password. */
-  clear(): void {
-    for (const { bytes } of [...this.#candidates.pkcs12, ...this.#candidates.pkcs5]) bytes.fill(0);
   }
 }
 

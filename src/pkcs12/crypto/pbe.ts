@@ -8,9 +8,9 @@ import {
   type AlgorithmIdentifier,
 } from './algorithms.ts';
 import { expectTag, integer, malformed, octetString, parseWhole, sequence, TAG, type Element } from '../asn1/ber.ts';
+import { OID } from '../asn1/oids.ts';
 import { HASHES, pbkdf1, pkcs12Kdf, PURPOSE, type Hash, type WorkBudget } from './kdf.ts';
 import type { PasswordCandidates, PasswordUse } from './password.ts';
-import { decryptInLegacyProvider } from './legacy-provider.ts';
 import { rc2CbcDecrypt } from './rc2.ts';
 import { rc4 } from './rc4.ts';
 
@@ -21,12 +21,7 @@ export interface EncryptionScheme {
   readonly use: PasswordUse;
   /** Decrypts with one form of the password; undefined where the padding or the tag does not fit. */
   readonly decrypt: (ciphertext: Buffer, password: Uint8Array, budget: WorkBudget) => Buffer | undefined;
-  /** The iteration count, where the scheme is one of PKCS#12's own. */
-  readonly iterations?: number;
 }
-
-/** The name of the one scheme that the service documents. */
-export const TRIPLE_DES_SHA1 = 'TripleDES-SHA1';
 
 interface Cipher {
   readonly name: string;
@@ -66,61 +61,55 @@ const DES: Cipher = {
   name: 'DES',
   keyLength: 8,
   ivLength: 8,
-  decrypt: (key, iv, ciphertext) =>
-    withKey(Buffer.concat([key, key, key]), (tripled) => nodeCbc('des-ede3-cbc', tripled, iv, ciphertext)),
+  decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key, key]), iv, ciphertext),
 };
 
 const TWO_KEY_TRIPLE_DES: Cipher = {
   name: 'TripleDES-2KEY-SHA1',
   keyLength: 16,
   ivLength: 8,
-  decrypt: (key, iv, ciphertext) =>
-    withKey(Buffer.concat([key, key.subarray(0, 8)]), (k) => nodeCbc('des-ede3-cbc', k, iv, ciphertext)),
+  decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
 };
 
 /** RFC 7292, appendix C. */
 const PKCS12_SCHEMES: Readonly<Record<string, Cipher>> = {
-  '1.2.840.113549.1.12.1.1': rc4Cipher(128),
-  '1.2.840.113549.1.12.1.2': rc4Cipher(40),
-  '1.2.840.113549.1.12.1.3': { ...TRIPLE_DES, name: TRIPLE_DES_SHA1 },
-  '1.2.840.113549.1.12.1.4': TWO_KEY_TRIPLE_DES,
-  '1.2.840.113549.1.12.1.5': rc2(128),
-  '1.2.840.113549.1.12.1.6': rc2(40),
+  [OID.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
+  [OID.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
+  [OID.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
+  [OID.pbeWithSHAAnd2KeyTripleDESCBC]: TWO_KEY_TRIPLE_DES,
+  [OID.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
+  [OID.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
 };
 
 /** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
 const PBES1_SCHEMES: Readonly<Record<string, { readonly cipher: Cipher; readonly hash: Hash }>> = {
-  '1.2.840.113549.1.5.3': { cipher: { ...DES, name: 'DES-MD5' }, hash: HASHES.md5 },
-  '1.2.840.113549.1.5.6': { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: HASHES.md5 },
-  '1.2.840.113549.1.5.10': { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
-  '1.2.840.113549.1.5.11': { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
+  [OID.pbeWithMD5AndDESCBC]: { cipher: { ...DES, name: 'DES-MD5' }, hash: HASHES.md5 },
+  [OID.pbeWithMD5AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: HASHES.md5 },
+  [OID.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
+  [OID.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
 };
 
 /** Ciphers of PBES2 whose only parameter is the IV. */
 const PBES2_CIPHERS: Readonly<Record<string, Cipher>> = {
-  '1.2.840.113549.3.7': TRIPLE_DES,
-  '1.3.14.3.2.7': DES,
-  '2.16.840.1.101.3.4.1.2': blockCipher('AES-128', 'aes-128-cbc', 16, 16),
-  '2.16.840.1.101.3.4.1.22': blockCipher('AES-192', 'aes-192-cbc', 24, 16),
-  '2.16.840.1.101.3.4.1.42': blockCipher('AES-256', 'aes-256-cbc', 32, 16),
-  '1.2.392.200011.61.1.1.1.2': blockCipher('Camellia-128', 'camellia-128-cbc', 16, 16),
-  '1.2.392.200011.61.1.1.1.3': blockCipher('Camellia-192', 'camellia-192-cbc', 24, 16),
-  '1.2.392.200011.61.1.1.1.4': blockCipher('Camellia-256', 'camellia-256-cbc', 32, 16),
-  '1.2.410.200046.1.1.2': blockCipher('ARIA-128', 'aria-128-cbc', 16, 16),
-  '1.2.410.200046.1.1.7': blockCipher('ARIA-192', 'aria-192-cbc', 24, 16),
-  '1.2.410.200046.1.1.12': blockCipher('ARIA-256', 'aria-256-cbc', 32, 16),
+  [OID.desEDE3CBC]: TRIPLE_DES,
+  [OID.desCBC]: DES,
+  [OID.aes128CBC]: blockCipher('AES-128', 'aes-128-cbc', 16, 16),
+  [OID.aes192CBC]: blockCipher('AES-192', 'aes-192-cbc', 24, 16),
+  [OID.aes256CBC]: blockCipher('AES-256', 'aes-256-cbc', 32, 16),
+  [OID.camellia128CBC]: blockCipher('Camellia-128', 'camellia-128-cbc', 16, 16),
+  [OID.camellia192CBC]: blockCipher('Camellia-192', 'camellia-192-cbc', 24, 16),
+  [OID.camellia256CBC]: blockCipher('Camellia-256', 'camellia-256-cbc', 32, 16),
+  [OID.aria128CBC]: blockCipher('ARIA-128', 'aria-128-cbc', 16, 16),
+  [OID.aria192CBC]: blockCipher('ARIA-192', 'aria-192-cbc', 24, 16),
+  [OID.aria256CBC]: blockCipher('ARIA-256', 'aria-256-cbc', 32, 16),
 };
 
 /** BouncyCastle writes these, though RFC 8018 does not know them. */
 const GCM_CIPHERS: Readonly<Record<string, 128 | 192 | 256>> = {
-  '2.16.840.1.101.3.4.1.6': 128,
-  '2.16.840.1.101.3.4.1.26': 192,
-  '2.16.840.1.101.3.4.1.46': 256,
+  [OID.aes128GCM]: 128,
+  [OID.aes192GCM]: 192,
+  [OID.aes256GCM]: 256,
 };
-
-const OID_PBES2 = '1.2.840.113549.1.5.13';
-const OID_RC2_CBC = '1.2.840.113549.3.2';
-const OID_CAST5_CBC = '1.2.840.113533.7.66.10';
 
 /**
  * Reads an encryption AlgorithmIdentifier.
@@ -128,7 +117,7 @@ const OID_CAST5_CBC = '1.2.840.113533.7.66.10';
  */
 export function encryptionScheme(element: Element | undefined): EncryptionScheme {
   const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
-  if (oid === OID_PBES2) return pbes2(parameters);
+  if (oid === OID.pbes2) return pbes2(parameters);
 
   const own = PKCS12_SCHEMES[oid];
   if (own) {
@@ -138,11 +127,10 @@ export function encryptionScheme(element: Element | undefined): EncryptionScheme
     return {
       name: own.name,
       use: 'pkcs12',
-      iterations,
-      decrypt: (ciphertext, password, budget) =>
-        withKey(derive(password, PURPOSE.key, own.keyLength, budget), (key) =>
-          own.decrypt(key, derive(password, PURPOSE.iv, own.ivLength, budget), ciphertext),
-        ),
+      decrypt: (ciphertext, password, budget) => {
+        const key = derive(password, PURPOSE.key, own.keyLength, budget);
+        return own.decrypt(key, derive(password, PURPOSE.iv, own.ivLength, budget), ciphertext);
+      },
     };
   }
 
@@ -152,10 +140,10 @@ export function encryptionScheme(element: Element | undefined): EncryptionScheme
   return {
     name: pbes1.cipher.name,
     use: 'pkcs5',
-    decrypt: (ciphertext, password, budget) =>
-      withKey(pbkdf1(pbes1.hash, password, salt, iterations, 16, budget), (derived) =>
-        pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext),
-      ),
+    decrypt: (ciphertext, password, budget) => {
+      const derived = pbkdf1(pbes1.hash, password, salt, iterations, 16, budget);
+      return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
+    },
   };
 }
 
@@ -180,13 +168,13 @@ function pbes2(parameters: Element | undefined): EncryptionScheme {
   const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation'));
   const { cipher, iv } = pbes2Cipher(algorithmIdentifier(cipherElement, 'the cipher'), kdf.keyLength);
   if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
-    return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID_PBES2);
+    return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID.pbes2);
   }
   return {
     name: cipher.name,
     use: 'pkcs5',
     decrypt: (ciphertext, password, budget) =>
-      withKey(kdf.derive(password, cipher.keyLength, budget), (key) => cipher.decrypt(key, iv, ciphertext)),
+      cipher.decrypt(kdf.derive(password, cipher.keyLength, budget), iv, ciphertext),
   };
 }
 
@@ -201,17 +189,11 @@ function pbes2Cipher(
     if (tag < 12 || tag > 16) throw malformed('the tag length of AES-GCM is out of range');
     return { cipher: gcm(gcmBits, tag), iv: octetString(nonce, 'the nonce of AES-GCM') };
   }
-  if (oid === OID_RC2_CBC) {
+  if (oid === OID.rc2CBC) {
     const fields = sequence(parameters, 'the parameters of RC2');
     const version = fields.length > 1 ? integer(fields.shift(), 'the RC2 version') : undefined;
     const bits = rc2EffectiveBits(version);
     return checkedIv(rc2(bits, keyLength ?? 16), octetString(fields[0], 'the IV of RC2'));
-  }
-  if (oid === OID_CAST5_CBC) {
-    // RFC 2984 has a SEQUENCE of the IV and the key's bits; BouncyCastle writes the IV alone, as for other ciphers.
-    const fields = parameters?.tag === TAG.octetString ? [parameters] : sequence(parameters, 'the parameters of CAST5');
-    const bits = fields[1] === undefined ? 128 : integer(fields[1], 'the key length of CAST5');
-    return checkedIv(cast5(bits), octetString(fields[0], 'the IV of CAST5'));
   }
   const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
   return checkedIv(cipher, octetString(expectTag(parameters, TAG.octetString, 'the IV'), 'the IV'));
@@ -229,21 +211,6 @@ function rc2EffectiveBits(version: number | undefined): number {
   const bits = coded[version] ?? version;
   if (coded[version] === undefined && (version < 256 || version > 1024)) throw malformed('the RC2 version is unknown');
   return bits;
-}
-
-/** RFC 2144; its parameters in RFC 2984. Old BouncyCastle files have it, and its tables are not worth 8 kB here. */
-function cast5(bits: number): Cipher {
-  if (bits < 40 || bits > 128 || bits % 8 !== 0) throw malformed('the key length of CAST5 is out of range');
-  return {
-    name: `CAST5-${bits}`,
-    keyLength: bits / 8,
-    ivLength: 8,
-    decrypt: (key, iv, input) => {
-      if (input.length % 8 !== 0) return undefined;
-      const plaintext = decryptInLegacyProvider('cast5-cbc', key, iv, input);
-      return plaintext && unpad(plaintext, 8);
-    },
-  };
 }
 
 function gcm(bits: 128 | 192 | 256, tagLength: number): Cipher {
@@ -284,13 +251,5 @@ function isSequence(plaintext: Buffer): boolean {
     return parseWhole(plaintext).tag === TAG.sequence;
   } catch {
     return false;
-  }
-}
-
-function withKey<T>(key: Buffer, use: (key: Buffer) => T): T {
-  try {
-    return use(key);
-  } finally {
-    key.fill(0);
   }
 }

@@ -24,7 +24,6 @@ export function rc2CbcDecrypt(key: Uint8Array, effectiveBits: number, iv: Uint8A
   for (let offset = 0; offset + 8 <= output.length; offset += 8) decryptBlock(k, output, offset);
   // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
   for (const [i, byte] of output.entries()) output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
-  k.fill(0);
   return output;
 }
 
@@ -39,9 +38,7 @@ function expandKey(key: Uint8Array, effectiveBits: number): Uint16Array {
   const mask = 0xff >> (8 * effectiveBytes - effectiveBits);
   bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
   for (let i = 127 - effectiveBytes; i >= 0; i--) bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
-  const words = Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
-  bytes.fill(0);
-  return words;
+  return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
 }
 
 /** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */

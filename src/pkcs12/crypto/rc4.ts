@@ -22,6 +22,5 @@ export function rc4(key: Uint8Array, input: Uint8Array): Buffer {
     swap(i, j);
     output[n] = byte ^ get(get(i) + get(j));
   }
-  state.fill(0);
   return output;
 }

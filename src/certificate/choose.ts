@@ -1,0 +1,205 @@
+/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { Failure } from '../failure.ts';
+import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
+import { clean } from '../text/clean.ts';
+import { isoSeconds } from '../text/dates.ts';
+import { belongsTogether, subjectOf, thumbprintOf } from './client-certificate.ts';
+
+/** What was given, wherever it comes from. */
+export interface Given {
+  readonly privateKeys: readonly PrivateKeyEntry[];
+  readonly certificates: readonly CertificateEntry[];
+  readonly unreadableCertificates: number;
+}
+
+/** The certificate to upload. */
+export interface Choice {
+  readonly leaf: X509Certificate;
+  readonly privateKey: KeyObject;
+  /** The leaf's issuers in order, as far as they were given. */
+  readonly chain: readonly X509Certificate[];
+  /** One sentence for the log, if several certificates fit the key. */
+  readonly note: string | undefined;
+}
+
+/**
+ * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
+ * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
+ * are never part of the chain.
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_INVALID
+ */
+export function choose(given: Given, now: Date): Choice {
+  const privateKey = onlyKey(given);
+  const certificates = distinct(given.certificates);
+  const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
+  const fitting = certificates
+    .filter(({ certificate }) => belongsTogether(certificate, privateKey))
+    .map(({ certificate, localKeyIds }) => ({
+      certificate,
+      validNow: isValid(certificate, now),
+      caSigned: !isSelfSigned(certificate),
+      marked: localKeyIds.some((id) => keyIds.has(id)),
+    }))
+    .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+  const [chosen, ...left] = fitting;
+  if (!chosen) throw noneFits(given);
+  const own = new Set<X509Certificate>(fitting.map(({ certificate }) => certificate));
+  const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+  return {
+    leaf: chosen.certificate,
+    privateKey,
+    chain: issuersOf(chosen.certificate, others, now),
+    note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+  };
+}
+
+/** A certificate that fits the key, and what decides for or against it. */
+interface Fitting {
+  readonly certificate: X509Certificate;
+  readonly validNow: boolean;
+  readonly caSigned: boolean;
+  readonly marked: boolean;
+}
+
+/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
+const RULES: readonly {
+  readonly prefers: (fitting: Fitting) => boolean;
+  readonly why: (certificate: X509Certificate, now: Date) => string;
+}[] = [
+  { prefers: ({ validNow }) => validNow, why: whyNotValid },
+  { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
+  { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+];
+
+function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
+  return validFromDate <= now && now <= validToDate;
+}
+
+function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date): string {
+  return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
+}
+
+function isSelfSigned(certificate: X509Certificate): boolean {
+  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
+}
+
+function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {
+  const reasons = left.slice(0, MOST_NAMED).map((other) => {
+    const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
+    return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+  });
+  const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
+  return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+
+/** Lists in messages stop here. */
+const MOST_NAMED = 5;
+
+function onlyKey({ privateKeys, certificates }: Given): KeyObject {
+  const [first] = privateKeys;
+  if (!first) throw noPrivateKey(certificates.length);
+  if (privateKeys.some(({ key }) => !samePublicKey(first.key, key))) throw severalKeys(privateKeys, certificates);
+  return first.key;
+}
+
+function samePublicKey(a: KeyObject, b: KeyObject): boolean {
+  return a === b || createPublicKey(a).equals(createPublicKey(b));
+}
+
+/** Each certificate once, with all its marks. */
+function distinct(
+  entries: readonly CertificateEntry[],
+): readonly { readonly certificate: X509Certificate; readonly localKeyIds: readonly string[] }[] {
+  const byFingerprint = new Map<string, { certificate: X509Certificate; localKeyIds: string[] }>();
+  for (const { certificate, localKeyId } of entries) {
+    const { fingerprint256 } = certificate;
+    const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
+    byFingerprint.set(fingerprint256, known);
+    if (localKeyId !== undefined) known.localKeyIds.push(localKeyId);
+  }
+  return [...byFingerprint.values()];
+}
+
+/** No chain of a client certificate is longer. */
+const LONGEST_CHAIN = 10;
+
+/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
+function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[], now: Date): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let current = leaf;
+  while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+    const certificate = current;
+    const issuers = others.filter((other) => !chain.includes(other) && isIssuedBy(certificate, other));
+    const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
+    if (!issuer) break;
+    chain.push(issuer);
+    current = issuer;
+  }
+  return chain;
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer);
+  } catch {
+    return false;
+  }
+}
+
+function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  try {
+    return certificate.verify(issuer.publicKey);
+  } catch {
+    // A type of key that Node does not know: the names have to do.
+    return true;
+  }
+}
+
+const EXPORT_WITH_KEY =
+  'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+
+function noPrivateKey(certificates: number): Failure {
+  const what = certificates === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+  return new Failure('PFX_NO_PRIVATE_KEY', `The .pfx opens, and has ${what}.`, EXPORT_WITH_KEY);
+}
+
+function noneFits({ certificates, unreadableCertificates }: Given): Failure {
+  if (unreadableCertificates > 0) {
+    return new Failure(
+      'PFX_INVALID',
+      'The .pfx is malformed: its certificate cannot be read.',
+      'Export the certificate with its private key again. It may have been damaged on its way here.',
+    );
+  }
+  if (certificates.length === 0) {
+    return new Failure(
+      'PFX_NO_CERTIFICATE',
+      'The .pfx opens, and has a private key in it, but no certificate.',
+      EXPORT_WITH_KEY,
+    );
+  }
+  const subjects = namesOf(certificates.map(({ certificate }) => certificate));
+  return new Failure(
+    'PFX_KEY_MISMATCH',
+    `The private key in the .pfx belongs to none of its certificates (${subjects}).`,
+    'Build the file again from the certificate and the key that it was issued for. These two print the same: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout',
+  );
+}
+
+function severalKeys(keys: readonly PrivateKeyEntry[], certificates: readonly CertificateEntry[]): Failure {
+  const owners = certificates
+    .map(({ certificate }) => certificate)
+    .filter((certificate) => keys.some(({ key }) => belongsTogether(certificate, key)));
+  return new Failure(
+    'PFX_SEVERAL_KEYS',
+    `The .pfx has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`,
+    'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12',
+  );
+}
+
+/** Subjects are foreign text. */
+function namesOf(certificates: readonly X509Certificate[]): string {
+  const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${clean(subjectOf(certificate), 100)}"`);
+  return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
+}
