@@ -5,6 +5,7 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { createHash, type webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
 
 type CryptoKey = webcrypto.CryptoKey;
 
@@ -54,9 +55,13 @@ export class CertificateAuthority {
     return new CertificateAuthority(certificate, keys.privateKey);
   }
 
-  /** One certificate for all of these hosts, in PEM as node:tls takes it. */
-  async serverCertificate(hosts: readonly string[]): Promise<{ key: string; cert: string }> {
-    const keys = await crypto.subtle.generateKey(ECDSA, true, ['sign', 'verify']);
+  /**
+   * One certificate for all of these hosts, in PEM as node:tls takes it. With `rsaBits` its key is RSA of that length:
+   * one of 1024 bits is too weak for clients of today.
+   */
+  async serverCertificate(hosts: readonly string[], rsaBits?: number): Promise<{ key: string; cert: string }> {
+    const algorithm = rsaBits === undefined ? ECDSA : { ...RSA, modulusLength: rsaBits };
+    const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.create({
       subject: 'CN=emulator',
       issuer: this.#certificate.subject,
@@ -66,7 +71,9 @@ export class CertificateAuthority {
       notBefore: daysFromNow(-1),
       notAfter: daysFromNow(7),
       extensions: [
-        new x509.SubjectAlternativeNameExtension(hosts.map((value) => ({ type: 'dns', value }))),
+        new x509.SubjectAlternativeNameExtension(
+          hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+        ),
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       ],
     });

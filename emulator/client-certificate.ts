@@ -17,7 +17,10 @@ const SHROUDED_KEY_BAG = '1.2.840.113549.1.12.10.1.2';
 
 /** What Graph shows of a certificate, and the order in which it came. Dates in seconds since 1970. */
 export interface CertificateEntry {
+  /** SHA-1 in upper-case hex. */
   readonly thumbprint: string;
+  /** SHA-256 in upper-case hex; an entry that a test makes up has none. */
+  readonly sha256?: string;
   readonly notBefore: number;
   readonly notAfter: number;
 }
@@ -46,7 +49,12 @@ export function acceptPfx(base64: string, password: string, now: Date): Certific
   if (notAfter * 1000 <= now.getTime()) {
     throw new CertificateRefused('AADB2C90214', 'The certificate provided in the request has expired.');
   }
-  return { thumbprint: certificate.fingerprint.replaceAll(':', ''), notBefore, notAfter };
+  return {
+    thumbprint: certificate.fingerprint.replaceAll(':', ''),
+    sha256: certificate.fingerprint256.replaceAll(':', ''),
+    notBefore,
+    notAfter,
+  };
 }
 
 /**

@@ -15,10 +15,11 @@ import { CertificateAuthority } from './certificates.ts';
 import { Entra, type App } from './entra.ts';
 import { Faults, type Fault } from './faults.ts';
 import { GitHubOidc, ISSUER } from './github.ts';
-import { Graph, type Authentication, type Connector } from './graph.ts';
+import { Graph, type Authentication, type Connector, type ConnectorBehaviour, type GraphBehaviour } from './graph.ts';
 import { ConnectProxy, type ConnectAttempt } from './proxy.ts';
-import { CloudServer } from './server.ts';
+import { ANY_KEY, CloudServer } from './server.ts';
 import type { ReceivedRequest, RequestKind } from './service.ts';
+import { SocksProxy } from './socks.ts';
 
 const CLOUDS = {
   global: { loginHost: 'login.microsoftonline.com', graphHost: 'graph.microsoft.com' },
@@ -53,7 +54,14 @@ export interface EmulatorOptions {
   readonly claims?: JWTPayload;
   /** Connectors a page of the list; 100 unless given. */
   readonly pageSize?: number;
+  /** What Graph does when its documents say nothing. */
+  readonly graph?: GraphBehaviour;
+  /** Bits of the services' RSA key; they have one on P-256 unless given. */
+  readonly rsaBits?: number;
 }
+
+/** Proxies in addition to the usual one; `https-h2` prefers h2 in ALPN. */
+export type ProxyKind = 'https' | 'https-h2' | 'socks5';
 
 export interface NewConnector {
   readonly id: string;
@@ -63,6 +71,8 @@ export interface NewConnector {
   readonly authentication?: Authentication;
   /** The tenant of {@link GLOBAL} unless given. */
   readonly tenantId?: string;
+  /** Where this connector differs from the others. */
+  readonly behaviour?: ConnectorBehaviour;
 }
 
 /** Replaces an app of the same tenant and client id; what is left out is as in {@link GLOBAL}. */
@@ -80,6 +90,7 @@ export class Emulator {
   readonly #extraServers: Server[] = [];
   readonly #extraPorts = new Map<string, number>();
   readonly #proxyCredentials: string | undefined;
+  readonly #extraProxies: (ConnectProxy | SocksProxy)[] = [];
   #server!: CloudServer;
   #proxy!: ConnectProxy;
   #directory!: string;
@@ -97,6 +108,7 @@ export class Emulator {
       now,
       pageSize,
     });
+    this.graph.behaviour = options.graph ?? {};
     this.registerApp();
     this.registerApp({
       ...CHINA,
@@ -114,20 +126,17 @@ export class Emulator {
     emulator.#server = await CloudServer.start({
       services,
       faults: emulator.#faults,
-      tls: await emulator.authority.serverCertificate(emulator.hosts),
+      tls: await emulator.authority.serverCertificate(emulator.hosts, options.rsaBits),
       now: emulator.#now,
       onRequest: ({ kind }) => emulator.#events.emit(kind),
     });
     emulator.#proxy = await ConnectProxy.start({
-      route: (host) => {
-        if (emulator.hosts.includes(host)) return emulator.#server.port;
-        return emulator.#extraPorts.get(host);
-      },
+      route: (host) => emulator.#route(host),
       faults: emulator.#faults,
       credentials: options.proxyCredentials,
     });
     emulator.#directory = await mkdtemp(join(tmpdir(), 'emulator-'));
-    await writeFile(emulator.#caFile, emulator.authority.pem);
+    await writeFile(emulator.caFile, emulator.authority.pem);
     return emulator;
   }
 
@@ -136,7 +145,7 @@ export class Emulator {
     return this.#server.requests;
   }
 
-  /** Every CONNECT that the proxy was asked for. */
+  /** Every CONNECT that the usual proxy was asked for. */
   get connects(): readonly ConnectAttempt[] {
     return this.#proxy.connects;
   }
@@ -166,11 +175,16 @@ export class Emulator {
     return `http://${credentials}127.0.0.1:${this.#proxy.port}`;
   }
 
+  /** The authority's certificate in PEM, for NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and their like. */
+  get caFile(): string {
+    return join(this.#directory, 'ca.pem');
+  }
+
   /** What a job gets from its runner, and what leads it here. */
   environment(): Record<string, string> {
     return {
       HTTPS_PROXY: this.proxyUrl,
-      NODE_EXTRA_CA_CERTS: this.#caFile,
+      NODE_EXTRA_CA_CERTS: this.caFile,
       ACTIONS_ID_TOKEN_REQUEST_URL: this.github.requestUrl,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: this.github.requestToken,
     };
@@ -240,10 +254,13 @@ export class Emulator {
     return added;
   }
 
-  /** Another host, such as a connector's target. It asks for a client certificate, and leaves judging it to the listener. */
-  async addHost(host: string, listener: RequestListener): Promise<void> {
-    const tls = await this.authority.serverCertificate([host]);
-    const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener);
+  /**
+   * Another host, such as a connector's target. It asks for a client certificate, and leaves judging it to the listener.
+   * With `rsaBits` its key is RSA of that length.
+   */
+  async addHost(host: string, listener: RequestListener, rsaBits?: number): Promise<void> {
+    const tls = await this.authority.serverCertificate([host], rsaBits);
+    const server = createServer({ ...tls, ...ANY_KEY, requestCert: true, rejectUnauthorized: false }, listener);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.#extraServers.push(server);
     this.lead(host, (server.address() as AddressInfo).port);
@@ -254,8 +271,25 @@ export class Emulator {
     this.#extraPorts.set(host, port);
   }
 
+  /** Starts one more proxy, and gives its URL for HTTPS_PROXY. */
+  async startProxy(kind: ProxyKind): Promise<string> {
+    if (kind === 'socks5') {
+      const proxy = await SocksProxy.start((host) => this.#route(host));
+      this.#extraProxies.push(proxy);
+      return `socks5://127.0.0.1:${proxy.port}`;
+    }
+    const tls = await this.authority.serverCertificate(['127.0.0.1', 'localhost']);
+    const proxy = await ConnectProxy.start({
+      route: (host) => this.#route(host),
+      faults: this.#faults,
+      tls: { ...tls, preferH2: kind === 'https-h2' },
+    });
+    this.#extraProxies.push(proxy);
+    return `https://127.0.0.1:${proxy.port}`;
+  }
+
   async stop(): Promise<void> {
-    await this.#proxy.stop();
+    await Promise.all([this.#proxy, ...this.#extraProxies].map((proxy) => proxy.stop()));
     await this.#server.stop();
     for (const server of this.#extraServers) {
       server.close();
@@ -264,8 +298,8 @@ export class Emulator {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  get #caFile(): string {
-    return join(this.#directory, 'ca.pem');
+  #route(host: string): number | undefined {
+    return this.hosts.includes(host) ? this.#server.port : this.#extraPorts.get(host);
   }
 }
 

@@ -9,10 +9,14 @@ export interface Fault {
   readonly on: RequestKind | 'connect';
   /** Only requests to this host. */
   readonly host?: string;
+  /** Only requests whose path, with the query, matches. */
+  readonly path?: RegExp;
   /** So many requests pass untouched first; 0 unless given. */
   readonly skip?: number;
   /** So many requests are met; 1 unless given, Infinity for all. */
   readonly times?: number;
+  /** Only for so long from the first request that it meets; give `times` too. */
+  readonly forMs?: number;
   readonly do: FaultAction;
   /** The service acts on the request first, and its answer is what is lost. */
   readonly actFirst?: boolean;
@@ -31,15 +35,19 @@ export type FaultAction =
   | { readonly kind: 'cut' }
   /** The service's answer, changed. */
   | { readonly kind: 'rewrite'; readonly rewrite: (answer: Answer) => Answer }
+  /** The service's answer, compressed although nobody asked for that. */
+  | { readonly kind: 'gzip' }
+  /** `100 Continue`, for which nobody asked, before the service's answer. */
+  | { readonly kind: 'continue' }
   /** A 200 whose JSON body is a string of this many characters. */
   | { readonly kind: 'flood'; readonly bytes: number };
 
 /** The faults still to come, in the order they were asked for. */
 export class Faults {
-  #pending: { fault: Fault; skip: number; times: number }[] = [];
+  #pending: { readonly fault: Fault; skip: number; times: number; until: number }[] = [];
 
   add(fault: Fault): void {
-    this.#pending.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1 });
+    this.#pending.push({ fault, skip: fault.skip ?? 0, times: fault.times ?? 1, until: Infinity });
   }
 
   clear(): void {
@@ -47,15 +55,19 @@ export class Faults {
   }
 
   /** The fault that this request meets; it is used up by that. */
-  next(on: Fault['on'], host: string): Fault | undefined {
+  next(on: Fault['on'], host: string, path = ''): Fault | undefined {
+    const now = performance.now();
     for (const entry of this.#pending) {
-      if (entry.fault.on !== on || (entry.fault.host ?? host) !== host || entry.times === 0) continue;
+      const { fault } = entry;
+      if (fault.on !== on || (fault.host ?? host) !== host || entry.times === 0) continue;
+      if (fault.path?.test(path) === false || now > entry.until) continue;
       if (entry.skip > 0) {
         entry.skip--;
         continue;
       }
       entry.times--;
-      return entry.fault;
+      if (entry.until === Infinity && fault.forMs !== undefined) entry.until = now + fault.forMs;
+      return fault;
     }
     return undefined;
   }

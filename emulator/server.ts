@@ -8,8 +8,12 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { Fault, Faults } from './faults.ts';
 import type { Answer, ReceivedRequest, Service } from './service.ts';
+
+/** A server may have a key that its clients find too weak. */
+export const ANY_KEY = { ciphers: 'DEFAULT@SECLEVEL=0' };
 
 export interface ServerOptions {
   readonly services: readonly Service[];
@@ -27,7 +31,7 @@ export class CloudServer {
   private constructor(options: ServerOptions) {
     this.#options = options;
     // Connections are kept for long, as the services do: a client that leaves one open is seen to wait for it.
-    this.#server = createServer({ ...options.tls, keepAliveTimeout: 120_000 }, (request, response) => {
+    this.#server = createServer({ ...options.tls, ...ANY_KEY, keepAliveTimeout: 120_000 }, (request, response) => {
       this.#handle(request, response).catch((error: unknown) => {
         // A client that hangs up is no news; anything else must not pass as an answer of the service.
         if (!response.headersSent) response.writeHead(599, 'Emulator failed').end(String(error));
@@ -76,7 +80,7 @@ export class CloudServer {
     onRequest(request);
 
     const act = async (): Promise<Answer> => (await service?.answer(request)) ?? { status: 421 };
-    const fault = faults.next(request.kind, host);
+    const fault = faults.next(request.kind, host, path);
     if (fault) await fail(fault, act, request, response);
     else send(await act(), request, response);
   }
@@ -121,6 +125,19 @@ async function fail(
     case 'rewrite':
       send(action.rewrite(await act()), request, response);
       return;
+    case 'gzip': {
+      const { status, headers, body } = onTheWire(await act());
+      sendBytes(
+        { status, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(body) },
+        request,
+        response,
+      );
+      return;
+    }
+    case 'continue':
+      response.writeContinue();
+      send(await act(), request, response);
+      return;
     case 'flood':
       request.status = 200;
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -130,16 +147,21 @@ async function fail(
 }
 
 function send(answer: Answer, request: ReceivedRequest, response: ServerResponse): void {
-  const { status, headers, body } = onTheWire(answer);
+  sendBytes(onTheWire(answer), request, response);
+}
+
+function sendBytes({ status, headers, body }: Bytes, request: ReceivedRequest, response: ServerResponse): void {
   request.status = status;
   response.writeHead(status, { ...headers, ...(status === 204 ? {} : { 'content-length': body.length }) }).end(body);
 }
 
-function onTheWire({ status, headers = {}, body = '' }: Answer): {
-  status: number;
-  headers: Record<string, string>;
-  body: Buffer;
-} {
+interface Bytes {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+function onTheWire({ status, headers = {}, body = '' }: Answer): Bytes {
   return typeof body === 'string'
     ? { status, headers, body: Buffer.from(body) }
     : { status, headers: { 'content-type': 'application/json', ...headers }, body: Buffer.from(JSON.stringify(body)) };

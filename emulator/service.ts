@@ -1,6 +1,6 @@
 /** What a service of the emulator is: requests of some kinds come in, answers go out. */
 
-export type RequestKind = 'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'other';
+export type RequestKind = 'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'create' | 'delete' | 'other';
 
 export interface ReceivedRequest {
   readonly service: 'id-token' | 'entra' | 'graph' | 'none';
