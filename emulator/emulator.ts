@@ -1,5 +1,5 @@
 /**
- * Stands in for GitHub's OIDC provider, Microsoft Entra and Microsoft Graph, so that the bundle runs unchanged: HTTPS_PROXY
+ * Stands in for GitHub's OIDC provider, Microsoft Entra, Microsoft Graph and Azure Key Vault, so that the bundle runs unchanged: HTTPS_PROXY
  * leads the real URLs here, NODE_EXTRA_CA_CERTS makes their certificates trusted. What the services check is checked, and
  * what is refused is refused in their words; the head of each file says what of it is documented and what is assumed.
  */
@@ -16,14 +16,30 @@ import { Entra, type App } from './entra.ts';
 import { Faults, type Fault } from './faults.ts';
 import { GitHubOidc, ISSUER } from './github.ts';
 import { Graph, type Authentication, type Connector, type ConnectorBehaviour, type GraphBehaviour } from './graph.ts';
+import {
+  certificateVersion,
+  KeyVault,
+  type SecretVersion,
+  type Vault,
+  type VaultCertificate,
+  type VaultCertificateOptions,
+} from './key-vault.ts';
 import { ConnectProxy, type ConnectAttempt } from './proxy.ts';
 import { ANY_KEY, CloudServer } from './server.ts';
 import type { ReceivedRequest, RequestKind } from './service.ts';
 import { SocksProxy } from './socks.ts';
 
 const CLOUDS = {
-  global: { loginHost: 'login.microsoftonline.com', graphHost: 'graph.microsoft.com' },
-  china: { loginHost: 'login.partner.microsoftonline.cn', graphHost: 'microsoftgraph.chinacloudapi.cn' },
+  global: {
+    loginHost: 'login.microsoftonline.com',
+    graphHost: 'graph.microsoft.com',
+    vaultResource: 'https://vault.azure.net',
+  },
+  china: {
+    loginHost: 'login.partner.microsoftonline.cn',
+    graphHost: 'microsoftgraph.chinacloudapi.cn',
+    vaultResource: 'https://vault.azure.cn',
+  },
 };
 
 /** The subject that GitHub presents unless told otherwise, and that the apps below are registered for. */
@@ -44,6 +60,23 @@ export const CHINA = {
   audience: 'api://AzureADTokenExchangeChina',
   connectorId: '9d1f1b0a-6c3e-4f0e-8a57-2b6c5f2f7f11',
 } as const;
+
+/** A vault in a tenant of its own, and the app that reads it: the same subject and audience as in {@link GLOBAL}. */
+export const VAULT = {
+  tenantId: '22222222-3333-4444-8555-666666666666',
+  tenantDomain: 'contoso-workforce.onmicrosoft.com',
+  clientId: 'bbbbbbbb-cccc-4ddd-8eee-ffffffffffff',
+  name: 'contoso-certificates',
+} as const;
+
+export interface NewVault {
+  readonly name: string;
+  readonly cloud?: keyof typeof CLOUDS;
+  /** The tenant of {@link VAULT} unless given. */
+  readonly tenantId?: string;
+  /** The client ids that may read; the app of {@link VAULT} unless given. */
+  readonly readers?: readonly string[];
+}
 
 export interface EmulatorOptions {
   /** The services' clock; the certificates of the TLS connection keep to the real one. */
@@ -82,6 +115,7 @@ export class Emulator {
   readonly github: GitHubOidc;
   readonly entra: Entra;
   readonly graph: Graph;
+  readonly keyVault: KeyVault;
   /** The authority that the services' certificates come from. */
   readonly authority: CertificateAuthority;
   readonly #now: () => Date;
@@ -109,6 +143,7 @@ export class Emulator {
       pageSize,
     });
     this.graph.behaviour = options.graph ?? {};
+    this.keyVault = new KeyVault({ clouds, verify: (jwt) => this.entra.verify(jwt), now });
     this.registerApp();
     this.registerApp({
       ...CHINA,
@@ -117,16 +152,21 @@ export class Emulator {
     });
     this.addConnector({ id: GLOBAL.connectorId, displayName: 'Verify sign-up' });
     this.addConnector({ id: CHINA.connectorId, displayName: 'Verify sign-up', tenantId: CHINA.tenantId });
+    const { tenantId, tenantDomain, clientId } = VAULT;
+    this.registerApp({ tenantId, tenantDomain, clientId, roles: [] });
+    this.addVault({ name: VAULT.name });
     this.#now = now;
   }
 
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const emulator = new Emulator(await CertificateAuthority.create(), options);
-    const services = [emulator.github, emulator.entra, emulator.graph];
+    const services = [emulator.github, emulator.entra, emulator.graph, emulator.keyVault];
+    // A vault may be added later: what the TLS certificate names is all of them.
+    const vaults = Object.values(CLOUDS).map(({ vaultResource }) => `*.${new URL(vaultResource).host}`);
     emulator.#server = await CloudServer.start({
       services,
       faults: emulator.#faults,
-      tls: await emulator.authority.serverCertificate(emulator.hosts, options.rsaBits),
+      tls: await emulator.authority.serverCertificate([...emulator.hosts, ...vaults], options.rsaBits),
       now: emulator.#now,
       onRequest: ({ kind }) => emulator.#events.emit(kind),
     });
@@ -157,7 +197,7 @@ export class Emulator {
 
   /** The names of the services. */
   get hosts(): readonly string[] {
-    return [this.github, this.entra, this.graph].flatMap(({ hosts }) => hosts);
+    return [this.github, this.entra, this.graph, this.keyVault].flatMap(({ hosts }) => hosts);
   }
 
   /** Where all of them listen on 127.0.0.1, for whoever leads their names there without the proxy. */
@@ -198,6 +238,7 @@ export class Emulator {
       ...this.github.issued,
       ...this.entra.issued,
       ...this.#server.requests.flatMap(({ body }) => uploadedSecrets(body)),
+      ...this.keyVault.vaults.flatMap(({ secrets }) => [...secrets.values()].flat().flatMap(vaultSecrets)),
       ...(proxy === undefined
         ? []
         : [proxy, Buffer.from(proxy).toString('base64'), proxy.slice(proxy.indexOf(':') + 1)]),
@@ -254,6 +295,27 @@ export class Emulator {
     return added;
   }
 
+  /** The vault, without secrets. */
+  addVault({ name, cloud = 'global', tenantId = VAULT.tenantId, readers = [VAULT.clientId] }: NewVault): Vault {
+    const host = `${name}.${new URL(CLOUDS[cloud].vaultResource).host}`.toLowerCase();
+    const added: Vault = { host, tenantId, readers: new Set(readers), secrets: new Map(), clientAddress: '20.1.2.3' };
+    this.keyVault.vaults.push(added);
+    return added;
+  }
+
+  /** A new version of a certificate; in the vault of {@link VAULT} unless another one is given. */
+  addVaultCertificate(
+    name: string,
+    certificate: VaultCertificate,
+    options: VaultCertificateOptions & { readonly vault?: Vault } = {},
+  ): SecretVersion {
+    const vault = options.vault ?? this.keyVault.vaults[0];
+    if (!vault) throw new Error('There is no vault.');
+    const version = certificateVersion(certificate, this.#now(), options);
+    vault.secrets.set(name, [...(vault.secrets.get(name) ?? []), version]);
+    return version;
+  }
+
   /**
    * Another host, such as a connector's target. It asks for a client certificate, and leaves judging it to the listener.
    * With `rsaBits` its key is RSA of that length.
@@ -298,12 +360,20 @@ export class Emulator {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  #route(host: string): number | undefined {
-    return this.hosts.includes(host) ? this.#server.port : this.#extraPorts.get(host);
+  #route(host: string): number | 'unresolved' | undefined {
+    if (this.hosts.includes(host)) return this.#server.port;
+    return this.#extraPorts.get(host) ?? (this.keyVault.owns(host) ? 'unresolved' : undefined);
   }
 }
 
 /** The .pfx in the body of an upload or an update: it may have been written anew on the runner, so that nobody else knows it. */
 function uploadedSecrets(body: string): string[] {
   return [...body.matchAll(/"pkcs12Value":"([^"]{16,})"/g)].map(([, pkcs12Value = '']) => pkcs12Value);
+}
+
+/** What of a secret nobody may see: a .pfx as a whole, each line of a private key in PEM; a certificate is public. */
+function vaultSecrets({ value, contentType }: SecretVersion): string[] {
+  if (contentType !== 'application/x-pem-file') return [value];
+  const [, key = ''] = /-----BEGIN [A-Z ]*PRIVATE KEY-----([^-]+)-----END/.exec(value) ?? [];
+  return key.split('\n').filter((line) => line.length > 16);
 }

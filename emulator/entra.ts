@@ -7,12 +7,14 @@
  * Assumed: the order of the checks, some of the `error` words, and 700027 for a signature that does not verify.
  */
 import { decodeJwt, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 
 export interface EntraCloud {
   readonly loginHost: string;
   readonly graphHost: string;
+  /** What a token for a vault is for. */
+  readonly vaultResource: string;
 }
 
 export interface FederatedCredential {
@@ -31,6 +33,8 @@ export interface App {
   readonly roles: readonly string[];
   readonly federatedCredentials: readonly FederatedCredential[];
   readonly disabled?: boolean;
+  /** The id of its service principal; made from the client id unless given. */
+  readonly objectId?: string;
 }
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -114,7 +118,10 @@ export class Entra implements Service {
     const tenant = decodeURIComponent(request.path.split('/')[1] ?? '').toLowerCase();
     const checked = await this.#check(request.host, tenant, form);
     if (!('app' in checked)) return refusal(checked.code, checked.description, this.#options.now());
-    const access_token = await this.sign(checked.app, checked.resource);
+    const { app, resource } = checked;
+    // Roles are those of one resource, and the ones known here are Graph's.
+    const roles = resource.includes('graph') ? app.roles : undefined;
+    const access_token = await this.sign(app, resource, { roles });
     return {
       status: 200,
       headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store, no-cache' },
@@ -134,7 +141,7 @@ export class Entra implements Service {
       appid: app.clientId,
       appidacr: '2',
       idtyp: 'app',
-      oid: randomUUID(),
+      oid: objectIdOf(app),
       roles: app.roles,
       tid: app.tenantId,
       uti: randomUUID(),
@@ -148,12 +155,13 @@ export class Entra implements Service {
   }
 
   /**
-   * The claims of an access token that Entra signed for this audience and that is valid now.
+   * The claims of an access token that Entra signed and that is valid now; for this audience, if one is given.
    * @throws JOSEError otherwise
    */
-  async verify(jwt: string, audience: string): Promise<JWTPayload> {
+  async verify(jwt: string, audience?: string): Promise<JWTPayload> {
     const { payload } = await jwtVerify(jwt, (await this.#keys).publicKey, {
-      audience,
+      // A client that asked for `https://resource//.default` has a slash at the end of it.
+      ...(audience === undefined ? {} : { audience: [audience, `${audience}/`] }),
       currentDate: this.#options.now(),
     });
     return payload;
@@ -206,8 +214,8 @@ export class Entra implements Service {
         `The provided value for scope ${scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).`,
       );
     }
-    const { graphHost } = this.#options.clouds.find(({ loginHost }) => loginHost === host) ?? { graphHost: '' };
-    if (resource !== `https://${graphHost}`) {
+    const cloud = this.#options.clouds.find(({ loginHost }) => loginHost === host);
+    if (![`https://${cloud?.graphHost ?? ''}`, cloud?.vaultResource].includes(resource.replace(/\/$/, ''))) {
       return no(500011, `The resource principal named ${resource} was not found in the tenant named ${tenant}.`);
     }
     return { app, resource };
@@ -270,6 +278,15 @@ export class Entra implements Service {
   #seconds(): number {
     return Math.floor(this.#options.now().getTime() / 1000);
   }
+}
+
+/** The id of the app's service principal. */
+export function objectIdOf({ clientId, tenantId, objectId }: App): string {
+  if (objectId !== undefined) return objectId;
+  const hex = createHash('sha256').update(`${tenantId} ${clientId}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
 }
 
 /** `2026-11-23 08:15:30Z` */

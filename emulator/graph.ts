@@ -101,7 +101,7 @@ export class Graph implements Service {
     if (request.kind === 'other') {
       return graphError(400, 'BadRequest', `Resource not found for the segment '${request.path}'.`);
     }
-    const roles = claims['roles'] as readonly string[];
+    const roles = (claims['roles'] ?? []) as readonly string[];
     const readAll = READING.includes(request.kind) && (this.#behaviour.readAllSuffices ?? true);
     if (!roles.includes(WRITE) && !(readAll && roles.includes(READ))) {
       return graphError(403, 'Authorization_RequestDenied', 'User Authorization: Access is denied.');

@@ -27,9 +27,9 @@ const FORMATS = {
   },
 } as const;
 
-/** The certificate and its key in a .pfx; `3des` is the only kind that the service takes. */
+/** The certificate and its key, if it has one, in a .pfx; `3des` is the only kind that the service accepts. */
 export function pfxOf(
-  certificate: ClientCertificate,
+  certificate: Pick<ClientCertificate, 'certificatePem'> & Partial<Pick<ClientCertificate, 'keyPem'>>,
   password: string,
   kind: keyof typeof FORMATS = '3des',
   iterations = 2048,
@@ -40,10 +40,11 @@ export function pfxOf(
   const encrypted = (content: Asn1): Asn1 =>
     forge.pki.encryptPrivateKeyInfo(content, passphrase, { ...encryption, count: iterations });
 
-  const key = asn1.fromDer(forge.pem.decode(certificate.keyPem)[0]?.body ?? '');
   const der = octets(new X509Certificate(certificate.certificatePem).raw.toString('binary'));
   const safe = sequence(
-    data(sequence(bag(SHROUDED_KEY_BAG, encrypted(key)))),
+    ...(certificate.keyPem === undefined
+      ? []
+      : [data(sequence(bag(SHROUDED_KEY_BAG, encrypted(keyIn(certificate.keyPem)))))]),
     encryptedData(encrypted(sequence(bag(CERTIFICATE_BAG, sequence(oid(X509_CERTIFICATE), tagged(der)))))),
   );
 
@@ -57,6 +58,10 @@ export function pfxOf(
   const mac = sequence(sequence(algorithm, octets(digest)), octets(salt), integer(iterations));
 
   return Buffer.from(derOf(sequence(integer(3), data(safe), mac)), 'binary');
+}
+
+function keyIn(pem: string): Asn1 {
+  return asn1.fromDer(forge.pem.decode(pem)[0]?.body ?? '');
 }
 
 function data(content: Asn1): Asn1 {

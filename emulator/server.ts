@@ -66,7 +66,7 @@ export class CloudServer {
     for await (const chunk of message) chunks.push(chunk as Buffer);
     const request: ReceivedRequest = {
       service: service?.name ?? 'none',
-      kind: service?.kindOf(method, path) ?? 'other',
+      kind: service?.kindOf(method, path, message.headers) ?? 'other',
       host,
       method,
       path,

@@ -1,9 +1,13 @@
 /** What a service of the emulator is: requests of some kinds come in, answers go out. */
 
-export type RequestKind = 'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'create' | 'delete' | 'other';
+/** `challenge` is a request to a vault without a token, `secret` one with it. */
+export type RequestKind =
+  'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'create' | 'delete' | 'challenge' | 'secret' | 'other';
+
+export type ServiceName = 'id-token' | 'entra' | 'graph' | 'key-vault';
 
 export interface ReceivedRequest {
-  readonly service: 'id-token' | 'entra' | 'graph' | 'none';
+  readonly service: ServiceName | 'none';
   readonly kind: RequestKind;
   readonly host: string;
   readonly method: string;
@@ -26,8 +30,8 @@ export interface Answer {
 }
 
 export interface Service {
-  readonly name: 'id-token' | 'entra' | 'graph';
+  readonly name: ServiceName;
   readonly hosts: readonly string[];
-  kindOf(method: string, path: string): RequestKind;
+  kindOf(method: string, path: string, headers: Readonly<Record<string, unknown>>): RequestKind;
   answer(request: ReceivedRequest): Answer | Promise<Answer>;
 }

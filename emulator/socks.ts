@@ -14,14 +14,14 @@ export class SocksProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(route: (host: string) => number | undefined) {
+  private constructor(route: (host: string) => number | 'unresolved' | undefined) {
     this.#server = createServer((client) => {
       this.#keep(client);
       this.#serve(client, route).catch(() => client.destroy());
     });
   }
 
-  static async start(route: (host: string) => number | undefined): Promise<SocksProxy> {
+  static async start(route: (host: string) => number | 'unresolved' | undefined): Promise<SocksProxy> {
     const proxy = new SocksProxy(route);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
@@ -37,7 +37,7 @@ export class SocksProxy {
     await closed;
   }
 
-  async #serve(client: Socket, route: (host: string) => number | undefined): Promise<void> {
+  async #serve(client: Socket, route: (host: string) => number | 'unresolved' | undefined): Promise<void> {
     const greeting = await message(client);
     if (greeting[0] !== VERSION) {
       this.asked.push(undefined);
@@ -50,9 +50,9 @@ export class SocksProxy {
     const host = request.subarray(5, 5 + (request[4] ?? 0)).toString();
     this.asked.push(host);
     const port = route(host);
-    const reply = port === undefined ? HOST_UNREACHABLE : SUCCEEDED;
+    const reply = typeof port === 'number' ? SUCCEEDED : HOST_UNREACHABLE;
     client.write(Buffer.from([VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0]));
-    if (port === undefined) {
+    if (typeof port !== 'number') {
       client.end();
       return;
     }
