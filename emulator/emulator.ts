@@ -12,8 +12,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CertificateAuthority } from './certificates.ts';
+import { Directory } from './directory.ts';
 import { Entra, type App } from './entra.ts';
 import { Faults, type Fault } from './faults.ts';
+import { GitHubApi, repository } from './github-api.ts';
 import { GitHubOidc, ISSUER } from './github.ts';
 import { Graph, type Authentication, type Connector, type ConnectorBehaviour, type GraphBehaviour } from './graph.ts';
 import {
@@ -25,8 +27,9 @@ import {
   type VaultCertificateOptions,
 } from './key-vault.ts';
 import { ConnectProxy, type ConnectAttempt } from './proxy.ts';
+import { ResourceManager } from './resource-manager.ts';
 import { ANY_KEY, CloudServer } from './server.ts';
-import type { ReceivedRequest, RequestKind } from './service.ts';
+import type { ReceivedRequest, RequestKind, Service } from './service.ts';
 import { SocksProxy } from './socks.ts';
 
 const CLOUDS = {
@@ -34,11 +37,15 @@ const CLOUDS = {
     loginHost: 'login.microsoftonline.com',
     graphHost: 'graph.microsoft.com',
     vaultResource: 'https://vault.azure.net',
+    managementHost: 'management.azure.com',
+    managementResources: ['https://management.azure.com', 'https://management.core.windows.net'],
   },
   china: {
     loginHost: 'login.partner.microsoftonline.cn',
     graphHost: 'microsoftgraph.chinacloudapi.cn',
     vaultResource: 'https://vault.azure.cn',
+    managementHost: 'management.chinacloudapi.cn',
+    managementResources: ['https://management.chinacloudapi.cn', 'https://management.core.chinacloudapi.cn'],
   },
 };
 
@@ -67,6 +74,7 @@ export const VAULT = {
   tenantDomain: 'contoso-workforce.onmicrosoft.com',
   clientId: 'bbbbbbbb-cccc-4ddd-8eee-ffffffffffff',
   name: 'contoso-certificates',
+  subscriptionId: 'd5a4b1c2-0000-4000-8000-5b1c2d3e4f50',
 } as const;
 
 export interface NewVault {
@@ -114,8 +122,11 @@ export type NewApp = Partial<Omit<App, 'loginHost'>> & { readonly cloud?: keyof 
 export class Emulator {
   readonly github: GitHubOidc;
   readonly entra: Entra;
+  readonly directory: Directory;
   readonly graph: Graph;
   readonly keyVault: KeyVault;
+  readonly resourceManager: ResourceManager;
+  readonly gitHubApi = new GitHubApi();
   /** The authority that the services' certificates come from. */
   readonly authority: CertificateAuthority;
   readonly #now: () => Date;
@@ -135,15 +146,31 @@ export class Emulator {
     this.authority = authority;
     this.#proxyCredentials = options.proxyCredentials;
     this.github = new GitHubOidc(claims, now);
-    this.entra = new Entra({ clouds, issuerKey: (issuer) => this.github.publicKey(issuer), now });
+    this.directory = new Directory({
+      tenants: () => this.entra.apps,
+      apps: () => this.entra.apps,
+      now,
+    });
+    this.entra = new Entra({
+      clouds,
+      issuerKey: (issuer) => this.github.publicKey(issuer),
+      moreApps: () => this.directory.apps,
+      now,
+    });
     this.graph = new Graph({
       hosts: clouds.map(({ graphHost }) => graphHost),
       verify: (jwt, audience) => this.entra.verify(jwt, audience),
+      directory: this.directory,
       now,
       pageSize,
     });
     this.graph.behaviour = options.graph ?? {};
     this.keyVault = new KeyVault({ clouds, verify: (jwt) => this.entra.verify(jwt), now });
+    this.resourceManager = new ResourceManager({
+      clouds,
+      vaults: () => this.keyVault.vaults,
+      verify: (jwt) => this.entra.verify(jwt),
+    });
     this.registerApp();
     this.registerApp({
       ...CHINA,
@@ -154,13 +181,15 @@ export class Emulator {
     this.addConnector({ id: CHINA.connectorId, displayName: 'Verify sign-up', tenantId: CHINA.tenantId });
     const { tenantId, tenantDomain, clientId } = VAULT;
     this.registerApp({ tenantId, tenantDomain, clientId, roles: [] });
+    this.gitHubApi.repositories.push(repository('octo-org/octo-repo'));
     this.addVault({ name: VAULT.name });
+    this.resourceManager.subscriptions.push({ id: VAULT.subscriptionId, tenantId, displayName: 'Contoso' });
     this.#now = now;
   }
 
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const emulator = new Emulator(await CertificateAuthority.create(), options);
-    const services = [emulator.github, emulator.entra, emulator.graph, emulator.keyVault];
+    const services = emulator.#services;
     // A vault may be added later: what the TLS certificate names is all of them.
     const vaults = Object.values(CLOUDS).map(({ vaultResource }) => `*.${new URL(vaultResource).host}`);
     emulator.#server = await CloudServer.start({
@@ -197,7 +226,7 @@ export class Emulator {
 
   /** The names of the services. */
   get hosts(): readonly string[] {
-    return [this.github, this.entra, this.graph, this.keyVault].flatMap(({ hosts }) => hosts);
+    return this.#services.flatMap(({ hosts }) => hosts);
   }
 
   /** Where all of them listen on 127.0.0.1, for whoever leads their names there without the proxy. */
@@ -235,6 +264,7 @@ export class Emulator {
     const proxy = this.#proxyCredentials;
     return [
       this.github.requestToken,
+      this.gitHubApi.token,
       ...this.github.issued,
       ...this.entra.issued,
       ...this.#server.requests.flatMap(({ body }) => uploadedSecrets(body)),
@@ -358,6 +388,10 @@ export class Emulator {
       server.closeAllConnections();
     }
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #services(): readonly Service[] {
+    return [this.github, this.entra, this.graph, this.keyVault, this.resourceManager, this.gitHubApi];
   }
 
   #route(host: string): number | 'unresolved' | undefined {

@@ -6,8 +6,9 @@
  * As seen in answers: the wording of the descriptions with Trace ID, Correlation ID and Timestamp at the end.
  * Assumed: the order of the checks, some of the `error` words, and 700027 for a signature that does not verify.
  */
-import { decodeJwt, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
+import { decodeJwt, exportJWK, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { createHash, randomUUID } from 'node:crypto';
+import { discoveryDocument } from './entra-discovery.ts';
 import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 
 export interface EntraCloud {
@@ -15,6 +16,8 @@ export interface EntraCloud {
   readonly graphHost: string;
   /** What a token for a vault is for. */
   readonly vaultResource: string;
+  /** What a token for Azure Resource Manager is for, in its two spellings. */
+  readonly managementResources: readonly string[];
 }
 
 export interface FederatedCredential {
@@ -29,6 +32,7 @@ export interface App {
   /** A verified domain of the tenant, which addresses it as its id does. */
   readonly tenantDomain?: string;
   readonly clientId: string;
+  readonly displayName?: string;
   /** Application permissions with admin consent. */
   readonly roles: readonly string[];
   readonly federatedCredentials: readonly FederatedCredential[];
@@ -38,6 +42,7 @@ export interface App {
 }
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const KEY_ID = 'emulator-entra';
 const LIFETIME_SECONDS = 3599;
 /** The `error` of a refusal and its status, where they are not those of a request that is wrong in itself. */
 const INVALID_CLIENT = { status: 401, error: 'invalid_client' };
@@ -90,6 +95,8 @@ export interface EntraOptions {
   readonly clouds: readonly EntraCloud[];
   /** The key of an assertion's issuer, undefined where it cannot be reached. */
   readonly issuerKey: (issuer: string) => Promise<CryptoKey | undefined>;
+  /** Apps in addition to {@link Entra.apps}: those that were made in the directory. */
+  readonly moreApps?: () => readonly App[];
   readonly now: () => Date;
 }
 
@@ -112,8 +119,7 @@ export class Entra implements Service {
   }
 
   async answer(request: ReceivedRequest): Promise<Answer> {
-    // Discovery (`/.well-known/openid-configuration`, `/common/discovery/instance`) is not here: whoever asks is recorded.
-    if (request.kind !== 'token') return { status: 404 };
+    if (request.kind !== 'token') return this.#discover(request);
     const form = new URLSearchParams(request.body);
     const tenant = decodeURIComponent(request.path.split('/')[1] ?? '').toLowerCase();
     const checked = await this.#check(request.host, tenant, form);
@@ -129,6 +135,13 @@ export class Entra implements Service {
     };
   }
 
+  async #discover(request: ReceivedRequest): Promise<Answer> {
+    if (request.method !== 'GET') return { status: 404 };
+    const key = { ...(await exportJWK((await this.#keys).publicKey)), kid: KEY_ID, use: 'sig' };
+    const { clouds } = this.#options;
+    return discoveryDocument(request.host, request.path, this.apps, clouds, { keys: [key] }) ?? { status: 404 };
+  }
+
   /** An access token as Entra would sign it now. */
   async sign(app: App, audience: string, claims: JWTPayload = {}): Promise<string> {
     const iat = this.#seconds();
@@ -139,6 +152,7 @@ export class Entra implements Service {
       nbf: iat,
       exp: iat + LIFETIME_SECONDS,
       appid: app.clientId,
+      app_displayname: app.displayName ?? 'emulator',
       appidacr: '2',
       idtyp: 'app',
       oid: objectIdOf(app),
@@ -148,7 +162,7 @@ export class Entra implements Service {
       ver: '1.0',
       ...claims,
     })
-      .setProtectedHeader({ typ: 'JWT', alg: 'RS256', kid: 'emulator-entra' })
+      .setProtectedHeader({ typ: 'JWT', alg: 'RS256', kid: KEY_ID })
       .sign((await this.#keys).privateKey);
     this.issued.push(jwt);
     return jwt;
@@ -186,7 +200,7 @@ export class Entra implements Service {
     if (grant !== 'client_credentials') return no(70003, `The app requested an unsupported grant type '${grant}'.`);
     if (type !== ASSERTION_TYPE) return no(50027, `Invalid client assertion type '${type}'.`);
 
-    const inTenant = this.apps.filter(
+    const inTenant = [...this.apps, ...(this.#options.moreApps?.() ?? [])].filter(
       ({ loginHost, tenantId, tenantDomain }) => loginHost === host && (tenantId === tenant || tenantDomain === tenant),
     );
     if (inTenant.length === 0) {
@@ -215,7 +229,8 @@ export class Entra implements Service {
       );
     }
     const cloud = this.#options.clouds.find(({ loginHost }) => loginHost === host);
-    if (![`https://${cloud?.graphHost ?? ''}`, cloud?.vaultResource].includes(resource.replace(/\/$/, ''))) {
+    const known = cloud ? [`https://${cloud.graphHost}`, cloud.vaultResource, ...cloud.managementResources] : [];
+    if (!known.includes(resource.replace(/\/$/, ''))) {
       return no(500011, `The resource principal named ${resource} was not found in the tenant named ${tenant}.`);
     }
     return { app, resource };
@@ -281,7 +296,7 @@ export class Entra implements Service {
 }
 
 /** The id of the app's service principal. */
-export function objectIdOf({ clientId, tenantId, objectId }: App): string {
+export function objectIdOf({ clientId, tenantId, objectId }: Pick<App, 'clientId' | 'tenantId' | 'objectId'>): string {
   if (objectId !== undefined) return objectId;
   const hex = createHash('sha256').update(`${tenantId} ${clientId}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

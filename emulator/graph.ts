@@ -14,6 +14,7 @@ import {
   type ConnectorBehaviour,
   type ListBehaviour,
 } from './api-connectors.ts';
+import type { Directory } from './directory.ts';
 import { graphError, withIds } from './graph-error.ts';
 import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
 import { errorIn, type ErrorShape } from './shapes.ts';
@@ -25,6 +26,7 @@ export interface GraphOptions {
   readonly hosts: readonly string[];
   /** The claims of a valid access token for this audience; throws otherwise. */
   readonly verify: (jwt: string, audience: string) => Promise<JWTPayload>;
+  readonly directory: Directory;
   readonly now: () => Date;
   readonly pageSize: number;
 }
@@ -99,7 +101,8 @@ export class Graph implements Service {
       });
     }
     if (request.kind === 'other') {
-      return graphError(400, 'BadRequest', `Resource not found for the segment '${request.path}'.`);
+      const unknown = graphError(400, 'BadRequest', `Resource not found for the segment '${request.path}'.`);
+      return this.#options.directory.answer(request, claims) ?? unknown;
     }
     const roles = (claims['roles'] ?? []) as readonly string[];
     const readAll = READING.includes(request.kind) && (this.#behaviour.readAllSuffices ?? true);

@@ -35,14 +35,22 @@ export type VaultRefusal =
   | 'ForbiddenByConnection'
   | 'Throttled';
 
+export interface AccessPolicy {
+  readonly tenantId: string;
+  readonly objectId: string;
+  readonly permissions: { readonly secrets?: readonly string[] };
+}
+
 export interface Vault {
   /** `contoso-certificates.vault.azure.net` */
   readonly host: string;
   readonly tenantId: string;
-  /** The applications, by client id, that may read secrets and certificates. */
+  /** Who may read secrets and certificates: client ids, or object ids of service principals. */
   readonly readers: Set<string>;
   /** The versions of each secret, the latest at the end. */
   readonly secrets: Map<string, SecretVersion[]>;
+  /** A vault with access policies has them here; without, roles decide. What they allow is in {@link readers}. */
+  accessPolicies?: readonly AccessPolicy[];
   refuses?: VaultRefusal | undefined;
   /** The client's address in the words of the firewall. */
   clientAddress: string;
@@ -81,6 +89,7 @@ export interface KeyVaultOptions {
 
 const API_VERSIONS = /^(7\.[0-6]|2025-07-01|2016-10-01)$/;
 const PATH = /^\/(secrets|certificates)\/([^/?]+)(?:\/([^/?]*))?\/?(?:\?|$)/;
+/** Of every vault, in the words of a refusal. */
 const SUBSCRIPTION = 'd5a4b1c2-0000-4000-8000-5b1c2d3e4f50';
 
 /** A version of a certificate as the vault keeps it, to be put at the end of its versions. */
@@ -181,7 +190,8 @@ export class KeyVault implements Service {
     if (request.method !== 'GET' || name === '') {
       return vaultError(404, 'NotFound', `Resource not found: ${url.pathname}`);
     }
-    const refusal = vault.refuses ?? (vault.readers.has(String(claims['appid'])) ? undefined : 'ForbiddenByRbac');
+    const mayRead = ['appid', 'oid'].some((claim) => vault.readers.has(String(claims[claim])));
+    const refusal = vault.refuses ?? (mayRead ? undefined : vault.accessPolicies ? 'AccessDenied' : 'ForbiddenByRbac');
     if (refusal) return refused(refusal, vault, claims, name);
     const versions = [...vault.secrets.entries()].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] ?? [];
     const found = wanted === '' ? versions.at(-1) : versions.find((candidate) => candidate.version === wanted);

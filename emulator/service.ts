@@ -4,7 +4,7 @@
 export type RequestKind =
   'id-token' | 'token' | 'list' | 'get' | 'upload' | 'patch' | 'create' | 'delete' | 'challenge' | 'secret' | 'other';
 
-export type ServiceName = 'id-token' | 'entra' | 'graph' | 'key-vault';
+export type ServiceName = 'id-token' | 'entra' | 'graph' | 'key-vault' | 'resource-manager' | 'github-api';
 
 export interface ReceivedRequest {
   readonly service: ServiceName | 'none';
