@@ -27027,8 +27027,8 @@ function failureOf(outcome) {
     return outcome.result === 'failed' ? outcome.failure : undefined;
 }
 /** Whether the connector authenticates with this certificate now. */
-function isActive({ connector }, thumbprint) {
-    return (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .certificatesOf */ .mm)(connector).some((entry) => entry.thumbprint === thumbprint && entry.isActive);
+function isActive({ before, connector }, certificate) {
+    return (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .entriesAfter */ .df)(before, connector, certificate).some((entry) => entry.isActive);
 }
 /** Whoever cancels a job wants to know whether something was under way. */
 function beforeChange(error) {
@@ -27088,6 +27088,7 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'PFX_TOO_LARGE',
     'CERTIFICATE_EXPIRED',
     'CERTIFICATE_EXPIRES_TOO_SOON',
+    'CERTIFICATE_NOT_YET_VALID',
     'ID_TOKEN_UNAVAILABLE',
     'ID_TOKEN_REFUSED',
     'FEDERATED_CREDENTIAL_MISMATCH',
@@ -27104,20 +27105,27 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'SIGN_IN_REFUSED',
     'CONNECTOR_NOT_FOUND',
     'CONNECTOR_OF_ANOTHER_TENANT',
+    'TENANT_KIND_UNSUPPORTED',
+    'CONNECTOR_AUTHENTICATION_UNKNOWN',
     'CONNECTOR_USES_BASIC_AUTHENTICATION',
     'GRAPH_UNAUTHORIZED',
     'GRAPH_FORBIDDEN',
     'GRAPH_REFUSED',
+    'LIST_TOO_LONG',
     'UPLOAD_PASSWORD_REFUSED',
     'UPLOAD_EXPIRED_REFUSED',
     'UPLOAD_FILE_REFUSED',
     'UPLOAD_DATES_REFUSED',
+    'UPLOAD_ALREADY_THERE',
     'UPLOAD_NOT_CONFIRMED',
     'TARGET_REFUSES_CERTIFICATE',
     'TARGET_UNREACHABLE',
     'CERTIFICATE_ENDS_SOON',
     'NO_ACTIVE_CERTIFICATE',
+    'EXPIRY_UNREADABLE',
     'SERVICE_UNAVAILABLE',
+    'RESPONSE_TOO_LARGE',
+    'INTERCEPTED',
     'REDIRECTED',
     'THROTTLED',
     'NETWORK_UNREACHABLE',
@@ -27127,6 +27135,8 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'TLS_NOT_TRUSTED',
     'STEP_TIMEOUT',
     'CANCELLED',
+    'MORE_FAILURES',
+    'OUTPUTS_NOT_WRITTEN',
     'INTERNAL_ERROR',
 ]));
 /** A failure that is explained: {@link code} for docs and tests, `message` for what happened, {@link remedy} for what to do. */
@@ -27166,140 +27176,188 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var lib_failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/http/transport-error.js
-var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/http/refusal.js
 var refusal = __nccwpck_require__(3988);
 // EXTERNAL MODULE: ./lib/http/retry.js
 var retry = __nccwpck_require__(8394);
-// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
-var client = __nccwpck_require__(5081);
+// EXTERNAL MODULE: ./lib/http/transport-error.js
+var transport_error = __nccwpck_require__(6146);
+// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
+var client = __nccwpck_require__(8546);
+// EXTERNAL MODULE: ./lib/graph/connector.js
+var graph_connector = __nccwpck_require__(8923);
 ;// CONCATENATED MODULE: ./lib/graph/change.js
-/** A change of a connector, and making sure that it took effect: sent again only if it cannot have. */
+/**
+ * A change of a connector, and making sure that it took effect. It is sent again only if it cannot have taken effect, or if
+ * the connector, read for a while, never showed it: reads may lag behind writes.
+ * @see https://learn.microsoft.com/graph/best-practices-concept
+ */
 
 
 
 
 
+
+/** How long a connector is read for a change that was not confirmed. Milliseconds. */
+const READ_BACK = {
+    /** Before the change is sent again. */
+    unconfirmed: 15_000,
+    /** After the service accepted the change: it is never sent again, so there is more time. */
+    accepted: 30_000,
+    firstPause: 500,
+    longestPause: 4_000,
+};
 /**
  * Makes a change and makes sure of it.
  * @returns the connector that shows it
  * @throws Failure UPLOAD_NOT_CONFIRMED, and what a refusal means; its message says what is known of the change
  */
 async function makeChange(graph, change) {
-    return await new ConfirmedChange(graph, change).make();
+    return await new Attempts(graph, change).run();
 }
-class ConfirmedChange {
+/** The requests for one change, and what is known of them. */
+class Attempts {
     #graph;
     #change;
-    /** Why the change may have taken effect unseen; undefined while it cannot have. */
-    #unconfirmed;
+    /** A request is under way, or one that may have taken effect was not seen yet. */
+    #inDoubt = false;
+    /** What was not seen, and for how long; '' while every request is known to have had no effect. */
+    #unseen = '';
     constructor(graph, change) {
         this.#graph = graph;
         this.#change = change;
     }
-    async make() {
-        const { deadline, log } = this.#graph;
+    async run() {
         try {
-            return await (0,retry/* retry */.L5)({ deadline, service: client/* SERVICE */.Y, log }, async () => await this.#attempt());
+            return await this.#untilSeen();
         }
         catch (error) {
-            return await this.#afterTheLast(error);
+            if (!(error instanceof lib_failure/* Failure */.HR) || error.code === 'UPLOAD_NOT_CONFIRMED')
+                throw error;
+            if (this.#inDoubt)
+                throw (0,lib_failure/* withSentence */.wt)(error, CUT_SHORT);
+            throw (0,lib_failure/* withSentence */.wt)(error, this.#unseen === '' ? 'Nothing was changed.' : this.#unseen);
         }
     }
-    async #attempt() {
-        const { connectorId, send, confirmed, tookEffect, isTelling } = this.#change;
-        if (this.#unconfirmed) {
-            const found = await this.#readBack(this.#unconfirmed);
-            if (tookEffect(found))
-                return { done: found };
-            if (!isTelling)
-                throw undecided(this.#unconfirmed);
-            this.#graph.log('The certificate is not on the connector, so the request had no effect: sending it again.');
-            this.#unconfirmed = undefined;
+    async #untilSeen() {
+        const { deadline, log } = this.#graph;
+        const started = deadline.now();
+        for (let n = 1;; n++) {
+            const sent = await this.#send();
+            if ('done' in sent)
+                return sent.done;
+            const { state, failure } = sent;
+            const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
+            if (seen)
+                return seen;
+            const wait = (0,retry/* waitAfter */.Wv)(n, sent, started, deadline);
+            log((0,retry/* tryingAgain */.gy)(n, failure, wait));
+            await deadline.sleep(wait);
+            // A service that rejected the request did not act; one read makes sure of it.
+            const found = state === 'rejected' ? await this.#change.readBack() : undefined;
+            if (found && this.#change.tookEffect(found))
+                return found;
         }
-        const response = await this.#sent(send);
-        if ('retry' in response)
-            return response;
-        const connector = confirmed(response);
-        // Under the id that was asked for: what goes to the connector must not go where a response points.
-        if (connector)
-            return { done: { ...connector, id: connectorId } };
-        if (response.status === 204)
-            return await this.#confirmEmpty();
-        const verdict = this.#graph.explain(response, { connectorId });
-        if (verdict.retry === 'after-read')
-            this.#unconfirmed = verdict.failure;
-        return verdict;
     }
-    async #sent(send) {
+    async #send() {
+        const { connectorId, send, confirmed } = this.#change;
+        this.#inDoubt = true;
+        let response;
         try {
-            return await send();
+            response = await send();
         }
         catch (error) {
             if (!(error instanceof transport_error/* TransportError */.w))
                 throw error;
-            const verdict = (0,refusal/* explainTransport */.B4)(error, client/* SERVICE */.Y);
-            if (error.sent)
-                this.#unconfirmed = verdict.failure;
+            this.#inDoubt = error.sent;
             this.#graph.deadline.signal.throwIfAborted();
-            return error.sent ? { ...verdict, retry: 'after-read' } : verdict;
+            const verdict = (0,refusal/* explainTransport */.B4)(error, client/* SERVICE */.Y);
+            return error.sent ? { ...verdict, retry: 'after-read', state: 'unconfirmed' } : { ...verdict, state: 'unsent' };
+        }
+        const connector = confirmed(response);
+        // Under the id that was asked for: what goes to the connector must not go where a response points.
+        if (connector)
+            return { done: { ...connector, id: connectorId } };
+        const verdict = this.#graph.explain(response, { connectorId });
+        if (response.status >= 200 && response.status < 300)
+            return { ...accepted(response), state: 'accepted' };
+        this.#inDoubt = verdict.retry === 'after-read';
+        return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
+    }
+    /**
+     * Reads the connector until it shows the change, with growing pauses, at least once and for as long as {@link READ_BACK} has.
+     * @throws Failure UPLOAD_NOT_CONFIRMED if it never does and nothing follows from that
+     */
+    async #look(state, failure) {
+        const { deadline, log } = this.#graph;
+        const started = deadline.now();
+        const end = started + READ_BACK[state];
+        log(`${failure.message} Reading the connector for up to ${READ_BACK[state] / 1000} s, until it shows the certificate.`);
+        for (let pause = READ_BACK.firstPause;; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
+            const connector = await this.#readBack(failure);
+            if (this.#change.tookEffect(connector))
+                return connector;
+            const rest = Math.min(pause, end - deadline.now());
+            if (rest <= 0 || rest >= deadline.remaining()) {
+                this.#notSeen(state, failure, connector, deadline.now() - started);
+                return undefined;
+            }
+            await deadline.sleep(rest);
         }
     }
-    async #confirmEmpty() {
-        const failure = new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', 'Microsoft Graph accepted the change, but does not show it.', 'Run the job again.');
-        this.#unconfirmed = failure;
-        const found = await this.#readBack(failure);
-        return this.#change.tookEffect(found) ? { done: found } : { failure, retry: 'after-read' };
-    }
-    /** The last response was lost as well: the connector is read once more, so that the step does not end with a guess. */
-    async #afterTheLast(error) {
-        const unconfirmed = this.#unconfirmed;
-        if (!(error instanceof lib_failure/* Failure */.HR) || (error.code === 'UPLOAD_NOT_CONFIRMED' && error !== unconfirmed))
-            throw error;
-        if (unconfirmed === undefined)
-            throw (0,lib_failure/* withSentence */.wt)(error, 'Nothing was changed.');
-        const { signal } = this.#graph.deadline;
-        if (signal.aborted)
-            throw cutShort(error);
-        const found = await this.#readBack(unconfirmed).catch((unseen) => {
-            throw signal.aborted && unseen instanceof lib_failure/* Failure */.HR ? cutShort(unseen) : unseen;
+    /** What is known when the time for reading is over. */
+    #notSeen(state, failure, connector, milliseconds) {
+        this.#inDoubt = false;
+        const seconds = Math.round(milliseconds / 1000);
+        this.#unseen = `The certificate was not seen on the connector within ${seconds} s. The connector has now: ${listed(connector)}.`;
+        if (state === 'unconfirmed' && this.#change.isTelling)
+            return;
+        const again = this.#change.isTelling
+            ? ''
+            : ' It was on the connector before, so that does not tell whether this upload took effect.';
+        throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} ${this.#unseen}${again}`, RUN_AGAIN, {
+            cause: failure,
         });
-        if (this.#change.tookEffect(found))
-            return found;
-        if (!this.#change.isTelling)
-            throw undecided(unconfirmed);
-        throw (0,lib_failure/* withSentence */.wt)(error, 'A look afterwards shows that the certificate is not on the connector.');
     }
-    async #readBack(unconfirmed) {
+    async #readBack(failure) {
         try {
             return await this.#change.readBack();
         }
         catch (error) {
             this.#graph.deadline.signal.throwIfAborted();
-            throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${unconfirmed.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`, 'Run the job again: it looks first, and uploads only where the certificate is missing.', { cause: unconfirmed });
+            throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`, RUN_AGAIN, { cause: failure });
         }
     }
 }
+const RUN_AGAIN = 'Run the job again: it reads the connector first, and uploads only if the certificate is missing.';
 /** The step ends while a change is under way. */
-function cutShort(failure) {
-    return (0,lib_failure/* withSentence */.wt)(failure, 'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.');
+const CUT_SHORT = `An upload was under way: whether the certificate is on the connector is not known. ${RUN_AGAIN}`;
+/** A success that does not show the change: it is never sent again. */
+function accepted({ status }) {
+    return {
+        failure: new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${client/* SERVICE */.Y} accepted the change (HTTP ${status}), but its response does not show the certificate.`, RUN_AGAIN),
+        retry: 'no',
+    };
 }
-/** The same certificate was there before the upload, and is there as often now: that tells nothing. */
-function undecided(unconfirmed) {
-    return new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${unconfirmed.message} The certificate was on the connector before and still is; whether this upload took effect cannot be told from that.`, 'Look at is-active in the outputs, and run the job again if the certificate should be the active one.', { cause: unconfirmed });
+/** Thumbprints on the connector, the newest last. */
+function listed(connector) {
+    const { type } = connector.authentication;
+    if (type !== 'certificate')
+        return { basic: 'a user name and password', none: 'nothing', unknown: 'something unknown' }[type];
+    const shown = (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector))
+        .slice(-5)
+        .map(({ thumbprint }) => thumbprint || '(no thumbprint)');
+    const more = (0,graph_connector/* certificatesOf */.mm)(connector).length - shown.length;
+    return `${shown.join(', ') || 'no certificate'}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-// EXTERNAL MODULE: ./lib/graph/connector.js
-var graph_connector = __nccwpck_require__(8923);
 ;// CONCATENATED MODULE: ./lib/graph/api-connectors.js
 /**
  * API connectors in Microsoft Graph: get, list, upload a client certificate, replace the authentication.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
-
 
 
 
@@ -27316,15 +27374,9 @@ class ApiConnectors {
      * @see https://learn.microsoft.com/graph/api/identityapiconnector-get
      */
     async get(id) {
-        try {
-            // Under the id that was asked for: what goes to the connector must not go where a response points.
-            return { ...(await this.#graph.get(pathOf(id), { connectorId: id }, graph_connector/* parseConnector */.DW)), id };
-        }
-        catch (error) {
-            if (!(error instanceof lib_failure/* Failure */.HR) || error.code !== 'CONNECTOR_NOT_FOUND')
-                throw error;
-            throw await this.#withThoseThatExist(error);
-        }
+        const found = await this.#graph.get(pathOf(id), { connectorId: id }, graph_connector/* parseConnector */.DW, async (verdict) => this.#comparedWithTheList(id, verdict));
+        // Under the id that was asked for: what goes to the connector must not go where a response points.
+        return { ...found, id };
     }
     /**
      * Every API connector of the tenant, page by page.
@@ -27334,35 +27386,34 @@ class ApiConnectors {
         return await this.#graph.list(PATH, graph_connector/* parsePage */.NL);
     }
     /**
-     * Uploads a certificate, next to those that the connector has, and makes sure of it: the response, or if that is lost a
-     * read, shows the thumbprint. The request is sent again only if the server cannot have acted on it, or if a read has shown
-     * that it did not.
+     * Uploads a certificate, next to those that the connector has, and makes sure of it as {@link makeChange} does.
      * @param before the connector as it was just before
      * @throws Failure as {@link get}, and UPLOAD_NOT_CONFIRMED; its message says what is known of the upload
      * @see https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate
      */
-    async uploadClientCertificate(before, upload, thumbprint) {
-        const countBefore = entries(before, thumbprint);
+    async uploadClientCertificate(before, upload, certificate) {
+        const countBefore = (0,graph_connector/* entriesOf */.Mc)(before, certificate).length;
         const body = JSON.stringify({ pkcs12Value: upload.pkcs12Value, password: upload.password });
         return await makeChange(this.#graph, {
             connectorId: before.id,
             send: async () => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, body),
             readBack: async () => await this.get(before.id),
+            // Whether it was there before or not: the response of the upload itself is enough.
             confirmed: (response) => {
                 const connector = response.status === 200 ? (0,graph_connector/* parseConnector */.DW)(response.body) : undefined;
-                return connector && entries(connector, thumbprint) > 0 ? connector : undefined;
+                return (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > 0 ? connector : undefined;
             },
-            tookEffect: (connector) => entries(connector, thumbprint) > countBefore,
+            tookEffect: (connector) => (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > countBefore,
             isTelling: countBefore === 0,
         });
     }
     /**
      * Overwrites whatever the connector authenticates with by this one certificate: the way from basic authentication, and
-     * the only way to be rid of older certificates. The response is empty, so a read has to show it.
+     * the only way to be rid of older certificates.
      * @throws Failure as {@link uploadClientCertificate}
      * @see https://learn.microsoft.com/graph/api/identityapiconnector-update
      */
-    async replaceAuthentication(before, upload, thumbprint) {
+    async replaceAuthentication(before, upload, certificate) {
         const authenticationConfiguration = {
             '@odata.type': '#microsoft.graph.pkcs12Certificate',
             pkcs12Value: upload.pkcs12Value,
@@ -27373,51 +27424,66 @@ class ApiConnectors {
             connectorId: before.id,
             send: async () => await this.#graph.send('PATCH', pathOf(before.id), body),
             readBack: async () => await this.get(before.id),
+            // Documented is 204 without a body; what else an answer shows has to be read back.
             confirmed: () => undefined,
             // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
-            tookEffect: (connector) => entries(connector, thumbprint) > 0 &&
-                (0,graph_connector/* certificatesOf */.mm)(connector).every((entry) => entry.thumbprint === thumbprint),
+            tookEffect: (connector) => {
+                const entries = (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length;
+                return entries > 0 && entries === (0,graph_connector/* certificatesOf */.mm)(connector).length;
+            },
             isTelling: true,
         });
     }
-    /** A mistyped id is found sooner next to the right ones. One page, and none if it may not be listed. */
-    async #withThoseThatExist(failure) {
-        const page = await this.#firstPage();
-        if (page === undefined)
-            return failure;
-        const { items, nextLink } = page;
-        if (items.length === 0)
-            return (0,lib_failure/* withSentence */.wt)(failure, 'The tenant has no API connector at all.');
-        const shown = items.slice(0, 20).map(({ id, displayName }) => `  ${(0,clean/* clean */.uH)(id, 64)}  ${(0,clean/* clean */.uH)(displayName, 80)}`);
-        const more = items.length > shown.length || nextLink !== undefined ? ['  … and more'] : [];
-        return new lib_failure/* Failure */.HR(failure.code, failure.message, ['The tenant has these:', ...shown, ...more].join('\n'), {
-            cause: failure,
-        });
+    /**
+     * A connector that is said not to exist, or to be a problem, is looked for in the list: one that is there will be found by
+     * and by, and a mistyped id is found sooner next to the right ones.
+     */
+    async #comparedWithTheList(id, verdict) {
+        const { failure } = verdict;
+        const isAboutTheId = failure.code === 'CONNECTOR_NOT_FOUND' || /\bAADB2C90063\b/.test(failure.message);
+        const listed = isAboutTheId ? await this.#listOrNothing() : undefined;
+        if (listed === undefined)
+            return verdict;
+        if (listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase())) {
+            return { ...verdict, failure: (0,lib_failure/* withSentence */.wt)(failure, 'The list of API connectors has it.'), retry: 'yes' };
+        }
+        return { failure: notFound(failure, id, listed), retry: 'no' };
     }
-    async #firstPage() {
+    async #listOrNothing() {
         try {
-            const response = await this.#graph.send('GET', PATH);
-            return response.status === 200 ? (0,graph_connector/* parsePage */.NL)(response.body) : undefined;
+            return await this.list();
         }
         catch (error) {
-            if (error instanceof transport_error/* TransportError */.w)
+            this.#graph.deadline.signal.throwIfAborted();
+            if (error instanceof lib_failure/* Failure */.HR)
                 return undefined;
             throw error;
         }
     }
 }
+const SHOWN_CONNECTORS = 20;
+function notFound(failure, id, listed) {
+    const named = listed.find(({ displayName }) => displayName.trim().toLowerCase() === id.trim().toLowerCase());
+    if (named) {
+        return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', `${(0,clean/* clean */.uH)(id, 80)} is the display name of an API connector, not its ID.`, `Set connector-id to its ID:\n  ${(0,clean/* clean */.uH)(named.id, 64)}  ${(0,clean/* clean */.uH)(named.displayName, 80)}`, { cause: failure });
+    }
+    const shown = listed.slice(0, SHOWN_CONNECTORS);
+    const lines = shown.map((connector) => `  ${(0,clean/* clean */.uH)(connector.id, 64)}  ${(0,clean/* clean */.uH)(connector.displayName, 80)}`);
+    const more = listed.length > shown.length ? [`  … and ${listed.length - shown.length} more`] : [];
+    const remedy = listed.length === 0 ? 'The tenant has no API connector at all: check tenant-id.' : 'The tenant has these:';
+    return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', failure.message, [remedy, ...lines, ...more].join('\n'), {
+        cause: failure,
+    });
+}
 /** The id is one segment of the path, whatever is in it. */
 function pathOf(id) {
     return `${PATH}/${encodeURIComponent(id)}`;
-}
-function entries(connector, thumbprint) {
-    return (0,graph_connector/* certificatesOf */.mm)(connector).filter((certificate) => certificate.thumbprint === thumbprint).length;
 }
 
 
 /***/ }),
 
-/***/ 5081:
+/***/ 8546:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -27437,12 +27503,73 @@ var concurrency = __nccwpck_require__(359);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+;// CONCATENATED MODULE: ./lib/http/intercepted.js
+/** A response of something between the runner and a service: a filter, a portal, a proxy. */
+
+
+/**
+ * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
+ * if the response is not a page. `service` is who was asked, as a person calls it.
+ */
+function intercepted({ status, headers, body }, service) {
+    if (!/^\ufeff?\s*<(!doctype|html|head|body|\?xml)/i.test(body.slice(0, 512)))
+        return undefined;
+    const title = /<title>([^<]{0,200})/i.exec(body.slice(0, 16_384))?.[1];
+    const named = title === undefined || (0,clean/* clean */.uH)(title) === '' ? '' : `, titled ${(0,clean/* clean */.uH)(title, 100)}`;
+    return new failure/* Failure */.HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,clean/* clean */.uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
+}
+
 // EXTERNAL MODULE: ./lib/http/refusal.js
 var http_refusal = __nccwpck_require__(3988);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/json.js
 var json = __nccwpck_require__(2845);
+;// CONCATENATED MODULE: ./lib/graph/error-body.js
+
+
+/** Deeper than any error that was seen. */
+const DEPTH = 8;
+const MOST_CODES = 3;
+/** Reads the body of an error. */
+function saidBy(response) {
+    const levels = levelsOf((0,json/* parseJson */.qF)(response.body), 0);
+    const inner = levels.toReversed();
+    const text = (...names) => inner.flatMap((level) => names.map((name) => (0,clean/* clean */.uH)(level[name], 100))).find((value) => value !== '') ?? '';
+    const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
+    const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
+    const codes = [...inner.map((level) => (0,clean/* clean */.uH)(level['code'], 100)), ...named].filter((code) => code !== '');
+    const requestId = text('request-id') || (0,clean/* clean */.uH)(response.headers['request-id'], 64);
+    const correlationId = text('correlationId');
+    return {
+        codes: [...new Set(codes)].slice(0, MOST_CODES),
+        message: messages[0] ?? '',
+        ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
+        date: text('date') || (0,clean/* clean */.uH)(response.headers['date'], 40) || new Date().toISOString(),
+    };
+}
+/** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
+function levelsOf(value, depth) {
+    if (!(0,json/* isObject */.Gv)(value) || depth > DEPTH)
+        return [];
+    const error = value['error'] ?? value['odata.error'];
+    if (error !== undefined) {
+        const oauth = { code: error, message: value['error_description'] };
+        return (0,json/* isObject */.Gv)(error) ? levelsOf(error, depth + 1) : [oauth];
+    }
+    const inner = value['innerError'] ?? value['innererror'];
+    return [value, ...levelsOf(inner, depth + 1), ...levelsOf(jsonIn(value['message']), depth + 1)];
+}
+function jsonIn(message) {
+    return typeof message === 'string' && /^\s*\{/.test(message) ? (0,json/* parseJson */.qF)(message) : undefined;
+}
+/** A text, or `{ lang, value }` as OData 3 has it; '' for JSON, whose own message counts. */
+function messageOf(level) {
+    const message = level['message'];
+    const text = (0,json/* isObject */.Gv)(message) ? message['value'] : message;
+    return (0,json/* isObject */.Gv)(jsonIn(text)) ? '' : (0,clean/* clean */.uH)(text);
+}
+
 ;// CONCATENATED MODULE: ./lib/graph/refusal.js
 /**
  * What Microsoft Graph and the B2C backend say when they refuse, and what helps.
@@ -27454,125 +27581,210 @@ var json = __nccwpck_require__(2845);
 
 
 
+
+/** Replicas of the service may take a while to know a token, a consent or a connector. */
+const REPLICAS = 15_000;
+const STATUS_PAGE = 'Run the job again; see https://status.cloud.microsoft.';
+const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.';
+const PASSWORD_REFUSED = {
+    code: 'UPLOAD_PASSWORD_REFUSED',
+    what: 'The service says that the password of the certificate is incorrect',
+    remedy: 'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
+};
+const THROTTLED = {
+    code: 'THROTTLED',
+    what: 'The service is asked for too much at once',
+    remedy: 'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
+    retry: 'yes',
+};
+const ALREADY_THERE = {
+    code: 'UPLOAD_ALREADY_THERE',
+    what: 'The service does not accept this certificate a second time',
+    remedy: 'Leave force out. The outputs and the summary show which certificates the connector has.',
+};
+const NO_KEY = {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service finds no private key in the file, though there is one',
+    remedy: KEY_ASKED_FOR,
+};
 /** The B2C backend's own codes. */
-const BACKEND = new Map([
-    ...entries(['AADB2C90213', 'AADB2C95025'], {
-        code: 'UPLOAD_PASSWORD_REFUSED',
-        what: 'The service says that the password of the certificate is incorrect',
-        remedy: 'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
-    }),
-    ...entries(['AADB2C90214'], {
+const BACKEND = {
+    AADB2C90213: PASSWORD_REFUSED,
+    AADB2C95025: PASSWORD_REFUSED,
+    AADB2C90214: {
         code: 'UPLOAD_EXPIRED_REFUSED',
         what: 'The service says that the certificate has expired',
-        remedy: 'Upload a newer certificate; not-after in the outputs tells when this one ends.',
-    }),
-    ...entries(['AADB2C90215', 'AADB2C90216'], {
+        remedy: 'Upload a newer certificate; not-after in the outputs shows when this one expires.',
+    },
+    AADB2C90215: {
         code: 'UPLOAD_FILE_REFUSED',
         what: 'The service cannot use the key in the file',
-        remedy: 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
-    }),
-    ...entries(['AADB2C90220'], {
+        remedy: KEY_ASKED_FOR,
+    },
+    AADB2C90216: {
+        code: 'UPLOAD_FILE_REFUSED',
+        what: 'The service cannot use the key in the file',
+        remedy: KEY_ASKED_FOR,
+    },
+    AADB2C90137: { code: 'UPLOAD_FILE_REFUSED', what: 'The service finds the RSA key too short', remedy: KEY_ASKED_FOR },
+    AADB2C90176: NO_KEY,
+    AADB2C90178: NO_KEY,
+    AADB2C90179: {
+        code: 'UPLOAD_FILE_REFUSED',
+        what: 'The service finds no valid X.509 certificate in the file',
+        remedy: KEY_ASKED_FOR,
+    },
+    AADB2C95047: {
+        code: 'UPLOAD_FILE_REFUSED',
+        what: 'The service cannot decode the file',
+        remedy: 'The file went out in TripleDES-SHA1 and opens here. If the password has characters beyond ASCII, export the certificate again with a password of ASCII letters and digits.',
+    },
+    AADB2C95048: {
+        code: 'UPLOAD_FILE_REFUSED',
+        what: 'The service does not find a PKCS#12 file in the request',
+        remedy: 'Please report it, with the request-id: the file opens here.',
+    },
+    AADB2C90180: ALREADY_THERE,
+    AADB2C95049: ALREADY_THERE,
+    AADB2C90205: {
+        code: 'GRAPH_FORBIDDEN',
+        what: 'The service says that the application has no permission for this',
+        remedy: 'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
+    },
+    AADB2C90220: {
         code: 'UPLOAD_DATES_REFUSED',
         what: 'The service finds no certificate in the file that is valid now',
         remedy: 'Check not-before and not-after in the outputs.',
-    }),
-    ...entries(['AADB2C95044'], {
+    },
+    AADB2C90245: {
+        code: 'GRAPH_REFUSED',
+        what: 'The service says that the tenant is disabled',
+        remedy: 'Ask the owner of the tenant: its subscription or its trial may have ended.',
+    },
+    AADB2C95044: {
         code: 'CONNECTOR_OF_ANOTHER_TENANT',
         what: 'The API connector belongs to another tenant than the one signed in to',
         remedy: 'Set tenant-id to the directory that owns the connector.',
-    }),
-    ...entries(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053'], {
-        code: 'THROTTLED',
-        what: 'The service is asked for too much at once',
-        remedy: 'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
-    }),
-    ...entries(['AADB2C90063'], {
+    },
+    AADB2C90229: THROTTLED,
+    AADB2C90244: THROTTLED,
+    AADB2C95043: THROTTLED,
+    AADB2C95053: THROTTLED,
+    Directory_ConcurrencyViolation: THROTTLED,
+    AADB2C90063: {
         code: 'SERVICE_UNAVAILABLE',
         what: 'The service has a problem',
-        remedy: 'Run the job again; see https://status.cloud.microsoft.',
-    }),
-]);
+        remedy: `It often says so of an ID or a value that it does not know: check connector-id and tenant-id. Else: ${STATUS_PAGE}`,
+        retry: 'after-read',
+        within: REPLICAS,
+    },
+};
+const WRONG_DIRECTORY = {
+    code: 'TENANT_KIND_UNSUPPORTED',
+    what: 'The service does not offer this in a tenant of this kind',
+    remedy: 'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
+};
 /** What a response other than the wanted one means. */
 function explainGraph(response, asked) {
     const { status } = response;
     if ((0,http_refusal/* isRedirect */.N6)(status))
         return { failure: (0,http_refusal/* redirected */.cP)('Microsoft Graph', status), retry: 'no' };
+    const page = intercepted(response, 'Microsoft Graph');
+    // A gateway's page with 5xx is the service's own trouble.
+    if (page && status < 500)
+        return { failure: page, retry: 'no' };
     const said = saidBy(response);
-    const backend = BACKEND.get(said.code);
-    const refusal = backend ?? byStatus(status, asked);
-    const details = [`HTTP ${status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
+    const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
+    const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
+    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
+    const subject = asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`;
     const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
     return {
-        failure: new failure/* Failure */.HR(refusal.code, `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`, refusal.remedy),
-        retry: retryFor(status, backend?.code),
+        failure: new failure/* Failure */.HR(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
+        retry: refusal.retry ?? 'no',
+        within: refusal.within,
         retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()),
     };
 }
-/** Whether to send the request again. A 200 that cannot be read says nothing, so only a read can tell. */
-function retryFor(status, backend) {
-    if (status === 200)
-        return 'after-read';
-    if (backend === 'THROTTLED' || status === 503)
-        return 'yes';
-    return backend === 'SERVICE_UNAVAILABLE' ? 'after-read' : (0,verdict/* retryForStatus */.C)(status);
+function byMessage(message) {
+    return /is an Azure AD B2C directory|not a B2C tenant/i.test(message) ? WRONG_DIRECTORY : undefined;
 }
-function byStatus(status, { roles, application }) {
-    const { clientId, cloud } = application;
-    const unavailable = 'Run the job again; see https://status.cloud.microsoft.';
-    if (status === 200)
-        return { code: 'SERVICE_UNAVAILABLE', what: 'The answer of Microsoft Graph cannot be read', remedy: unavailable };
-    if (status === 401) {
-        return {
-            code: 'GRAPH_UNAUTHORIZED',
-            what: 'Microsoft Graph does not take the access token',
-            remedy: "Check that cloud is the tenant's, and run the job again.",
-        };
+function byStatus(status, asked) {
+    switch (status) {
+        case 401:
+            return {
+                code: 'GRAPH_UNAUTHORIZED',
+                what: 'Microsoft Graph does not accept the access token',
+                remedy: "Check that cloud is the tenant's, and run the job again.",
+                retry: 'yes',
+                within: REPLICAS,
+            };
+        case 403:
+            return forbidden(asked);
+        case 404:
+            return {
+                code: 'CONNECTOR_NOT_FOUND',
+                what: 'The tenant has no such API connector',
+                remedy: 'The check step with all: true lists the API connectors of the tenant with their IDs.',
+            };
+        case 429:
+            return {
+                code: 'THROTTLED',
+                what: 'Microsoft Graph throttles the requests',
+                remedy: 'Run the job again later.',
+                retry: 'yes',
+            };
     }
-    if (status === 403) {
-        return {
-            code: 'GRAPH_FORBIDDEN',
-            what: 'Microsoft Graph denies access',
-            remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => (0,clean/* clean */.uH)(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:
-SP=$(az ad sp show --id ${clientId} --query id --output tsv)
-MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`,
-        };
+    if (status >= 200 && status < 300) {
+        const what = 'The response of Microsoft Graph cannot be read';
+        return { code: 'SERVICE_UNAVAILABLE', what, remedy: STATUS_PAGE, retry: 'after-read' };
     }
-    if (status === 404) {
-        return {
-            code: 'CONNECTOR_NOT_FOUND',
-            what: 'The tenant has no such API connector',
-            remedy: `List them with: az rest --method get --url ${cloud.graphOrigin}/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv`,
-        };
+    const retry = (0,verdict/* retryForStatus */.C)(status);
+    if (retry !== 'no') {
+        const what = 'Microsoft Graph could not serve the request';
+        return { code: 'SERVICE_UNAVAILABLE', what, remedy: STATUS_PAGE, retry };
     }
-    if (status === 429)
-        return { code: 'THROTTLED', what: 'Microsoft Graph throttles the requests', remedy: 'Run the job again later.' };
-    if ((0,verdict/* retryForStatus */.C)(status) !== 'no')
-        return { code: 'SERVICE_UNAVAILABLE', what: 'Microsoft Graph could not serve the request', remedy: unavailable };
     return {
         code: 'GRAPH_REFUSED',
         what: 'Microsoft Graph refused the request',
-        remedy: "The message above is the service's. With the request-id, Microsoft support can tell more.",
+        remedy: "The message above is the service's. With the request-id, Microsoft support can find out more.",
     };
 }
-function entries(codes, refusal) {
-    return codes.map((code) => [code, refusal]);
-}
-/** Code, message and ids out of an error's body, cleaned; each may be ''. */
-function saidBy(response) {
-    const body = (0,json/* parseObject */.lj)(response.body);
-    const error = objectOf(body['error']);
-    const inner = objectOf(error['innerError'] ?? error['innererror']);
+const SHOWN_ROLES = 10;
+function forbidden({ roles, application, permission }) {
+    const refusal = { code: 'GRAPH_FORBIDDEN', what: 'Microsoft Graph denies access' };
+    if (roles.includes('APIConnectors.ReadWrite.All')) {
+        return {
+            ...refusal,
+            what: 'Microsoft Graph denies access, though the access token carries APIConnectors.ReadWrite.All',
+            remedy: 'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
+            retry: 'yes',
+            within: REPLICAS,
+        };
+    }
+    const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
+    const carried = roles.slice(0, SHOWN_ROLES).map((role) => (0,clean/* clean */.uH)(role, 80));
+    const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
+    // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely.
+    const readIsNotEnough = permission === 'APIConnectors.Read.All' && roles.includes(permission);
+    const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
+    const why = readIsNotEnough
+        ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
+        : `The step needs ${needed}, with admin consent.`;
     return {
-        code: (0,clean/* clean */.uH)(error['code'], 100),
-        message: (0,clean/* clean */.uH)(error['message']),
-        requestId: (0,clean/* clean */.uH)(inner['request-id'] ?? response.headers['request-id'], 64),
-        date: (0,clean/* clean */.uH)(inner['date'] ?? response.headers['date'], 40) || new Date().toISOString(),
+        ...refusal,
+        remedy: `The access token carries ${carries}. ${why} As an administrator of the tenant:
+${grantCommands(application, needed)}`,
     };
 }
-function objectOf(value) {
-    return (0,json/* isObject */.Gv)(value) ? value : {};
+/** For a shell of the Azure CLI, ready to be pasted. */
+function grantCommands({ tenantId, clientId, cloud }, permission) {
+    return `az cloud set --name ${cloud.azureCliName}
+az login --tenant ${tenantId} --allow-no-subscriptions
+SP=$(az ad sp show --id ${clientId} --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
 }
 
 ;// CONCATENATED MODULE: ./lib/graph/client.js
@@ -27587,18 +27799,24 @@ function objectOf(value) {
 
 
 const SERVICE = 'Microsoft Graph';
+/** A page of 100 connectors with very many certificates has some megabytes. In bytes. */
+const PAGE_LIMIT = 8 * 1024 * 1024;
+/** What a list may have. A tenant has a handful of API connectors. */
+const LIST_LIMITS = { items: 1_000, pages: 100 };
 /** Microsoft Graph, as one access token may use it. */
 class GraphClient {
     log;
     #http;
     #application;
     #access;
+    #permission;
     /** The limits of the identity API family are 200 requests a minute for an app in a tenant, 300 for the tenant. */
     #pace = new concurrency/* RateWindow */.h9(200, 60_000);
-    constructor(http, application, access, log) {
+    constructor({ http, application, access, permission, log }) {
         this.#http = http;
         this.#application = application;
         this.#access = access;
+        this.#permission = permission;
         this.log = log;
     }
     get deadline() {
@@ -27607,18 +27825,22 @@ class GraphClient {
     /**
      * Reads something, with retries. `parse` gives undefined for a response that is not it.
      * @param path behind `/v1.0`
+     * @param refine has a second look at what a response means
      * @throws Failure what {@link explainGraph} and the lack of a response mean
      */
-    async get(path, subject, parse) {
+    async get(path, subject, parse, refine) {
         return await (0,retry/* retry */.L5)({ deadline: this.deadline, service: SERVICE, log: this.log }, async () => {
             const response = await this.send('GET', path);
             const parsed = response.status === 200 ? parse(response.body) : undefined;
-            return parsed === undefined ? this.explain(response, subject) : { done: parsed };
+            if (parsed !== undefined)
+                return { done: parsed };
+            const verdict = this.explain(response, subject);
+            return refine ? await refine(verdict) : verdict;
         });
     }
     /**
      * The items of a list, page by page.
-     * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource
+     * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource; LIST_TOO_LONG
      */
     async list(path, parse) {
         const items = [];
@@ -27627,6 +27849,8 @@ class GraphClient {
             read.add(next);
             const page = await this.get(next, { connectorId: undefined }, parse);
             items.push(...page.items);
+            if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages)
+                throw tooLong(items.length, read.size);
             next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
         }
         return items;
@@ -27645,11 +27869,17 @@ class GraphClient {
                 ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             },
             ...(body === undefined ? {} : { body }),
+            ...(method === 'GET' ? { responseLimit: PAGE_LIMIT } : {}),
         });
     }
     /** What a response other than the wanted one means. */
     explain(response, { connectorId }) {
-        return explainGraph(response, { connectorId, roles: this.#access.roles, application: this.#application });
+        return explainGraph(response, {
+            connectorId,
+            permission: this.#permission,
+            roles: this.#access.roles,
+            application: this.#application,
+        });
     }
     get #root() {
         return `${this.#application.cloud.graphOrigin}/v1.0`;
@@ -27657,10 +27887,15 @@ class GraphClient {
     /** The path of a next page, which has to be of the same list: the token must not go elsewhere. */
     #pathOf(nextLink, path) {
         const list = `${this.#root}${path}`;
-        if (nextLink.toLowerCase().startsWith(`${list.toLowerCase()}?`))
-            return path + nextLink.slice(list.length);
+        const mark = nextLink.indexOf('?');
+        const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
+        if (start.toLowerCase() === list.toLowerCase())
+            return path + nextLink.slice(mark);
         throw new failure/* Failure */.HR('GRAPH_REFUSED', `Microsoft Graph's list goes on at ${(0,clean/* clean */.uH)(nextLink)}, which is not ${list}.`, 'Name the connectors in connector-id instead of all: true.');
     }
+}
+function tooLong(items, pages) {
+    return new failure/* Failure */.HR('LIST_TOO_LONG', `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`, 'Name the connectors in connector-id instead of all: true.');
 }
 
 
@@ -27671,18 +27906,22 @@ class GraphClient {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   DW: () => (/* binding */ parseConnector),
+/* harmony export */   Mc: () => (/* binding */ entriesOf),
 /* harmony export */   NL: () => (/* binding */ parsePage),
 /* harmony export */   OZ: () => (/* binding */ activeCertificate),
 /* harmony export */   Vb: () => (/* binding */ nameOf),
+/* harmony export */   df: () => (/* binding */ entriesAfter),
 /* harmony export */   jI: () => (/* binding */ byAge),
 /* harmony export */   mm: () => (/* binding */ certificatesOf)
 /* harmony export */ });
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2845);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2845);
+/* harmony import */ var _thumbprint_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9393);
 /**
  * An API connector as Microsoft Graph describes it.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
+
 
 
 /** The certificates of a connector; none if it authenticates with something else. */
@@ -27692,6 +27931,28 @@ function certificatesOf(connector) {
 /** The certificate that the connector authenticates with now. */
 function activeCertificate(connector) {
     return certificatesOf(connector).find((entry) => entry.isActive);
+}
+/** The entries of the connector that are this certificate, by their thumbprint; by its two dates if there is no readable one. */
+function entriesOf(connector, certificate) {
+    const digests = [certificate.thumbprint, certificate.sha256].map((hex) => Buffer.from(hex, 'hex'));
+    return certificatesOf(connector).filter((entry) => {
+        const digest = (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .o)(entry.thumbprint);
+        return digest ? digests.some((own) => own.equals(digest)) : hasDatesOf(entry, certificate);
+    });
+}
+/**
+ * The entries that are this certificate after a change. If no thumbprint fits, new entries with its two dates are taken for
+ * it: the service may write thumbprints in a way that nobody knows.
+ */
+function entriesAfter(before, after, certificate) {
+    const entries = entriesOf(after, certificate);
+    if (entries.length > 0)
+        return entries;
+    const old = new Set(certificatesOf(before).map(({ thumbprint }) => thumbprint));
+    return certificatesOf(after).filter((entry) => !old.has(entry.thumbprint) && hasDatesOf(entry, certificate));
+}
+function hasDatesOf(entry, { notBefore, notAfter }) {
+    return entry.notBefore === notBefore.getTime() / 1000 && entry.notAfter === notAfter.getTime() / 1000;
 }
 /** Nobody reads more, and outputs and summaries have a limit. */
 const SHOWN_CERTIFICATES = 50;
@@ -27704,16 +27965,16 @@ function byAge(certificates) {
 }
 /** The connector's name as a person knows it, or its id; cleaned. */
 function nameOf(id, connector) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(id, 80);
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(id, 80);
 }
 /** The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape. */
 function parseConnector(body) {
-    return connectorFrom((0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .parseJson */ .qF)(body));
+    return connectorFrom((0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parseJson */ .qF)(body));
 }
 /** One page of the list, or undefined if the response is none. */
 function parsePage(body) {
-    const json = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .parseJson */ .qF)(body);
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(json) || !Array.isArray(json['value']))
+    const json = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parseJson */ .qF)(body);
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(json) || !Array.isArray(json['value']))
         return undefined;
     const nextLink = json['@odata.nextLink'];
     return {
@@ -27722,40 +27983,88 @@ function parsePage(body) {
     };
 }
 function connectorFrom(json) {
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string')
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string')
         return undefined;
     return {
         id: json['id'],
-        displayName: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .stringOf */ .Je)(json['displayName']),
-        targetUrl: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .stringOf */ .Je)(json['targetUrl']),
+        displayName: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(json['displayName']),
+        targetUrl: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(json['targetUrl']),
         authentication: authenticationFrom(json['authenticationConfiguration']),
     };
 }
+/** The configuration by its type, in any spelling; without one by the properties that only one type has. */
 function authenticationFrom(configuration) {
-    if (configuration === null || configuration === undefined)
+    if (configuration === null)
         return { type: 'none' };
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(configuration))
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(configuration))
         return { type: 'unknown' };
-    const type = configuration['@odata.type'];
-    if (type === '#microsoft.graph.basicAuthentication')
+    const type = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(configuration['@odata.type'])
+        .replace(/^#?microsoft\.graph\./i, '')
+        .toLowerCase();
+    const username = configuration['username'];
+    const certificateList = configuration['certificateList'];
+    if (type === 'basicauthentication' || (type === '' && username !== undefined))
         return { type: 'basic' };
-    if (type !== '#microsoft.graph.clientCertificateAuthentication')
-        return { type: 'unknown' };
-    return { type: 'certificate', certificates: certificatesFrom(configuration['certificateList']) };
+    if (type === 'clientcertificateauthentication' || (type === '' && certificateList !== undefined)) {
+        return { type: 'certificate', certificates: certificatesFrom(certificateList) };
+    }
+    return { type: 'unknown' };
 }
 function certificatesFrom(list) {
     if (!Array.isArray(list))
         return [];
-    return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv).map((entry) => ({
-        thumbprint: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(entry['thumbprint'], 64).toUpperCase(),
-        notBefore: seconds(entry['notBefore']),
-        notAfter: seconds(entry['notAfter']),
-        isActive: entry['isActive'] === true,
-    }));
+    return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv).map((entry) => {
+        const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(entry['thumbprint']);
+        return {
+            thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64),
+            notBefore: seconds(entry['notBefore']),
+            notAfter: seconds(entry['notAfter']),
+            isActive: entry['isActive'] === true,
+        };
+    });
 }
-/** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. */
+/** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value) {
-    return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
+    if (typeof value === 'number')
+        return value;
+    if (typeof value !== 'string' || value.trim() === '')
+        return Number.NaN;
+    const number = Number(value);
+    return Number.isNaN(number) ? Math.floor(Date.parse(value) / 1000) : number;
+}
+
+
+/***/ }),
+
+/***/ 9393:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   o: () => (/* binding */ digestOf)
+/* harmony export */ });
+/**
+ * The `thumbprint` of a certificate on a connector. Its form is documented nowhere; every sample is SHA-1 in upper-case hex.
+ * So it is read as bytes: SHA-1 or SHA-256, in hex of any letter case and with separators, or in base64.
+ */
+const SHA1_LENGTH = 20;
+const SHA256_LENGTH = 32;
+/** The digest of a certificate: 20 bytes of SHA-1 or 32 of SHA-256. Undefined if the text is neither. */
+function digestOf(thumbprint) {
+    // Windows puts a mark of writing direction before a thumbprint that is copied.
+    const text = thumbprint.replace(/[\p{C}\s]/gu, '').replace(/^(sha-?(1|256)[:=]|0x)/i, '');
+    const hex = text.replace(/[:.-]/g, '');
+    const bytes = /^[0-9a-f]+$/i.test(hex) && hex.length % 2 === 0 ? Buffer.from(hex, 'hex') : undefined;
+    if (bytes && isDigest(bytes))
+        return bytes;
+    if (!/^[\w+/-]+={0,2}$/.test(text))
+        return undefined;
+    // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer in hex, so that nothing is both.
+    const decoded = Buffer.from(text, 'base64');
+    const digits = text.replace(/=+$/, '').length;
+    return isDigest(decoded) && digits === Math.ceil((decoded.length * 8) / 6) ? decoded : undefined;
+}
+function isDigest(bytes) {
+    return bytes.length === SHA1_LENGTH || bytes.length === SHA256_LENGTH;
 }
 
 
@@ -27767,10 +28076,10 @@ function seconds(value) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  l: () => (/* binding */ Http)
+  lw: () => (/* binding */ Http)
 });
 
-// UNUSED EXPORTS: REQUEST_TIMEOUT
+// UNUSED EXPORTS: REQUEST_TIMEOUT, RESPONSE_LIMIT
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
@@ -27810,6 +28119,7 @@ Object.assign(dispatcher.prototype, { connect: api_connect });
 
 /** What one request may take, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
+/** A response with one object is a few kilobytes. */
 const RESPONSE_LIMIT = 1024 * 1024;
 /** Keep-alive connections; `await using` closes them. */
 class Http {
@@ -27865,7 +28175,7 @@ class Http {
      * @throws TransportError if no whole response came back; its `sent` says whether the server may have acted
      */
     async send(request) {
-        const { timeout = REQUEST_TIMEOUT } = request;
+        const { timeout = REQUEST_TIMEOUT, responseLimit = RESPONSE_LIMIT } = request;
         const signal = AbortSignal.any([this.deadline.signal, AbortSignal.timeout(timeout)]);
         return await new Promise((resolve, reject) => {
             const { origin, pathname, search } = new URL(request.url);
@@ -27882,7 +28192,9 @@ class Http {
             // Rejecting at once, rather than when undici notices: it does not look at a request that still waits for a connection.
             const onAbort = () => {
                 // The reason first: what undici says of an aborted request is only that.
-                fail(this.deadline.signal.aborted ? this.deadline.signal.reason : new Error(`no response within ${timeout / 1000} s`));
+                fail(this.deadline.signal.aborted
+                    ? this.deadline.signal.reason
+                    : new Error(`no response within ${timeout / 1000} s`));
                 abort();
             };
             if (signal.aborted) {
@@ -27915,8 +28227,8 @@ class Http {
                 },
                 onResponseData(controller, chunk) {
                     size += chunk.length;
-                    if (size > RESPONSE_LIMIT)
-                        controller.abort(new Error(`the response is larger than ${RESPONSE_LIMIT} bytes`));
+                    if (size > responseLimit)
+                        controller.abort(new Error(`the response is larger than ${responseLimit} bytes`));
                     else
                         chunks.push(chunk);
                 },
@@ -28067,6 +28379,12 @@ function explainTransport(error, service) {
             failure: failed('PROXY_REFUSED', `The proxy did not open the way to ${service}: HTTP ${proxy}`, 'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com, graph.microsoft.com and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.'),
         };
     }
+    if (/the response is larger than \d+ bytes/.test(why)) {
+        return {
+            retry: 'no',
+            failure: failed('RESPONSE_TOO_LARGE', `${service} sent more than is read: ${why}`, 'Name the connectors in connector-id instead of all: true, if that is set.'),
+        };
+    }
     if (UNTRUSTED.test(why)) {
         return {
             retry: 'no',
@@ -28092,9 +28410,11 @@ function explainTransport(error, service) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   L5: () => (/* binding */ retry)
+/* harmony export */   L5: () => (/* binding */ retry),
+/* harmony export */   Wv: () => (/* binding */ waitAfter),
+/* harmony export */   gy: () => (/* binding */ tryingAgain)
 /* harmony export */ });
-/* unused harmony exports RETRY, waitBefore, noTime */
+/* unused harmony export RETRY */
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3988);
 /* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
@@ -28120,27 +28440,30 @@ async function retry({ deadline, service, log }, attempt) {
         const outcome = await explained(attempt(n), deadline, service);
         if ('done' in outcome)
             return outcome.done;
-        const { failure, within = Infinity } = outcome;
-        if (outcome.retry === 'no' || n === RETRY.attempts)
-            throw failure;
-        const wait = waitBefore(n + 1, outcome);
-        if (deadline.now() - started + wait > within)
-            throw failure;
-        if (wait >= deadline.remaining())
-            throw noTime(failure, wait, deadline);
-        log(`${failure.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
+        const wait = waitAfter(n, outcome, started, deadline);
+        log(tryingAgain(n, outcome.failure, wait));
         await deadline.sleep(wait);
     }
 }
-/** Milliseconds to wait before the nth attempt: they grow, with some chance, and are never less than what was asked for. */
-function waitBefore(n, { retryAfter = 0 }) {
-    const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 2));
-    return Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
-}
-/** The failure that ends the retries because the step's time does. */
-function noTime(failure, wait, deadline) {
+/**
+ * Milliseconds to wait after the nth attempt: they grow, with some chance, and are never less than what was asked for.
+ * @param started when the first attempt began
+ * @throws the failure if there is not to be another attempt
+ */
+function waitAfter(n, verdict, started, deadline) {
+    const { failure, retryAfter = 0, within = Infinity } = verdict;
+    const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1));
+    const wait = Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
+    if (verdict.retry === 'no' || n === RETRY.attempts || deadline.now() - started + wait > within)
+        throw failure;
+    if (wait < deadline.remaining())
+        return wait;
     const left = Math.max(0, Math.floor(deadline.remaining() / 1000));
-    return (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .withSentence */ .wt)(failure, `The next try would have to wait ${Math.ceil(wait / 1000)} s, and the step has only ${left} s left.`);
+    throw (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .withSentence */ .wt)(failure, `The next try would have to wait ${Math.ceil(wait / 1000)} s, and the step has only ${left} s left.`);
+}
+/** The log line before a wait. */
+function tryingAgain(n, failure, wait) {
+    return `${failure.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`;
 }
 async function explained(attempt, deadline, service) {
     try {
@@ -29061,6 +29384,7 @@ function getOctokit(token, options, ...additionalPlugins) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   R8: () => (/* binding */ warn),
 /* harmony export */   fW: () => (/* binding */ logOutcome),
+/* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1382);
@@ -29076,16 +29400,36 @@ function logOutcome(outcome, n, all) {
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
-/** Shows each of these as an annotation. */
+/** The runner keeps 10 errors and 10 warnings of a step. */
+const SHOWN = 8;
+/** Shows each of these as an annotation; of very many the last stands for the rest. */
 function warn(messages, title) {
-    for (const message of messages)
+    for (const message of messages.slice(0, SHOWN))
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .warning */ .$e)(message, { title });
+    const rest = messages.length - SHOWN;
+    if (rest > 0)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .warning */ .$e)(`${rest} more warnings are in the log and in the job summary.`, { title });
+    for (const message of messages.slice(SHOWN))
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure(error) {
     const failure = (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)(error);
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .error */ .z3)(`${failure.message}\n${failure.remedy}`, { title: failure.code });
     process.exitCode = 1;
+}
+/** {@link reportFailure} for each; of very many the last stands for the rest. */
+function reportFailures(failures) {
+    failures.slice(0, SHOWN).forEach(reportFailure);
+    const rest = failures.slice(SHOWN);
+    if (rest.length === 0)
+        return;
+    for (const { code, message, remedy } of rest)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
+    const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
+        title: 'MORE_FAILURES',
+    });
 }
 
 
@@ -29095,17 +29439,20 @@ function reportFailure(error) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L1: () => (/* binding */ outputsNotWritten),
 /* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
 /* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
 /* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
 /* harmony export */   cZ: () => (/* binding */ setConnectorOutputs)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8923);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8923);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9006);
 /** The outputs of the steps. */
+
 
 
 
@@ -29113,15 +29460,15 @@ function reportFailure(error) {
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(certificate.notBefore));
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate.thumbprint))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 /** The check step's outputs: the worst status, and the certificate that expires first. */
 function setCheckOutputs(findings) {
@@ -29129,26 +29476,30 @@ function setCheckOutputs(findings) {
     const first = findings
         .filter((finding) => finding.active)
         .sort((a, b) => (a.active?.notAfter ?? 0) - (b.active?.notAfter ?? 0))[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
 }
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
 function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .setOutput */ .uH)('status', 'failing');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('status', 'failing');
+}
+/** The failure that stands for outputs that could not be written; `done` is what was done all the same. */
+function outputsNotWritten(done, cause) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(cause instanceof Error ? cause.message : String(cause))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause });
 }
 function updatedConnector(outcome, certificate) {
     const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
     return {
         ...shown(outcome.id, outcome.connector),
         uploaded: outcome.result === 'changed',
-        isActive: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate.thumbprint),
+        isActive: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate),
         thumbprint: certificate.thumbprint,
         notBefore: certificate.notBefore.getTime() / 1000,
         notAfter: certificate.notAfter.getTime() / 1000,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(outcome.connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .certificatesOf */ .mm)(outcome.connector)),
         ...(failure ? { failure: failure.code } : {}),
     };
 }
@@ -29161,7 +29512,7 @@ function checkedConnector(finding) {
         daysLeft: daysLeft ?? null,
         thumbprint: active?.thumbprint ?? null,
         notAfter: active?.notAfter ?? null,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .certificatesOf */ .mm)(connector)),
         ...(finding.status === 'failing' ? { failure: finding.failure.code } : {}),
     };
 }
@@ -29212,7 +29563,7 @@ function uploadSummary(outcomes, certificate, now) {
             outcome.result === 'changed'
                 ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
                 : authentication(outcome.connector),
-            (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .isActive */ .$m)(outcome, certificate.thumbprint) ? 'yes' : 'no',
+            (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .isActive */ .$m)(outcome, certificate) ? 'yes' : 'no',
             daysLeft(outcome.connector, now),
             (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
         ])),
@@ -42340,8 +42691,7 @@ function explainEntra(response, application, idToken) {
     }
     const said = errorIn(response);
     const { status } = response;
-    const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' ||
-        (said.code === undefined && (status === 200 || !said.readable));
+    const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
     const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? entra_refusal_transient : unknown);
     const presented = { application, idToken };
     const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter((part) => part !== '');
@@ -42731,20 +43081,29 @@ function judge(connector, thresholds, now) {
             return { id, connector, status: 'failing', text, failure };
         }
         case 'none':
-        case 'unknown':
             return { id, connector, status: 'warning', text: 'does not authenticate with a certificate.' };
+        case 'unknown':
+            return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
     }
 }
 function judgeActive(connector, active, { warnDays, failDays }, now) {
     const ends = (0,dates/* dateFromSeconds */.id)(active.notAfter);
     const daysLeft = (0,dates/* daysUntil */.AQ)(ends, now);
+    if (Number.isNaN(daysLeft))
+        return unreadableExpiry(connector, active);
     const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${(0,clean/* clean */.uH)(active.thumbprint, 64)}, until ${(0,dates/* isoSeconds */.nE)(ends)}).`;
     const found = { id: connector.id, connector, active, daysLeft, text };
-    // Not below a threshold counts as fine, so a date that cannot be read has to be caught first.
     if (daysLeft >= failDays)
         return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
-    const failure = new lib_failure/* Failure */.HR('CERTIFICATE_ENDS_SOON', `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one ends, every sign-up that calls the API fails.');
+    const failure = new lib_failure/* Failure */.HR('CERTIFICATE_ENDS_SOON', `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.');
     return { ...found, status: 'failing', failure };
+}
+/** What cannot be checked is not fine. */
+function unreadableExpiry(connector, active) {
+    const { id } = connector;
+    const text = `the expiry date of its active certificate (${(0,clean/* clean */.uH)(active.thumbprint, 64)}) cannot be read.`;
+    const failure = new lib_failure/* Failure */.HR('EXPIRY_UNREADABLE', `The API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`, 'Look at the certificate in the portal, under API connectors.');
+    return { id, connector, active, status: 'failing', text, failure };
 }
 /** The finding about a connector that could not be read. */
 function unread(id, error) {
@@ -42754,8 +43113,8 @@ function unread(id, error) {
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
-var client = __nccwpck_require__(5081);
+// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
+var client = __nccwpck_require__(8546);
 // EXTERNAL MODULE: ./lib/http/client.js + 1 modules
 var http_client = __nccwpck_require__(6141);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
@@ -42849,23 +43208,28 @@ async function check(deadline) {
         (0,outputs/* setUncheckedOutputs */.N)();
         throw error;
     });
+    report(findings);
+}
+function report(findings) {
+    const line = ({ id, connector, text }) => `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
     for (const finding of findings)
-        (0,core/* info */.pq)(`API connector ${(0,graph_connector/* nameOf */.Vb)(finding.id, finding.connector)}: ${finding.text}`);
-    (0,outputs/* setCheckOutputs */.Pr)(findings);
+        (0,core/* info */.pq)(line(finding));
+    (0,annotations/* warn */.R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
+    (0,annotations/* reportFailures */.o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
     (0,summary/* appendSummary */.fe)((0,summary/* checkSummary */.Z4)(findings, new Date()));
-    for (const finding of findings) {
-        if (finding.status === 'failing')
-            (0,annotations/* reportFailure */.xV)(finding.failure);
-        if (finding.status === 'warning')
-            (0,annotations/* warn */.R8)([`API connector ${(0,graph_connector/* nameOf */.Vb)(finding.id, finding.connector)}: ${finding.text}`], 'API connector');
+    try {
+        (0,outputs/* setCheckOutputs */.Pr)(findings);
+    }
+    catch (error) {
+        throw (0,outputs/* outputsNotWritten */.L1)('The API connectors were read', error);
     }
 }
 async function findAll({ application, connectorIds, thresholds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const http = __addDisposableResource(env_1, new http_client/* Http */.l({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
+        const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
-        const connectors = new api_connectors/* ApiConnectors */.N(new client/* GraphClient */.o(http, application, access, core/* info */.pq));
+        const connectors = new api_connectors/* ApiConnectors */.N(new client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq }));
         const now = new Date();
         if (connectorIds === 'all')
             return (await connectors.list()).map((connector) => judge(connector, thresholds, now));
@@ -42892,7 +43256,7 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
 
 /***/ }),
 
-/***/ 60:
+/***/ 9237:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -42905,12 +43269,316 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
 var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ./lib/failure.js
 var lib_failure = __nccwpck_require__(1957);
+;// CONCATENATED MODULE: ./lib/certificate/other-formats.js
+/** Tells what a file is that is no PKCS#12 file, by its first bytes, and what to do about it. */
+
+/**
+ * @throws Failure PFX_EMPTY, PFX_IS_PEM, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
+ *   PFX_NOT_PKCS12
+ */
+function refuseOtherFormats(file) {
+    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+    if (bytes.every((byte) => byte === 0))
+        throw empty('The .pfx is empty.');
+    if (bytes[0] === 0x30) {
+        refuseOtherDer(bytes);
+        return;
+    }
+    const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
+    if (magic)
+        throw refusal(magic.code, magic.what, magic.remedy);
+    refuseArmour(bytes.toString('latin1', 0, 64 * 1024));
+    const what = /^\s*<(!doctype|html|\?xml)/i.test(bytes.toString('latin1', 0, 256)) ? 'a web page' : 'no PKCS#12 file';
+    throw refusal('PFX_NOT_PKCS12', what, what === 'a web page' ? `Was it downloaded without signing in? ${EXPORT}` : EXPORT);
+}
+/** Refuses text that is a PEM file, an SSH or a PGP key. */
+function refuseArmour(text) {
+    const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
+    if (label?.startsWith('PGP') === true)
+        throw refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
+    if (label?.includes('SSH') === true ||
+        label === 'OPENSSH PRIVATE KEY' ||
+        /^\s*(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA|^PuTTY-User-Key-File/.test(text)) {
+        throw refusal('PFX_IS_SSH_KEY', 'an SSH key', EXPORT);
+    }
+    if (label === 'PKCS7' || label === 'CMS')
+        throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+    if (label === undefined && !/-----BEGIN /.test(text))
+        return;
+    const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map((match) => PEM_KINDS[match[1] ?? ''] ?? 'something else');
+    const kinds = [...new Set(labels)].join(' and ') || 'something that cannot be read';
+    throw refusal('PFX_IS_PEM', `a PEM file with ${kinds}`, EXPORT_PEM);
+}
+/** A refusal for an input or file without anything in it. */
+function empty(message) {
+    return new lib_failure/* Failure */.HR('PFX_EMPTY', message, 'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+}
+const EXPORT_PEM = 'Make a .pfx out of certificate and key: openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -inkey key.pem -in cert.pem -out cert.pfx';
+const EXPORT = `Give a .pfx (.p12) with a certificate and its private key. ${EXPORT_PEM}`;
+const EXPORT_P7B = `It holds certificates only, without a private key. ${EXPORT_PEM}`;
+const EXPORT_JKS = 'Convert it: keytool -importkeystore -srckeystore store.jks -srcalias NAME -destkeystore cert.p12 -deststoretype PKCS12';
+const PEM_KINDS = {
+    CERTIFICATE: 'a certificate',
+    'TRUSTED CERTIFICATE': 'a certificate',
+    'X509 CERTIFICATE': 'a certificate',
+    'PRIVATE KEY': 'a private key',
+    'RSA PRIVATE KEY': 'a private key',
+    'EC PRIVATE KEY': 'a private key',
+    'DSA PRIVATE KEY': 'a private key',
+    'EC PARAMETERS': 'the parameters of a key',
+    'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
+    'PUBLIC KEY': 'a public key',
+    'RSA PUBLIC KEY': 'a public key',
+    'CERTIFICATE REQUEST': 'a certificate request',
+    'NEW CERTIFICATE REQUEST': 'a certificate request',
+    'X509 CRL': 'a revocation list',
+};
+const MAGICS = [
+    { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
+    { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
+    { hex: '504b0304', code: 'PFX_NOT_PKCS12', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '1f8b', code: 'PFX_NOT_PKCS12', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+];
+/** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
+function refuseOtherDer(bytes) {
+    const first = inside(bytes);
+    const second = inside(first);
+    switch (first[0]) {
+        case undefined:
+            return;
+        case 0x02: {
+            const next = first.subarray(2 + (first[1] ?? 0));
+            const type = inside(next);
+            if (next[0] === 0x30 && (type.length < PKCS7.length || type.subarray(0, PKCS7.length).equals(PKCS7)))
+                return;
+            if (next.length === 0)
+                return;
+            // PrivateKeyInfo, RSAPrivateKey and ECPrivateKey have the versions 0 and 1.
+            if (first[1] === 1 && (first[2] ?? 0) < 2)
+                throw refusal('PFX_NOT_PKCS12', 'a bare private key (DER)', EXPORT_PEM);
+            break;
+        }
+        case 0x06:
+            if (first.subarray(0, PKCS7.length).equals(PKCS7))
+                throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+            break;
+        case 0x30:
+            if (second[0] === 0xa0 || (second[0] === 0x02 && second[2] !== 0)) {
+                throw refusal('PFX_IS_CERTIFICATE', 'a certificate (.cer, .crt), without its private key', EXPORT);
+            }
+            if (second[0] === 0x02)
+                throw refusal('PFX_NOT_PKCS12', 'a certificate request (DER)', EXPORT_PEM);
+            if (second[0] === 0x06)
+                throw refusal('PFX_NOT_PKCS12', 'a bare key (DER)', EXPORT_PEM);
+            break;
+    }
+    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
+}
+/** OBJECT IDENTIFIER 1.2.840.113549.1.7.x, all but the last arc. */
+const PKCS7 = Buffer.from('06092a864886f70d0107', 'hex');
+/** What comes after the header of the element at the start. */
+function inside(bytes) {
+    const length = bytes[1] ?? 0;
+    return bytes.subarray(length > 0x80 ? 2 + (length & 0x7f) : 2);
+}
+function refusal(code, what, remedy) {
+    return new lib_failure/* Failure */.HR(code, `What was given as the .pfx is ${what}.`, remedy);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/decode.js
+/** From what people paste into a secret, or write into a file, to the bytes of a .pfx. */
+
+
+/** What the service and every maker stay far below. */
+const LARGEST_PFX = 1024 * 1024;
+/**
+ * The .pfx in the text of an input or in the bytes of a file.
+ * @throws Failure PFX_TOO_LARGE, and what {@link decodePfxText} and {@link decodePfxFile} throw
+ */
+function decodePfx(content) {
+    const decoded = typeof content === 'string' ? decodePfxText(content) : decodePfxFile(content);
+    if (decoded.bytes.length > LARGEST_PFX)
+        throw tooLarge(decoded.bytes.length);
+    return decoded;
+}
+/**
+ * Decodes the base64 of a .pfx in any of its disguises: wrapped, url-safe, without padding, with a byte order mark, in
+ * quotation marks, as a data URL, in the armour of `certutil -encode`, as UTF-16 misread, encoded twice.
+ * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, and for content that is something else what {@link refuseOtherFormats} throws
+ */
+function decodePfxText(text) {
+    const decoded = decodeBase64(text);
+    const inner = decoded.bytes[0] === SEQUENCE ? undefined : textIn(decoded.bytes);
+    if (inner !== undefined && BASE64_OF_SEQUENCE.test(inner)) {
+        const { bytes } = decodeBase64(inner);
+        refuseOtherFormats(bytes);
+        return { bytes, notes: ['The .pfx was encoded in base64 twice; once is enough.'] };
+    }
+    refuseOtherFormats(decoded.bytes);
+    return decoded;
+}
+/**
+ * The .pfx in a file: its bytes as they are, or decoded where it holds base64 text.
+ * @throws Failure what {@link refuseOtherFormats} throws
+ */
+function decodePfxFile(file) {
+    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+    const text = bytes[0] === SEQUENCE ? undefined : textIn(bytes);
+    if (text !== undefined && (BASE64_OF_SEQUENCE.test(text) || /-----BEGIN [^]*-----END /.test(text))) {
+        const decoded = decodePfxText(text);
+        return {
+            bytes: decoded.bytes,
+            notes: decoded.notes.length > 0 ? decoded.notes : ['The file holds base64 text; the .pfx in it was decoded.'],
+        };
+    }
+    refuseOtherFormats(bytes);
+    return { bytes, notes: [] };
+}
+const SEQUENCE = 0x30;
+/** What every DER SEQUENCE of more than 127 bytes starts with, and BER of indefinite length. */
+const BASE64_OF_SEQUENCE = /^[\s"'\0\ufeff]*(MI|MH|MD|data:[^,]{0,100},M[IHD])/;
+function decodeBase64(input) {
+    // Zeros and byte order marks are what is left of UTF-16 that was read as something else.
+    const text = input
+        .replace(/^(\ufeff|ÿþ|ï»¿|\ufffd{2})/, '')
+        .replace(/[\0\ufeff]/g, '')
+        .trim();
+    if (text === '')
+        throw empty('The input "pfx" is empty.');
+    const armoured = fromArmour(text);
+    if (armoured)
+        return armoured;
+    refuseArmour(text);
+    const body = text
+        .replace(/^(["'])([\s\S]*)\1$/, '$2')
+        .replace(/^data:[^,]{0,200};base64,/i, '')
+        .replace(/\\r|\\n/g, '')
+        // Blanks of every kind, with those of zero width.
+        .replace(/[\s\u200b-\u200d\u2060]+/g, '');
+    if (body === '')
+        throw empty('The input "pfx" is empty.');
+    return { bytes: strictBase64(body, text), notes: [] };
+}
+/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file. */
+function fromArmour(text) {
+    const body = /^-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END [A-Z0-9 ]+-----$/.exec(text)?.[1];
+    if (body === undefined)
+        return undefined;
+    const bytes = Buffer.from(body, 'base64');
+    if (!looksLikePfx(bytes))
+        return undefined;
+    return {
+        bytes,
+        notes: ['The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.'],
+    };
+}
+/** SEQUENCE, INTEGER 3. */
+function looksLikePfx(bytes) {
+    const length = bytes[1] ?? 0;
+    const start = length > 0x80 ? 2 + (length & 0x7f) : 2;
+    return bytes[0] === SEQUENCE && bytes.subarray(start, start + 3).equals(Buffer.of(0x02, 0x01, 0x03));
+}
+/** RFC 4648, sections 4 and 5; Node's own decoder would pass over what is wrong. */
+function strictBase64(body, text) {
+    if (looksLikePath(text))
+        throw notBase64('it looks like a path. Paths go into the input "pfx-file"');
+    const digits = body
+        .replace(/={0,2}$/, '')
+        .replace(/-/g, '+')
+        .replace(/_/g, '/');
+    const wrong = digits.search(/[^A-Za-z0-9+/]/);
+    if (wrong >= 0)
+        throw notBase64(whyNotBase64(digits, wrong, text));
+    if (digits.length % 4 === 1) {
+        throw notBase64(`it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`);
+    }
+    return Buffer.from(digits, 'base64');
+}
+function whyNotBase64(digits, position, text) {
+    const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
+    if (character === '=')
+        return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
+    if (/^\*+$/.test(text))
+        return 'it is the mask (***) that a log shows in place of a secret';
+    if (/\$\{\{|\$\(|\$\w/.test(text))
+        return 'it holds an expression or variable that was not filled in';
+    if (character === '%')
+        return 'it is percent-encoded';
+    return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
+}
+function looksLikePath(text) {
+    return (!/[\r\n]/.test(text) &&
+        text.length < 1024 &&
+        (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
+}
+/** The text in a file of text, in UTF-8 or UTF-16 with a byte order mark. */
+function textIn(bytes) {
+    if (bytes[0] === 0xff && bytes[1] === 0xfe)
+        return bytes.toString('utf16le', 2);
+    if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
+        return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
+    const text = bytes.toString('latin1');
+    return /^(ï»¿)?[\x00\t\n\r\x20-\x7e]*$/.test(text) ? text.replace(/^ï»¿/, '') : undefined;
+}
+function notBase64(why) {
+    return new lib_failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
+}
+/** A .pfx that is larger than any. `size` in bytes. */
+function tooLarge(size) {
+    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${size} bytes; at most ${LARGEST_PFX} are accepted.`, 'Is this the right file? A .pfx is a few kilobytes.');
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/source.js
+/** Where the certificate comes from: the text of an input, or a file on the runner. Each source has its own password. */
+
+
+
+/**
+ * The content of a source.
+ * @throws Failure PFX_FILE_UNREADABLE, PFX_TOO_LARGE
+ */
+function readSource(source) {
+    const content = source.kind === 'text' ? source.text : readFile(source.path);
+    return { content, password: source.password, notes: [] };
+}
+function readFile(path) {
+    try {
+        const stat = (0,external_node_fs_.statSync)(path);
+        if (stat.isDirectory())
+            throw unreadable(path, 'is a directory', undefined);
+        // Text in UTF-16 is nearly three times as long as the file that it encodes.
+        if (stat.size > 4 * LARGEST_PFX)
+            throw tooLarge(stat.size);
+        return (0,external_node_fs_.readFileSync)(path);
+    }
+    catch (error) {
+        if (error instanceof lib_failure/* Failure */.HR)
+            throw error;
+        const { code } = error;
+        const why = code === 'ENOENT'
+            ? 'does not exist'
+            : code === 'EACCES'
+                ? 'may not be read by this step'
+                : `could not be read (${code ?? 'unknown error'})`;
+        throw unreadable(path, why, error);
+    }
+}
+function unreadable(path, why, cause) {
+    return new lib_failure/* Failure */.HR('PFX_FILE_UNREADABLE', 
+    // Longer than any path that people write: something else was handed over, and might be a secret.
+    `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`, `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`, { cause });
+}
+
+// EXTERNAL MODULE: ./lib/text/dates.js
+var dates = __nccwpck_require__(9006);
 ;// CONCATENATED MODULE: ./lib/certificate/suitability.js
 /** Whether a certificate is fit for an API connector, and what is odd about it. */
 
-const DAY = 86_400_000;
+
 /** The service's documents ask for RSA with 2048 bits. */
 const RSA_BITS = 2048;
 /**
@@ -42923,7 +43591,7 @@ function assess(certificate, now, minimumDaysLeft) {
     const { keyType, keyBits } = certificate;
     const warnings = [];
     if (certificate.notBefore > now) {
-        warnings.push(`The certificate is not valid yet: its time begins at ${seconds(certificate.notBefore)}.`);
+        warnings.push(`The certificate is not valid yet: its time begins at ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
     }
     if (keyType !== 'rsa') {
         warnings.push(`The key is ${keyType.toUpperCase()}; the service's documents ask for RSA with ${RSA_BITS} bits.`);
@@ -42943,16 +43611,11 @@ function refuseExpired(certificate, now, minimumDaysLeft) {
     const { notAfter } = certificate;
     const renew = 'Renew the certificate, store the new .pfx in the secret, and run this again.';
     if (notAfter < now) {
-        throw new lib_failure/* Failure */.HR('CERTIFICATE_EXPIRED', `The certificate expired at ${seconds(notAfter)}.`, renew);
+        throw new lib_failure/* Failure */.HR('CERTIFICATE_EXPIRED', `The certificate expired at ${(0,dates/* isoSeconds */.nE)(notAfter)}.`, renew);
     }
-    const left = notAfter.getTime() - now.getTime();
-    if (left < minimumDaysLeft * DAY) {
-        throw new lib_failure/* Failure */.HR('CERTIFICATE_EXPIRES_TOO_SOON', `The certificate expires at ${seconds(notAfter)}, in ${Math.floor(left / DAY)} days; minimum-days-left asks for ${minimumDaysLeft}.`, renew);
+    if (notAfter.getTime() - now.getTime() < minimumDaysLeft * dates/* DAY */.d_) {
+        throw new lib_failure/* Failure */.HR('CERTIFICATE_EXPIRES_TOO_SOON', `The certificate expires at ${(0,dates/* isoSeconds */.nE)(notAfter)}, in ${(0,dates/* daysUntil */.AQ)(notAfter, now)} days; minimum-days-left asks for ${minimumDaysLeft}.`, renew);
     }
-}
-/** ISO 8601 in UTC, whole seconds. */
-function seconds(date) {
-    return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -43044,17 +43707,6 @@ class Element {
                 throw malformed('a piece of a string is no string');
             return piece.octets();
         }));
-    }
-    /** Whether this element and those inside use shortest definite lengths and primitive strings only, as DER does. */
-    isDer() {
-        const length = this.#contentEnd - this.#contentStart;
-        const headerLength = this.#contentStart - this.#start;
-        const lengthOctets = length < 0x80 ? 1 : 1 + Math.ceil((32 - Math.clz32(length)) / 8);
-        if (headerLength !== 1 + lengthOctets || this.end !== this.#contentEnd)
-            return false;
-        if (this.tag === (TAG.octetString | CONSTRUCTED))
-            return false;
-        return !this.constructed || this.children().every((child) => child.isDer());
     }
 }
 /**
@@ -43179,6 +43831,105 @@ function at(source, offset) {
         throw truncated();
     return byte;
 }
+
+;// CONCATENATED MODULE: ./lib/pkcs12/asn1/oids.js
+/** Every OID of this format, once, by the name that its RFC gives it. */
+const OID = {
+    // PKCS #7 content types (RFC 2315, section 14; RFC 5652)
+    data: '1.2.840.113549.1.7.1',
+    signedData: '1.2.840.113549.1.7.2',
+    envelopedData: '1.2.840.113549.1.7.3',
+    encryptedData: '1.2.840.113549.1.7.6',
+    // Bags, certificate types and attributes (RFC 7292, section 4.2; RFC 2985)
+    keyBag: '1.2.840.113549.1.12.10.1.1',
+    pkcs8ShroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+    certBag: '1.2.840.113549.1.12.10.1.3',
+    safeContentsBag: '1.2.840.113549.1.12.10.1.6',
+    x509Certificate: '1.2.840.113549.1.9.22.1',
+    localKeyId: '1.2.840.113549.1.9.21',
+    // Encryption of PKCS #12 (RFC 7292, appendix C) and PKCS #5 (RFC 8018, appendix A)
+    pbeWithSHAAnd128BitRC4: '1.2.840.113549.1.12.1.1',
+    pbeWithSHAAnd40BitRC4: '1.2.840.113549.1.12.1.2',
+    pbeWithSHAAnd3KeyTripleDESCBC: '1.2.840.113549.1.12.1.3',
+    pbeWithSHAAnd2KeyTripleDESCBC: '1.2.840.113549.1.12.1.4',
+    pbeWithSHAAnd128BitRC2CBC: '1.2.840.113549.1.12.1.5',
+    pbeWithSHAAnd40BitRC2CBC: '1.2.840.113549.1.12.1.6',
+    pbeWithMD2AndDESCBC: '1.2.840.113549.1.5.1',
+    pbeWithMD5AndDESCBC: '1.2.840.113549.1.5.3',
+    pbeWithMD2AndRC2CBC: '1.2.840.113549.1.5.4',
+    pbeWithMD5AndRC2CBC: '1.2.840.113549.1.5.6',
+    pbeWithSHA1AndDESCBC: '1.2.840.113549.1.5.10',
+    pbeWithSHA1AndRC2CBC: '1.2.840.113549.1.5.11',
+    pbkdf2: '1.2.840.113549.1.5.12',
+    pbes2: '1.2.840.113549.1.5.13',
+    pbmac1: '1.2.840.113549.1.5.14',
+    scrypt: '1.3.6.1.4.1.11591.4.11',
+    // Ciphers
+    desCBC: '1.3.14.3.2.7',
+    desEDE3CBC: '1.2.840.113549.3.7',
+    rc2CBC: '1.2.840.113549.3.2',
+    rc5CBC: '1.2.840.113549.3.9',
+    cast5CBC: '1.2.840.113533.7.66.10',
+    seedCBC: '1.2.410.200004.1.4',
+    ideaCBC: '1.3.6.1.4.1.188.7.1.1.2',
+    aes128CBC: '2.16.840.1.101.3.4.1.2',
+    aes128GCM: '2.16.840.1.101.3.4.1.6',
+    aes192CBC: '2.16.840.1.101.3.4.1.22',
+    aes192GCM: '2.16.840.1.101.3.4.1.26',
+    aes256CBC: '2.16.840.1.101.3.4.1.42',
+    aes256GCM: '2.16.840.1.101.3.4.1.46',
+    camellia128CBC: '1.2.392.200011.61.1.1.1.2',
+    camellia192CBC: '1.2.392.200011.61.1.1.1.3',
+    camellia256CBC: '1.2.392.200011.61.1.1.1.4',
+    aria128CBC: '1.2.410.200046.1.1.2',
+    aria192CBC: '1.2.410.200046.1.1.7',
+    aria256CBC: '1.2.410.200046.1.1.12',
+    gost28147: '1.2.643.2.2.21',
+    // Hashes
+    md5: '1.2.840.113549.2.5',
+    sha1: '1.3.14.3.2.26',
+    sha256: '2.16.840.1.101.3.4.2.1',
+    sha384: '2.16.840.1.101.3.4.2.2',
+    sha512: '2.16.840.1.101.3.4.2.3',
+    sha224: '2.16.840.1.101.3.4.2.4',
+    sha512_224: '2.16.840.1.101.3.4.2.5',
+    sha512_256: '2.16.840.1.101.3.4.2.6',
+    blake2b512: '1.3.6.1.4.1.1722.12.2.1.16',
+    blake2s256: '1.3.6.1.4.1.1722.12.2.2.8',
+    gostR3411_94: '1.2.643.2.2.9',
+    gostR3411_2012_256: '1.2.643.7.1.1.2.2',
+    gostR3411_2012_512: '1.2.643.7.1.1.2.3',
+    // HMACs (RFC 8018, appendix B.1; RFC 2202's is also known by the number that IANA gave it)
+    hmacWithSHA1: '1.2.840.113549.2.7',
+    hmacSHA1: '1.3.6.1.5.5.8.1.2',
+    hmacWithSHA224: '1.2.840.113549.2.8',
+    hmacWithSHA256: '1.2.840.113549.2.9',
+    hmacWithSHA384: '1.2.840.113549.2.10',
+    hmacWithSHA512: '1.2.840.113549.2.11',
+    hmacWithSHA512_224: '1.2.840.113549.2.12',
+    hmacWithSHA512_256: '1.2.840.113549.2.13',
+    hmacGostR3411_94: '1.2.643.2.2.10',
+    // Public keys (RFC 3279, RFC 4055, RFC 8410)
+    rsaEncryption: '1.2.840.113549.1.1.1',
+    rsassaPss: '1.2.840.113549.1.1.10',
+    dsa: '1.2.840.10040.4.1',
+    ecPublicKey: '1.2.840.10045.2.1',
+    x25519: '1.3.101.110',
+    x448: '1.3.101.111',
+    ed25519: '1.3.101.112',
+    ed448: '1.3.101.113',
+    gostR3410_2001: '1.2.643.2.2.19',
+    gostR3410_2012_256: '1.2.643.7.1.1.1.1',
+    gostR3410_2012_512: '1.2.643.7.1.1.1.2',
+    // Signatures with a broken hash (RFC 3279, section 2.2; the last one by the OIW, for RSA)
+    md5WithRSAEncryption: '1.2.840.113549.1.1.4',
+    sha1WithRSAEncryption: '1.2.840.113549.1.1.5',
+    dsaWithSHA1: '1.2.840.10040.4.3',
+    ecdsaWithSHA1: '1.2.840.10045.4.1',
+    sha1WithRSA: '1.3.14.3.2.29',
+    // Extensions of a certificate (RFC 5280, section 4.2.1)
+    keyUsage: '2.5.29.15',
+};
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/hash-chain.js
 /**
@@ -43399,9 +44150,7 @@ function pkcs12Kdf(hash, password, salt, iterations, purpose, length, budget) {
         const addend = fillBlocks(derived, block).subarray(0, block);
         for (let start = 0; start < input.length; start += block)
             addOne(input.subarray(start, start + block), addend);
-        derived.fill(0);
     }
-    input.fill(0);
     return result;
 }
 /**
@@ -43472,32 +44221,33 @@ function count(number) {
 
 
 
+
 /** Reads an AlgorithmIdentifier; `what` it is for goes into errors. */
 function algorithmIdentifier(element, what) {
     const [oid, parameters] = sequence(element, what);
     return { oid: objectIdentifier(oid, what), parameters };
 }
 const DIGESTS = {
-    '1.2.840.113549.2.5': HASHES.md5,
-    '1.3.14.3.2.26': HASHES.sha1,
-    '2.16.840.1.101.3.4.2.4': HASHES.sha224,
-    '2.16.840.1.101.3.4.2.1': HASHES.sha256,
-    '2.16.840.1.101.3.4.2.2': HASHES.sha384,
-    '2.16.840.1.101.3.4.2.3': HASHES.sha512,
-    '2.16.840.1.101.3.4.2.5': HASHES.sha512_224,
-    '2.16.840.1.101.3.4.2.6': HASHES.sha512_256,
-    '1.3.6.1.4.1.1722.12.2.1.16': HASHES.blake2b512,
-    '1.3.6.1.4.1.1722.12.2.2.8': HASHES.blake2s256,
+    [OID.md5]: HASHES.md5,
+    [OID.sha1]: HASHES.sha1,
+    [OID.sha224]: HASHES.sha224,
+    [OID.sha256]: HASHES.sha256,
+    [OID.sha384]: HASHES.sha384,
+    [OID.sha512]: HASHES.sha512,
+    [OID.sha512_224]: HASHES.sha512_224,
+    [OID.sha512_256]: HASHES.sha512_256,
+    [OID.blake2b512]: HASHES.blake2b512,
+    [OID.blake2s256]: HASHES.blake2s256,
 };
 const HMACS = {
-    '1.2.840.113549.2.7': HASHES.sha1,
-    '1.3.6.1.5.5.8.1.2': HASHES.sha1,
-    '1.2.840.113549.2.8': HASHES.sha224,
-    '1.2.840.113549.2.9': HASHES.sha256,
-    '1.2.840.113549.2.10': HASHES.sha384,
-    '1.2.840.113549.2.11': HASHES.sha512,
-    '1.2.840.113549.2.12': HASHES.sha512_224,
-    '1.2.840.113549.2.13': HASHES.sha512_256,
+    [OID.hmacWithSHA1]: HASHES.sha1,
+    [OID.hmacSHA1]: HASHES.sha1,
+    [OID.hmacWithSHA224]: HASHES.sha224,
+    [OID.hmacWithSHA256]: HASHES.sha256,
+    [OID.hmacWithSHA384]: HASHES.sha384,
+    [OID.hmacWithSHA512]: HASHES.sha512,
+    [OID.hmacWithSHA512_224]: HASHES.sha512_224,
+    [OID.hmacWithSHA512_256]: HASHES.sha512_256,
 };
 /** The hash that an AlgorithmIdentifier names. */
 function digestAlgorithm({ oid }) {
@@ -43507,11 +44257,9 @@ function digestAlgorithm({ oid }) {
 function hmacAlgorithm({ oid }) {
     return HMACS[oid] ?? unsupported('the message authentication', oid);
 }
-const OID_PBKDF2 = '1.2.840.113549.1.5.12';
-const OID_SCRYPT = '1.3.6.1.4.1.11591.4.11';
 /** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
 function pkcs5Kdf({ oid, parameters }) {
-    if (oid === OID_SCRYPT) {
+    if (oid === OID.scrypt) {
         const [salt, N, r, p, length] = sequence(parameters, 'the parameters of scrypt');
         const saltOctets = octetString(salt, 'the salt of scrypt');
         const cost = { N: integer(N, 'N of scrypt'), r: integer(r, 'r of scrypt'), p: integer(p, 'p of scrypt') };
@@ -43521,11 +44269,11 @@ function pkcs5Kdf({ oid, parameters }) {
             derive: (password, size, budget) => scrypt(password, saltOctets, cost, size, budget),
         };
     }
-    if (oid !== OID_PBKDF2)
+    if (oid !== OID.pbkdf2)
         return unsupported('the key derivation', oid);
     const [salt, iterations, ...rest] = sequence(parameters, 'the parameters of PBKDF2');
     if (salt?.tag === TAG.sequence)
-        return unsupported('a salt that is kept elsewhere', OID_PBKDF2);
+        return unsupported('a salt that is kept elsewhere', OID.pbkdf2);
     const saltOctets = octetString(salt, 'the salt of PBKDF2');
     const rounds = integer(iterations, 'the iteration count of PBKDF2');
     const length = rest[0]?.tag === TAG.integer ? rest.shift() : undefined;
@@ -43543,19 +44291,20 @@ function saltAndIterations(parameters) {
 }
 /** Names of what is known, but not read. */
 const NAMES = {
-    '1.2.840.113549.1.5.1': 'PBE-MD2-DES',
-    '1.2.840.113549.1.5.4': 'PBE-MD2-RC2',
-    '1.2.840.113549.3.9': 'RC5',
-    '1.2.410.200004.1.4': 'SEED',
-    '1.3.6.1.4.1.188.7.1.1.2': 'IDEA',
-    '1.2.643.2.2.21': 'GOST 28147-89',
-    '1.2.643.2.2.10': 'GOST R 34.11-94 HMAC',
-    '1.2.643.2.2.9': 'GOST R 34.11-94',
-    '1.2.643.2.2.19': 'GOST R 34.10-2001',
-    '1.2.643.7.1.1.1.1': 'GOST R 34.10-2012 (256)',
-    '1.2.643.7.1.1.1.2': 'GOST R 34.10-2012 (512)',
-    '1.2.643.7.1.1.2.2': 'GOST R 34.11-2012 (256)',
-    '1.2.643.7.1.1.2.3': 'GOST R 34.11-2012 (512)',
+    [OID.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
+    [OID.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+    [OID.cast5CBC]: 'CAST5',
+    [OID.rc5CBC]: 'RC5',
+    [OID.seedCBC]: 'SEED',
+    [OID.ideaCBC]: 'IDEA',
+    [OID.gost28147]: 'GOST 28147-89',
+    [OID.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+    [OID.gostR3411_94]: 'GOST R 34.11-94',
+    [OID.gostR3410_2001]: 'GOST R 34.10-2001',
+    [OID.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
+    [OID.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
+    [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+    [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
 };
 /** Refuses an algorithm by its name. */
 function unsupported(what, oid) {
@@ -43568,299 +44317,13 @@ function positive(length) {
     return length;
 }
 
-;// CONCATENATED MODULE: ./lib/certificate/x509.js
-/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
-
-const EXPLICIT_0 = 0xa0;
-const EXPLICIT_3 = 0xa3;
-const OID_KEY_USAGE = '2.5.29.15';
-const OID_RSASSA_PSS = '1.2.840.113549.1.1.10';
-/** Reads a certificate. @throws Failure PFX_INVALID */
-function readCertificate(der) {
-    const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
-    const fields = sequence(tbs, 'a certificate');
-    if (fields[0]?.tag === EXPLICIT_0)
-        fields.shift();
-    const [, , , validity, , publicKey, ...rest] = fields;
-    const [notBefore, notAfter] = sequence(validity, 'the validity of a certificate');
-    const [, bits] = sequence(publicKey, 'the public key of a certificate');
-    const [signatureOid, signatureParameters] = sequence(signatureAlgorithm, 'the signature of a certificate');
-    const oid = objectIdentifier(signatureOid, 'the signature of a certificate');
-    return {
-        notBefore: time(notBefore),
-        notAfter: time(notAfter),
-        signatureOid: oid,
-        pssHashOid: oid === OID_RSASSA_PSS ? pssHash(signatureParameters) : undefined,
-        digitalSignature: digitalSignature(rest.find((field) => field.tag === EXPLICIT_3)),
-        publicKeyBits: bitString(bits),
-    };
-}
-const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z|[+-]\d{4})?$/;
-/** UTCTime or GeneralizedTime; RFC 5280 wants seconds and Z, older certificates have neither. */
-function time(element) {
-    const text = element?.content.toString('latin1') ?? '';
-    const isUtc = element?.tag === TAG.utcTime;
-    const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
-    if (!match || (!isUtc && element?.tag !== TAG.generalizedTime)) {
-        throw malformed('a date of the certificate cannot be read');
-    }
-    const [, y, month, day, hour, minute, second, zone] = match;
-    // RFC 5280, section 4.1.2.5.1: two digits stand for 1950 to 2049.
-    const year = isUtc ? Number(y) + (Number(y) < 50 ? 2000 : 1900) : Number(y);
-    const date = new Date(0);
-    date.setUTCFullYear(year, Number(month) - 1, Number(day));
-    date.setUTCHours(Number(hour), Number(minute), Number(second ?? 0));
-    if (zone === undefined || zone === 'Z')
-        return date;
-    const offset = (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3))) * 60_000;
-    return new Date(date.getTime() - (zone.startsWith('-') ? -offset : offset));
-}
-/** RSASSA-PSS-params (RFC 4055, section 3.1). */
-function pssHash(parameters) {
-    if (parameters?.tag !== TAG.sequence)
-        return undefined;
-    const hash = parameters.children().find((field) => field.tag === EXPLICIT_0);
-    const [oid] = hash ? sequence(hash.children()[0], 'the hash of a signature') : [];
-    return oid && objectIdentifier(oid, 'the hash of a signature');
-}
-function digitalSignature(extensions) {
-    for (const extension of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
-        const [id, ...values] = sequence(extension, 'an extension of a certificate');
-        if (objectIdentifier(id, 'an extension of a certificate') !== OID_KEY_USAGE)
-            continue;
-        const usage = bitString(parseWhole(expectTag(values.at(-1), TAG.octetString, 'the key usage').octets()));
-        return ((usage[0] ?? 0) & 0x80) !== 0;
-    }
-    return undefined;
-}
-/** Without the octet that counts the unused bits. */
-function bitString(element) {
-    return expectTag(element, TAG.bitString, 'a bit string of a certificate').content.subarray(1);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/client-certificate.js
-/** What a .pfx file is for: a certificate, its private key, and what is worth knowing about them. */
-
-
-/**
- * Puts together what is known of a leaf and its key.
- * @throws Failure PFX_INVALID where the certificate's own fields cannot be read
- */
-function describeCertificate(leaf, privateKey, others, facts) {
-    const fields = readCertificate(leaf.raw);
-    const details = privateKey.asymmetricKeyDetails ?? {};
-    const keyType = privateKey.asymmetricKeyType ?? 'unknown';
-    const weakSignatureHash = WEAK_SIGNATURES[fields.signatureOid] ?? (isPssWithSha1(fields) ? 'sha1' : undefined);
-    const curve = keyType === 'ec' ? details.namedCurve : undefined;
-    return Object.freeze({
-        leaf,
-        privateKey,
-        chain: Object.freeze(orderChain(leaf, others)),
-        thumbprint: (0,external_node_crypto_.hash)('sha1', leaf.raw).toUpperCase(),
-        sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
-        notBefore: fields.notBefore,
-        notAfter: fields.notAfter,
-        subject: oneLine(leaf.subject),
-        issuer: oneLine(leaf.issuer),
-        serialNumber: leaf.serialNumber,
-        keyType,
-        keyBits: details.modulusLength ?? keyBits(keyType, curve, fields.publicKeyBits, privateKey),
-        ...(curve === undefined ? {} : { curve }),
-        signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
-        ...(weakSignatureHash === undefined ? {} : { weakSignatureHash }),
-        allowsDigitalSignature: fields.digitalSignature ?? true,
-        ...facts,
-    });
-}
-/** Whether the certificate is for this key. */
-function belongsTogether(certificate, privateKey) {
-    try {
-        if (certificate.checkPrivateKey(privateKey))
-            return true;
-    }
-    catch {
-        // The certificate's key is of a type that OpenSSL does not know; look at the bits.
-    }
-    // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
-    if (privateKey.asymmetricKeyType !== 'rsa')
-        return false;
-    const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
-    return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
-}
-/** Issuers from the leaf upwards, then whatever else there is, in the order of the file. */
-function orderChain(leaf, others) {
-    const rest = [...others];
-    const chain = [];
-    for (let current = leaf;;) {
-        const index = rest.findIndex((candidate) => issued(current, candidate));
-        const issuer = rest[index];
-        if (!issuer)
-            break;
-        rest.splice(index, 1);
-        chain.push(issuer);
-        current = issuer;
-    }
-    return [...chain, ...rest];
-}
-function issued(certificate, issuer) {
-    try {
-        return certificate.issuer !== certificate.subject && certificate.checkIssued(issuer);
-    }
-    catch {
-        return false;
-    }
-}
-const WEAK_SIGNATURES = {
-    '1.2.840.113549.1.1.4': 'md5',
-    '1.2.840.113549.1.1.5': 'sha1',
-    '1.2.840.10040.4.3': 'sha1',
-    '1.2.840.10045.4.1': 'sha1',
-    '1.3.14.3.2.29': 'sha1',
-};
-const client_certificate_OID_RSASSA_PSS = '1.2.840.113549.1.1.10';
-const OID_SHA1 = '1.3.14.3.2.26';
-function isPssWithSha1({ signatureOid, pssHashOid, }) {
-    return signatureOid === client_certificate_OID_RSASSA_PSS && (pssHashOid ?? OID_SHA1) === OID_SHA1;
-}
-function keyBits(type, curve, publicKey, privateKey) {
-    if (type !== 'ec')
-        return type === 'ed448' ? 456 : publicKey.length * 8;
-    const named = /\d{3}/.exec(curve ?? '');
-    if (named)
-        return Number(named[0]);
-    // Explicit parameters have no name: the private value is as long as the field.
-    const bits = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'spki', format: 'der' }).length;
-    return bits === 0 ? 0 : Math.floor((publicKey.length - 1) / 2) * 8;
-}
-/** Node separates the parts of a name by line feeds. */
-function oneLine(name) {
-    return (name ?? '').split('\n').join(', ');
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/other-formats.js
-/** Tells what a file is that is no PKCS#12 file, by its first bytes, and what to do about it. */
-
-/**
- * @throws Failure PFX_EMPTY, PFX_IS_PEM, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
- *   PFX_NOT_PKCS12
- */
-function refuseOtherFormats(file) {
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    if (bytes.every((byte) => byte === 0))
-        throw empty('The .pfx is empty.');
-    if (bytes[0] === 0x30) {
-        refuseOtherDer(bytes);
-        return;
-    }
-    const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
-    if (magic)
-        throw refusal(magic.code, magic.what, magic.remedy);
-    refuseArmour(bytes.toString('latin1', 0, 64 * 1024));
-    const what = /^\s*<(!doctype|html|\?xml)/i.test(bytes.toString('latin1', 0, 256)) ? 'a web page' : 'no PKCS#12 file';
-    throw refusal('PFX_NOT_PKCS12', what, what === 'a web page' ? `Was it downloaded without signing in? ${EXPORT}` : EXPORT);
-}
-/** Refuses text that is a PEM file, an SSH or a PGP key. */
-function refuseArmour(text) {
-    const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-    if (label?.startsWith('PGP') === true)
-        throw refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
-    if (label?.includes('SSH') === true ||
-        label === 'OPENSSH PRIVATE KEY' ||
-        /^\s*(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA|^PuTTY-User-Key-File/.test(text)) {
-        throw refusal('PFX_IS_SSH_KEY', 'an SSH key', EXPORT);
-    }
-    if (label === 'PKCS7' || label === 'CMS')
-        throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-    if (label === undefined && !/-----BEGIN /.test(text))
-        return;
-    const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map((match) => PEM_KINDS[match[1] ?? ''] ?? 'something else');
-    const kinds = [...new Set(labels)].join(' and ') || 'something that cannot be read';
-    throw refusal('PFX_IS_PEM', `a PEM file with ${kinds}`, EXPORT_PEM);
-}
-/** A refusal for an input or file without anything in it. */
-function empty(message) {
-    return new lib_failure/* Failure */.HR('PFX_EMPTY', message, 'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
-}
-const EXPORT_PEM = 'Make a .pfx out of certificate and key: openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -inkey key.pem -in cert.pem -out cert.pfx';
-const EXPORT = `Give a .pfx (.p12) with a certificate and its private key. ${EXPORT_PEM}`;
-const EXPORT_P7B = `It holds certificates only, without a private key. ${EXPORT_PEM}`;
-const EXPORT_JKS = 'Convert it: keytool -importkeystore -srckeystore store.jks -srcalias NAME -destkeystore cert.p12 -deststoretype PKCS12';
-const PEM_KINDS = {
-    CERTIFICATE: 'a certificate',
-    'TRUSTED CERTIFICATE': 'a certificate',
-    'X509 CERTIFICATE': 'a certificate',
-    'PRIVATE KEY': 'a private key',
-    'RSA PRIVATE KEY': 'a private key',
-    'EC PRIVATE KEY': 'a private key',
-    'DSA PRIVATE KEY': 'a private key',
-    'EC PARAMETERS': 'the parameters of a key',
-    'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
-    'PUBLIC KEY': 'a public key',
-    'RSA PUBLIC KEY': 'a public key',
-    'CERTIFICATE REQUEST': 'a certificate request',
-    'NEW CERTIFICATE REQUEST': 'a certificate request',
-    'X509 CRL': 'a revocation list',
-};
-const MAGICS = [
-    { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
-    { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
-    { hex: '504b0304', code: 'PFX_NOT_PKCS12', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '1f8b', code: 'PFX_NOT_PKCS12', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
-];
-/** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
-function refuseOtherDer(bytes) {
-    const first = inside(bytes);
-    const second = inside(first);
-    switch (first[0]) {
-        case undefined:
-            return;
-        case 0x02: {
-            const next = first.subarray(2 + (first[1] ?? 0));
-            const type = inside(next);
-            if (next[0] === 0x30 && (type.length < PKCS7.length || type.subarray(0, PKCS7.length).equals(PKCS7)))
-                return;
-            if (next.length === 0)
-                return;
-            // PrivateKeyInfo, RSAPrivateKey and ECPrivateKey have the versions 0 and 1.
-            if (first[1] === 1 && (first[2] ?? 0) < 2)
-                throw refusal('PFX_NOT_PKCS12', 'a bare private key (DER)', EXPORT_PEM);
-            break;
-        }
-        case 0x06:
-            if (first.subarray(0, PKCS7.length).equals(PKCS7))
-                throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-            break;
-        case 0x30:
-            if (second[0] === 0xa0 || (second[0] === 0x02 && second[2] !== 0)) {
-                throw refusal('PFX_IS_CERTIFICATE', 'a certificate (.cer, .crt), without its private key', EXPORT);
-            }
-            if (second[0] === 0x02)
-                throw refusal('PFX_NOT_PKCS12', 'a certificate request (DER)', EXPORT_PEM);
-            if (second[0] === 0x06)
-                throw refusal('PFX_NOT_PKCS12', 'a bare key (DER)', EXPORT_PEM);
-            break;
-    }
-    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
-}
-/** OBJECT IDENTIFIER 1.2.840.113549.1.7.x, all but the last arc. */
-const PKCS7 = Buffer.from('06092a864886f70d0107', 'hex');
-/** What comes after the header of the element at the start. */
-function inside(bytes) {
-    const length = bytes[1] ?? 0;
-    return bytes.subarray(length > 0x80 ? 2 + (length & 0x7f) : 2);
-}
-function refusal(code, what, remedy) {
-    return new lib_failure/* Failure */.HR(code, `What was given as the .pfx is ${what}.`, remedy);
-}
-
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/mac.js
 /** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
 
 
 
 
-const OID_PBMAC1 = '1.2.840.113549.1.5.14';
+
 /** RFC 9579, section 5: a shorter key can be found by trying. */
 const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
 /**
@@ -43872,7 +44335,7 @@ function readMac(element) {
     const [algorithmElement, digestElement] = sequence(digestInfo, 'the digest of the MAC');
     const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
     const expected = octetString(digestElement, 'the digest of the MAC');
-    if (algorithm.oid === OID_PBMAC1)
+    if (algorithm.oid === OID.pbmac1)
         return pbmac1(algorithm.parameters, expected);
     const hash = digestAlgorithm(algorithm);
     const salt = octetString(saltElement, 'the salt of the MAC');
@@ -43880,7 +44343,6 @@ function readMac(element) {
     return {
         name: `HMAC-${hash.name.toUpperCase()}`,
         use: 'pkcs12',
-        iterations,
         verify: (data, password, budget) => fits(hash, pkcs12Kdf(hash, password, salt, iterations, PURPOSE.mac, hash.length, budget), data, expected),
     };
 }
@@ -43901,7 +44363,6 @@ function pbmac1(parameters, expected) {
 }
 function fits(hash, key, data, expected) {
     const actual = (0,external_node_crypto_.createHmac)(hash.name, key).update(data).digest();
-    key.fill(0);
     return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
 }
 
@@ -43917,14 +44378,9 @@ function fits(hash, key, data, expected) {
  */
 class PasswordCandidates {
     #candidates;
-    #unusual = false;
     #used = false;
     constructor(password) {
         this.#candidates = { pkcs12: list(pkcs12Forms(password)), pkcs5: list(pkcs5Forms(password)) };
-    }
-    /** Whether a form that no standard has was needed: other readers will not open such a file with this password. */
-    get unusual() {
-        return this.#unusual;
     }
     /** Whether the password was of any use so far. */
     get used() {
@@ -43940,15 +44396,9 @@ class PasswordCandidates {
             candidates.splice(i, 1);
             candidates.unshift(candidate);
             this.#used = true;
-            this.#unusual ||= !candidate.standard;
             return result;
         }
         return undefined;
-    }
-    /** Overwrites what was derived from the password. */
-    clear() {
-        for (const { bytes } of [...this.#candidates.pkcs12, ...this.#candidates.pkcs5])
-            bytes.fill(0);
     }
 }
 /** A guess at another encoding is no reason to say that the file asks for too much work. */
@@ -44014,82 +44464,6 @@ function list({ standard, others }) {
     return candidates;
 }
 
-;// CONCATENATED MODULE: ./lib/pkcs12/password-failures.js
-/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
-
-
-/** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
-function wrongPassword(password, opensWith) {
-    const hint = slips(password).find(([, other]) => opensWith(other))?.[0];
-    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${hint === undefined ? '' : `: ${hint}`}.`, hint === undefined
-        ? 'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.'
-        : 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD');
-}
-/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
-function damaged() {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
-}
-/** Without a MAC, a damaged key and a key with a password of its own look the same. */
-function damagedKey() {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
-}
-/** The MAC fits and a content does not decrypt. */
-function contentsUnreadable(password) {
-    if (!isAscii(password)) {
-        return new lib_failure/* Failure */.HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
-    }
-    return new lib_failure/* Failure */.HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
-}
-/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
-function quietly(question) {
-    try {
-        return question();
-    }
-    catch {
-        return false;
-    }
-}
-/** What people add to a password without seeing it, and the password without that. */
-function slips(password) {
-    const all = [
-        ['without the line break at its end it would', password.replace(/[\r\n]+$/, '')],
-        ['without the blanks at its end it would', password.trimEnd()],
-        ['without the blanks at its start it would', password.trimStart()],
-        ['without the blanks at both ends it would', password.trim()],
-        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
-        ['the file has no password', ''],
-    ];
-    return all.filter(([, other]) => other !== password);
-}
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/legacy-provider.js
-/**
- * Ciphers that Node's OpenSSL has in its legacy provider only. That cannot be switched on in a running process, so a
- * second one decrypts, and answers within milliseconds. The key goes in by standard input, never as an argument.
- */
-
-const SCRIPT = `
-const { algorithm, key, iv, input } = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
-const bytes = (text) => Buffer.from(text, 'base64');
-const decipher = require('node:crypto').createDecipheriv(algorithm, bytes(key), bytes(iv)).setAutoPadding(false);
-process.stdout.write(Buffer.concat([decipher.update(bytes(input)), decipher.final()]));
-`;
-/** Decrypts without taking off the padding; undefined where it could not be done. */
-function decryptInLegacyProvider(algorithm, key, iv, input) {
-    const base64 = (bytes) => bytes.toString('base64');
-    const child = (0,external_node_child_process_namespaceObject.spawnSync)(process.execPath, ['--openssl-legacy-provider', '-e', SCRIPT], {
-        input: JSON.stringify({ algorithm, key: base64(key), iv: base64(iv), input: base64(input) }),
-        stdio: ['pipe', 'pipe', 'ignore'],
-        // Nothing of the job's environment is needed, and no secret in it has to go along.
-        env: {},
-        timeout: 2_000,
-        maxBuffer: input.length + 1024,
-    });
-    return child.status === 0 ? child.stdout : undefined;
-}
-
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc2.js
 /**
  * RC2 in CBC mode (RFC 2268), decryption only. Windows and old OpenSSL encrypt the certificates of a .pfx with its
@@ -44114,7 +44488,6 @@ function rc2CbcDecrypt(key, effectiveBits, iv, input) {
     // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
     for (const [i, byte] of output.entries())
         output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
-    k.fill(0);
     return output;
 }
 /** RFC 2268, section 2: 64 words of 16 bits. */
@@ -44130,9 +44503,7 @@ function expandKey(key, effectiveBits) {
     bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
     for (let i = 127 - effectiveBytes; i >= 0; i--)
         bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
-    const words = Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
-    bytes.fill(0);
-    return words;
+    return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
 }
 /** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */
 function decryptBlock(k, block, offset) {
@@ -44187,7 +44558,6 @@ function rc4(key, input) {
         swap(i, j);
         output[n] = byte ^ get(get(i) + get(j));
     }
-    state.fill(0);
     return output;
 }
 
@@ -44200,8 +44570,6 @@ function rc4(key, input) {
 
 
 
-/** The name of the one scheme that the service documents. */
-const TRIPLE_DES_SHA1 = 'TripleDES-SHA1';
 function blockCipher(name, node, keyLength, ivLength) {
     return { name, keyLength, ivLength, decrypt: (key, iv, ciphertext) => nodeCbc(node, key, iv, ciphertext) };
 }
@@ -44227,60 +44595,57 @@ const DES = {
     name: 'DES',
     keyLength: 8,
     ivLength: 8,
-    decrypt: (key, iv, ciphertext) => withKey(Buffer.concat([key, key, key]), (tripled) => nodeCbc('des-ede3-cbc', tripled, iv, ciphertext)),
+    decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key, key]), iv, ciphertext),
 };
 const TWO_KEY_TRIPLE_DES = {
     name: 'TripleDES-2KEY-SHA1',
     keyLength: 16,
     ivLength: 8,
-    decrypt: (key, iv, ciphertext) => withKey(Buffer.concat([key, key.subarray(0, 8)]), (k) => nodeCbc('des-ede3-cbc', k, iv, ciphertext)),
+    decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
 };
 /** RFC 7292, appendix C. */
 const PKCS12_SCHEMES = {
-    '1.2.840.113549.1.12.1.1': rc4Cipher(128),
-    '1.2.840.113549.1.12.1.2': rc4Cipher(40),
-    '1.2.840.113549.1.12.1.3': { ...TRIPLE_DES, name: TRIPLE_DES_SHA1 },
-    '1.2.840.113549.1.12.1.4': TWO_KEY_TRIPLE_DES,
-    '1.2.840.113549.1.12.1.5': rc2(128),
-    '1.2.840.113549.1.12.1.6': rc2(40),
+    [OID.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
+    [OID.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
+    [OID.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
+    [OID.pbeWithSHAAnd2KeyTripleDESCBC]: TWO_KEY_TRIPLE_DES,
+    [OID.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
+    [OID.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
 };
 /** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
 const PBES1_SCHEMES = {
-    '1.2.840.113549.1.5.3': { cipher: { ...DES, name: 'DES-MD5' }, hash: HASHES.md5 },
-    '1.2.840.113549.1.5.6': { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: HASHES.md5 },
-    '1.2.840.113549.1.5.10': { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
-    '1.2.840.113549.1.5.11': { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
+    [OID.pbeWithMD5AndDESCBC]: { cipher: { ...DES, name: 'DES-MD5' }, hash: HASHES.md5 },
+    [OID.pbeWithMD5AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: HASHES.md5 },
+    [OID.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
+    [OID.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
 };
 /** Ciphers of PBES2 whose only parameter is the IV. */
 const PBES2_CIPHERS = {
-    '1.2.840.113549.3.7': TRIPLE_DES,
-    '1.3.14.3.2.7': DES,
-    '2.16.840.1.101.3.4.1.2': blockCipher('AES-128', 'aes-128-cbc', 16, 16),
-    '2.16.840.1.101.3.4.1.22': blockCipher('AES-192', 'aes-192-cbc', 24, 16),
-    '2.16.840.1.101.3.4.1.42': blockCipher('AES-256', 'aes-256-cbc', 32, 16),
-    '1.2.392.200011.61.1.1.1.2': blockCipher('Camellia-128', 'camellia-128-cbc', 16, 16),
-    '1.2.392.200011.61.1.1.1.3': blockCipher('Camellia-192', 'camellia-192-cbc', 24, 16),
-    '1.2.392.200011.61.1.1.1.4': blockCipher('Camellia-256', 'camellia-256-cbc', 32, 16),
-    '1.2.410.200046.1.1.2': blockCipher('ARIA-128', 'aria-128-cbc', 16, 16),
-    '1.2.410.200046.1.1.7': blockCipher('ARIA-192', 'aria-192-cbc', 24, 16),
-    '1.2.410.200046.1.1.12': blockCipher('ARIA-256', 'aria-256-cbc', 32, 16),
+    [OID.desEDE3CBC]: TRIPLE_DES,
+    [OID.desCBC]: DES,
+    [OID.aes128CBC]: blockCipher('AES-128', 'aes-128-cbc', 16, 16),
+    [OID.aes192CBC]: blockCipher('AES-192', 'aes-192-cbc', 24, 16),
+    [OID.aes256CBC]: blockCipher('AES-256', 'aes-256-cbc', 32, 16),
+    [OID.camellia128CBC]: blockCipher('Camellia-128', 'camellia-128-cbc', 16, 16),
+    [OID.camellia192CBC]: blockCipher('Camellia-192', 'camellia-192-cbc', 24, 16),
+    [OID.camellia256CBC]: blockCipher('Camellia-256', 'camellia-256-cbc', 32, 16),
+    [OID.aria128CBC]: blockCipher('ARIA-128', 'aria-128-cbc', 16, 16),
+    [OID.aria192CBC]: blockCipher('ARIA-192', 'aria-192-cbc', 24, 16),
+    [OID.aria256CBC]: blockCipher('ARIA-256', 'aria-256-cbc', 32, 16),
 };
 /** BouncyCastle writes these, though RFC 8018 does not know them. */
 const GCM_CIPHERS = {
-    '2.16.840.1.101.3.4.1.6': 128,
-    '2.16.840.1.101.3.4.1.26': 192,
-    '2.16.840.1.101.3.4.1.46': 256,
+    [OID.aes128GCM]: 128,
+    [OID.aes192GCM]: 192,
+    [OID.aes256GCM]: 256,
 };
-const OID_PBES2 = '1.2.840.113549.1.5.13';
-const OID_RC2_CBC = '1.2.840.113549.3.2';
-const OID_CAST5_CBC = '1.2.840.113533.7.66.10';
 /**
  * Reads an encryption AlgorithmIdentifier.
  * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID
  */
 function encryptionScheme(element) {
     const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
-    if (oid === OID_PBES2)
+    if (oid === OID.pbes2)
         return pbes2(parameters);
     const own = PKCS12_SCHEMES[oid];
     if (own) {
@@ -44289,8 +44654,10 @@ function encryptionScheme(element) {
         return {
             name: own.name,
             use: 'pkcs12',
-            iterations,
-            decrypt: (ciphertext, password, budget) => withKey(derive(password, PURPOSE.key, own.keyLength, budget), (key) => own.decrypt(key, derive(password, PURPOSE.iv, own.ivLength, budget), ciphertext)),
+            decrypt: (ciphertext, password, budget) => {
+                const key = derive(password, PURPOSE.key, own.keyLength, budget);
+                return own.decrypt(key, derive(password, PURPOSE.iv, own.ivLength, budget), ciphertext);
+            },
         };
     }
     const pbes1 = PBES1_SCHEMES[oid];
@@ -44300,7 +44667,10 @@ function encryptionScheme(element) {
     return {
         name: pbes1.cipher.name,
         use: 'pkcs5',
-        decrypt: (ciphertext, password, budget) => withKey(pbkdf1(pbes1.hash, password, salt, iterations, 16, budget), (derived) => pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext)),
+        decrypt: (ciphertext, password, budget) => {
+            const derived = pbkdf1(pbes1.hash, password, salt, iterations, 16, budget);
+            return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
+        },
     };
 }
 /**
@@ -44318,12 +44688,12 @@ function pbes2(parameters) {
     const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation'));
     const { cipher, iv } = pbes2Cipher(algorithmIdentifier(cipherElement, 'the cipher'), kdf.keyLength);
     if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
-        return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID_PBES2);
+        return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID.pbes2);
     }
     return {
         name: cipher.name,
         use: 'pkcs5',
-        decrypt: (ciphertext, password, budget) => withKey(kdf.derive(password, cipher.keyLength, budget), (key) => cipher.decrypt(key, iv, ciphertext)),
+        decrypt: (ciphertext, password, budget) => cipher.decrypt(kdf.derive(password, cipher.keyLength, budget), iv, ciphertext),
     };
 }
 function pbes2Cipher({ oid, parameters }, keyLength) {
@@ -44335,17 +44705,11 @@ function pbes2Cipher({ oid, parameters }, keyLength) {
             throw malformed('the tag length of AES-GCM is out of range');
         return { cipher: gcm(gcmBits, tag), iv: octetString(nonce, 'the nonce of AES-GCM') };
     }
-    if (oid === OID_RC2_CBC) {
+    if (oid === OID.rc2CBC) {
         const fields = sequence(parameters, 'the parameters of RC2');
         const version = fields.length > 1 ? integer(fields.shift(), 'the RC2 version') : undefined;
         const bits = rc2EffectiveBits(version);
         return checkedIv(rc2(bits, keyLength ?? 16), octetString(fields[0], 'the IV of RC2'));
-    }
-    if (oid === OID_CAST5_CBC) {
-        // RFC 2984 has a SEQUENCE of the IV and the key's bits; BouncyCastle writes the IV alone, as for other ciphers.
-        const fields = parameters?.tag === TAG.octetString ? [parameters] : sequence(parameters, 'the parameters of CAST5');
-        const bits = fields[1] === undefined ? 128 : integer(fields[1], 'the key length of CAST5');
-        return checkedIv(cast5(bits), octetString(fields[0], 'the IV of CAST5'));
     }
     const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
     return checkedIv(cipher, octetString(expectTag(parameters, TAG.octetString, 'the IV'), 'the IV'));
@@ -44364,22 +44728,6 @@ function rc2EffectiveBits(version) {
     if (coded[version] === undefined && (version < 256 || version > 1024))
         throw malformed('the RC2 version is unknown');
     return bits;
-}
-/** RFC 2144; its parameters in RFC 2984. Old BouncyCastle files have it, and its tables are not worth 8 kB here. */
-function cast5(bits) {
-    if (bits < 40 || bits > 128 || bits % 8 !== 0)
-        throw malformed('the key length of CAST5 is out of range');
-    return {
-        name: `CAST5-${bits}`,
-        keyLength: bits / 8,
-        ivLength: 8,
-        decrypt: (key, iv, input) => {
-            if (input.length % 8 !== 0)
-                return undefined;
-            const plaintext = decryptInLegacyProvider('cast5-cbc', key, iv, input);
-            return plaintext && unpad(plaintext, 8);
-        },
-    };
 }
 function gcm(bits, tagLength) {
     return {
@@ -44423,38 +44771,108 @@ function isSequence(plaintext) {
         return false;
     }
 }
-function withKey(key, use) {
-    try {
-        return use(key);
+
+;// CONCATENATED MODULE: ./lib/pkcs12/password-failures.js
+/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
+
+
+/** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
+function wrongPassword(password, opensWith) {
+    const hint = slips(password).find(([, other]) => opensWith(other))?.[0];
+    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${hint === undefined ? '' : `: ${hint}`}.`, hint === undefined
+        ? 'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.'
+        : 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD');
+}
+/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
+function damaged() {
+    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
+}
+/** Without a MAC, a damaged key and a key with a password of its own look the same. */
+function damagedKey() {
+    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
+}
+/** The MAC fits and a content does not decrypt. */
+function contentsUnreadable(password) {
+    if (!isAscii(password)) {
+        return new lib_failure/* Failure */.HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
     }
-    finally {
-        key.fill(0);
+    return new lib_failure/* Failure */.HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
+}
+/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
+function quietly(question) {
+    try {
+        return question();
+    }
+    catch {
+        return false;
     }
 }
+/** What people add to a password without seeing it, and the password without that. */
+function slips(password) {
+    const all = [
+        ['without the line break at its end it would', password.replace(/[\r\n]+$/, '')],
+        ['without the blanks at its end it would', password.trimEnd()],
+        ['without the blanks at its start it would', password.trimStart()],
+        ['without the blanks at both ends it would', password.trim()],
+        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
+        ['the file has no password', ''],
+    ];
+    return all.filter(([, other]) => other !== password);
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/private-key.js
+/** A private key in PKCS#8 (RFC 5958), as a key that Node works with. */
+
+
+
+
+/**
+ * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
+ * @throws Failure PFX_UNSUPPORTED for a type of key that Node does not know, PFX_INVALID for a broken key
+ */
+function readPrivateKey(pkcs8) {
+    const [, algorithm] = sequence(pkcs8, 'the private key');
+    const { oid } = algorithmIdentifier(algorithm, 'the private key');
+    try {
+        return (0,external_node_crypto_.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
+    }
+    catch {
+        // OpenSSL's own message might quote the key, so it is not kept as the cause.
+        if (!KNOWN_KEY_TYPES.has(oid))
+            return unsupported('a private key of the type', oid);
+        throw malformed('the private key cannot be read');
+    }
+}
+/** A key of one of these types that cannot be read is broken, not unknown. */
+const KNOWN_KEY_TYPES = new Set([
+    OID.rsaEncryption,
+    OID.rsassaPss,
+    OID.dsa,
+    OID.ecPublicKey,
+    OID.x25519,
+    OID.x448,
+    OID.ed25519,
+    OID.ed448,
+]);
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
 /** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
 
 
 
-const OID_DATA = '1.2.840.113549.1.7.1';
-const OID_ENVELOPED_DATA = '1.2.840.113549.1.7.3';
-const OID_ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
-const OID_X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
-const OID_LOCAL_KEY_ID = '1.2.840.113549.1.9.21';
-const OID_BAG = '1.2.840.113549.1.12.10.1.';
-const safe_contents_EXPLICIT_0 = 0xa0;
+
+const EXPLICIT_0 = 0xa0;
 const MAX_NESTING = 8;
 /** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
 function readContent(element) {
     const [type, wrapper] = sequence(element, 'a content');
     const oid = objectIdentifier(type, 'the type of a content');
-    if (oid === OID_ENVELOPED_DATA)
+    if (oid === OID.envelopedData)
         throw publicKeyMode('encrypted for');
-    if (oid !== OID_DATA && oid !== OID_ENCRYPTED_DATA)
+    if (oid !== OID.data && oid !== OID.encryptedData)
         return unsupported('the content type', oid);
-    const [content] = expectTag(wrapper, safe_contents_EXPLICIT_0, 'a content').children();
-    if (oid === OID_DATA)
+    const [content] = expectTag(wrapper, EXPLICIT_0, 'a content').children();
+    if (oid === OID.data)
         return { encrypted: false, data: octetString(content, 'the data of a content') };
     const [, info] = sequence(content, 'an encrypted content');
     const [innerType, algorithm, ciphertext] = sequence(info, 'an encrypted content');
@@ -44468,47 +44886,41 @@ function readContent(element) {
 function publicKeyMode(how) {
     return new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
 }
-/** SafeContents ::= SEQUENCE OF SafeBag. */
+/** SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, secrets and unknown bags are not. */
 function readSafeContents(safeContents, nesting = 0) {
     if (nesting > MAX_NESTING)
         throw malformed(`SafeContents are nested more than ${MAX_NESTING} deep`);
-    return sequence(safeContents, 'SafeContents').map((bag) => readBag(bag, nesting));
+    return sequence(safeContents, 'SafeContents').flatMap((bag) => readBag(bag, nesting));
 }
-/** EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3). */
+/** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
 function readBag(element, nesting) {
     const [id, wrapper, attributes] = sequence(element, 'a bag');
-    const oid = objectIdentifier(id, 'the type of a bag');
-    if (!oid.startsWith(OID_BAG))
-        return { type: 'other' };
-    const [value] = expectTag(wrapper, safe_contents_EXPLICIT_0, 'the value of a bag').children();
-    switch (oid.slice(OID_BAG.length)) {
-        case '1':
-            return {
-                type: 'key',
-                pkcs8: expectTag(value, TAG.sequence, 'a private key'),
-                localKeyId: readLocalKeyId(attributes),
-            };
-        case '2': {
-            const [algorithm, ciphertext] = sequence(value, 'an encrypted private key');
-            return {
-                type: 'shroudedKey',
-                algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
-                ciphertext: octetString(ciphertext, 'an encrypted private key'),
-                localKeyId: readLocalKeyId(attributes),
-            };
-        }
-        case '3': {
-            const [certificateType, certificate] = sequence(value, 'a certificate bag');
-            if (objectIdentifier(certificateType, 'the type of a certificate') !== OID_X509_CERTIFICATE)
-                return { type: 'other' };
-            const [octets] = expectTag(certificate, safe_contents_EXPLICIT_0, 'a certificate').children();
-            return { type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId: readLocalKeyId(attributes) };
-        }
-        case '6':
-            return { type: 'nested', bags: readSafeContents(expectTag(value, TAG.sequence, 'SafeContents'), nesting + 1) };
-        default:
-            return { type: 'other' };
+    const type = objectIdentifier(id, 'the type of a bag');
+    if (!READ_BAGS.has(type))
+        return [];
+    const [value] = expectTag(wrapper, EXPLICIT_0, 'the value of a bag').children();
+    if (type === OID.safeContentsBag) {
+        return readSafeContents(expectTag(value, TAG.sequence, 'SafeContents'), nesting + 1);
     }
+    const localKeyId = readLocalKeyId(attributes);
+    if (type === OID.keyBag)
+        return [{ type: 'key', pkcs8: expectTag(value, TAG.sequence, 'a private key'), localKeyId }];
+    if (type === OID.pkcs8ShroudedKeyBag)
+        return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
+    const [certificateType, certificate] = sequence(value, 'a certificate bag');
+    if (objectIdentifier(certificateType, 'the type of a certificate') !== OID.x509Certificate)
+        return [];
+    const [octets] = expectTag(certificate, EXPLICIT_0, 'a certificate').children();
+    return [{ type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId }];
+}
+const READ_BAGS = new Set([OID.keyBag, OID.pkcs8ShroudedKeyBag, OID.certBag, OID.safeContentsBag]);
+/** EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3). */
+function readEncryptedKey(element) {
+    const [algorithm, ciphertext] = sequence(element, 'an encrypted private key');
+    return {
+        algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
+        ciphertext: octetString(ciphertext, 'an encrypted private key'),
+    };
 }
 /** PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2). */
 function readLocalKeyId(attributes) {
@@ -44516,7 +44928,7 @@ function readLocalKeyId(attributes) {
         return undefined;
     for (const attribute of expectTag(attributes, TAG.set, 'the attributes of a bag').children()) {
         const [id, values] = sequence(attribute, 'an attribute of a bag');
-        if (objectIdentifier(id, 'the type of an attribute') !== OID_LOCAL_KEY_ID)
+        if (objectIdentifier(id, 'the type of an attribute') !== OID.localKeyId)
             continue;
         const [value] = expectTag(values, TAG.set, 'the values of an attribute').children();
         if (value)
@@ -44542,38 +44954,38 @@ function parseContents(octets) {
 
 
 
-
 /**
- * The certificate and private key in a PKCS#12 file.
+ * Everything in a PKCS#12 file.
  * @param password as it was typed; '' opens files with an empty password and files without one
- * @throws Failure PFX_* for each way in which a file cannot be used, never with a secret in it
+ * @throws Failure PFX_* for each way in which a file cannot be opened, never with a secret in it
  */
-function openPfx(file, password) {
-    refuseOtherFormats(file);
-    const budget = new WorkBudget();
+function openPkcs12(file, password) {
     const pfx = readPfx(file);
-    const passwords = new PasswordCandidates(password);
-    const decrypted = [];
-    try {
-        if (pfx.mac && !macFits(pfx, passwords, budget))
-            throw explainMac(pfx, password, budget);
-        const opened = openContents(pfx, passwords, budget, decrypted, () => explainContents(pfx, password, passwords, budget));
-        return choose(opened, {
-            encryption: {
-                key: opened.keySchemes.join(' and ') || 'none',
-                certificates: opened.certificateSchemes.join(' and ') || 'none',
-                mac: pfx.mac?.name ?? 'none',
-            },
-            macVerified: pfx.mac !== undefined,
-            isTripleDesSha1: opened.isTripleDesSha1 && !passwords.unusual,
-        });
-    }
-    finally {
-        passwords.clear();
-        for (const plaintext of decrypted)
-            plaintext.fill(0);
-    }
+    const attempt = { pfx, passwords: new PasswordCandidates(password), budget: new WorkBudget() };
+    if (!macFits(attempt))
+        throw explainMac(attempt, password);
+    const unlock = (encrypted) => {
+        const scheme = encryptionScheme(encrypted.algorithm);
+        const plaintext = decrypt(scheme, encrypted.ciphertext, attempt.passwords, attempt.budget);
+        if (!plaintext)
+            throw explainContents(attempt, password);
+        return { plaintext, scheme: scheme.name };
+    };
+    const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
+    const keys = bags.flatMap((bag) => keyOf(bag, unlock));
+    const certificates = bags.flatMap(certificateOf);
+    return {
+        privateKeys: keys,
+        certificates: certificates.flatMap(({ entry }) => entry ?? []),
+        unreadableCertificates: certificates.filter(({ entry }) => !entry).length,
+        encryption: {
+            key: named(keys.map(({ scheme }) => scheme)),
+            certificates: named(certificates.map(({ scheme }) => scheme)),
+            mac: pfx.mac?.name ?? 'none',
+        },
+    };
 }
+const NO_ENCRYPTION = 'none';
 function readPfx(file) {
     const outer = parse(file);
     const rest = file.subarray(outer.end);
@@ -44584,226 +44996,83 @@ function readPfx(file) {
     if (number !== 3)
         throw malformed(`its version is ${number}; only version 3 is known`);
     const content = readAuthSafe(authSafe);
-    const safe = parseContents(content);
     return {
         authSafe: content,
-        contents: safe.children().map(readContent),
+        contents: parseContents(content).children().map(readContent),
         mac: macData && readMac(macData),
-        strict: rest.length === 0 && outer.isDer() && safe.isDer(),
     };
 }
 const HARMLESS_AT_THE_END = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
-const OID_SIGNED_DATA_DER = Buffer.from('06092a864886f70d010702', 'hex');
 function readAuthSafe(element) {
     const [type] = sequence(element, 'the content');
-    if (type?.encoding.equals(OID_SIGNED_DATA_DER))
+    if (objectIdentifier(type, 'the type of the content') === OID.signedData)
         throw publicKeyMode('signed with');
     const content = readContent(element);
     if (content.encrypted)
         throw malformed('its outermost content is encrypted');
     return content.data;
 }
-/** .NET, which reads the file at the service, stops at these counts. */
-const SERVICE_ITERATIONS = { each: 300_000, total: 1_000_000 };
-function openContents(pfx, passwords, budget, decrypted, explain) {
-    const keys = [];
-    const certificates = [];
-    const keySchemes = new Set();
-    const certificateSchemes = new Set();
-    const iterations = [pfx.mac?.iterations ?? 1];
-    let unreadable = 0;
-    let plain = pfx.strict && pfx.mac?.name === 'HMAC-SHA1';
-    const decryptWith = (scheme, ciphertext) => {
-        const plaintext = decrypt(scheme, ciphertext, passwords, budget);
-        if (!plaintext)
-            throw explain();
-        iterations.push(scheme.iterations ?? 1);
-        decrypted.push(plaintext);
-        return plaintext;
-    };
-    const visit = (bag, contentScheme) => {
-        switch (bag.type) {
-            case 'key':
-                keySchemes.add(contentScheme);
-                keys.push({ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId });
-                break;
-            case 'shroudedKey': {
-                const scheme = encryptionScheme(bag.algorithm);
-                keySchemes.add(scheme.name);
-                plain &&= contentScheme === 'none';
-                keys.push({ key: readPrivateKey(parseWhole(decryptWith(scheme, bag.ciphertext))), localKeyId: bag.localKeyId });
-                break;
-            }
-            case 'certificate': {
-                certificateSchemes.add(contentScheme);
-                const certificate = tryCertificate(bag.der);
-                if (certificate)
-                    certificates.push({ certificate, localKeyId: bag.localKeyId });
-                else
-                    unreadable++;
-                break;
-            }
-            case 'nested':
-                plain = false;
-                for (const inner of bag.bags)
-                    visit(inner, contentScheme);
-                break;
-            case 'other':
-                plain = false;
-                break;
-        }
-    };
-    for (const content of pfx.contents) {
-        const scheme = content.encrypted ? encryptionScheme(content.algorithm) : undefined;
-        const octets = content.encrypted && scheme
-            ? decryptWith(scheme, content.ciphertext)
-            : content.encrypted
-                ? content.ciphertext
-                : content.data;
-        const safeContents = parseContents(octets);
-        plain &&= safeContents.isDer();
-        for (const bag of readSafeContents(safeContents))
-            visit(bag, scheme?.name ?? 'none');
-    }
-    const only = (schemes) => schemes.size === 1 && schemes.has(TRIPLE_DES_SHA1);
-    return {
-        keys,
-        certificates,
-        unreadable,
-        keySchemes: [...keySchemes],
-        certificateSchemes: [...certificateSchemes],
-        isTripleDesSha1: plain &&
-            keys.length === 1 &&
-            unreadable === 0 &&
-            only(keySchemes) &&
-            only(certificateSchemes) &&
-            Math.max(...iterations) <= SERVICE_ITERATIONS.each &&
-            iterations.reduce((sum, count) => sum + count, 0) <= SERVICE_ITERATIONS.total,
-    };
+function bagsOf(content, unlock) {
+    const { plaintext, scheme } = content.encrypted
+        ? unlock(content)
+        : { plaintext: content.data, scheme: NO_ENCRYPTION };
+    return readSafeContents(parseContents(plaintext)).map((bag) => ({ bag, scheme }));
 }
-/** PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … } (RFC 5958). */
-function readPrivateKey(pkcs8) {
-    const [, algorithm] = sequence(pkcs8, 'the private key');
-    const { oid } = algorithmIdentifier(algorithm, 'the private key');
-    const der = Buffer.from(pkcs8.encoding);
+function keyOf({ bag, scheme }, unlock) {
+    if (bag.type === 'key')
+        return [{ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
+    if (bag.type !== 'shroudedKey')
+        return [];
+    const unlocked = unlock(bag);
+    const key = readPrivateKey(parseWhole(unlocked.plaintext));
+    return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
+}
+function certificateOf({ bag, scheme, }) {
+    if (bag.type !== 'certificate')
+        return [];
     try {
-        return (0,external_node_crypto_.createPrivateKey)({ key: der, format: 'der', type: 'pkcs8' });
+        return [{ entry: { certificate: new external_node_crypto_.X509Certificate(bag.der), localKeyId: bag.localKeyId }, scheme }];
     }
     catch {
-        // What OpenSSL says of it might quote the key; no cause, then.
-        if (!KNOWN_KEY_TYPES.has(oid))
-            return unsupported('a private key of the type', oid);
-        throw malformed('the private key cannot be read');
-    }
-    finally {
-        der.fill(0);
+        return [{ scheme }];
     }
 }
-/** RSA, RSA-PSS, DSA, EC, X25519 to Ed448: a key of one of these that cannot be read is broken, not unknown. */
-const KNOWN_KEY_TYPES = new Set([
-    '1.2.840.113549.1.1.1',
-    '1.2.840.113549.1.1.10',
-    '1.2.840.10040.4.1',
-    '1.2.840.10045.2.1',
-    '1.3.101.110',
-    '1.3.101.111',
-    '1.3.101.112',
-    '1.3.101.113',
-]);
-function tryCertificate(der) {
-    try {
-        return new external_node_crypto_.X509Certificate(der);
-    }
-    catch {
-        return undefined;
-    }
+function named(schemes) {
+    return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
 }
-/** The one key of the file, and the certificate whose public key is its other half. */
-function choose({ keys, certificates, unreadable }, facts) {
-    const [first] = keys;
-    if (!first)
-        throw noPrivateKey(certificates.length);
-    const { key } = first;
-    if (keys.some((other) => !samePublicKey(key, other.key)))
-        throw severalKeys(keys, certificates);
-    if (certificates.length === 0)
-        throw unreadable > 0 ? malformed('its certificate cannot be read') : noCertificate();
-    const keyIds = new Set(keys.map(({ localKeyId }) => localKeyId));
-    keyIds.delete(undefined);
-    const matching = certificates
-        .filter(({ certificate }) => belongsTogether(certificate, key))
-        .map((entry) => ({ ...entry, marked: keyIds.has(entry.localKeyId) }))
-        .sort((a, b) => Number(b.marked) - Number(a.marked) ||
-        b.certificate.validToDate.getTime() - a.certificate.validToDate.getTime());
-    const leaf = matching[0]?.certificate;
-    if (!leaf)
-        throw unreadable > 0 ? malformed('its certificate cannot be read') : keyMismatch(certificates);
-    const seen = new Set([leaf.fingerprint256]);
-    const others = certificates
-        .map(({ certificate }) => certificate)
-        .filter(({ fingerprint256 }) => !seen.has(fingerprint256) && seen.add(fingerprint256));
-    return describeCertificate(leaf, key, others, facts);
-}
-function samePublicKey(a, b) {
-    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
-}
-function macFits(pfx, passwords, budget) {
+function macFits({ pfx, passwords, budget }) {
     const { mac } = pfx;
     if (!mac)
         return true;
     return passwords.find(mac.use, (bytes) => mac.verify(pfx.authSafe, bytes, budget) || undefined) ?? false;
 }
 /** Why the MAC does not fit: another password, or a file that was changed. */
-function explainMac(pfx, password, budget) {
-    const passwords = new PasswordCandidates(password);
-    if (quietly(() => decryptsAnything(pfx, passwords, budget.small())))
-        return damaged();
-    return wrongPassword(password, (other) => {
-        return quietly(() => macFits(pfx, new PasswordCandidates(other), budget.small()));
+function explainMac({ pfx, budget }, password) {
+    const again = (other) => ({
+        pfx,
+        passwords: new PasswordCandidates(other),
+        budget: budget.small(),
     });
+    if (quietly(() => decryptsAnything(again(password))))
+        return damaged();
+    return wrongPassword(password, (other) => quietly(() => macFits(again(other))));
 }
 /** Why a content does not decrypt, though the MAC fits or there is none. */
-function explainContents(pfx, password, passwords, budget) {
+function explainContents({ pfx, passwords, budget }, password) {
     if (pfx.mac)
         return contentsUnreadable(password);
     if (passwords.used)
         return damagedKey();
-    return wrongPassword(password, (other) => {
-        return quietly(() => decryptsAnything(pfx, new PasswordCandidates(other), budget.small()));
-    });
+    return wrongPassword(password, (other) => quietly(() => decryptsAnything({ pfx, passwords: new PasswordCandidates(other), budget: budget.small() })));
 }
 /** Whether the password decrypts the first thing in the file that is encrypted. */
-function decryptsAnything(pfx, passwords, budget) {
-    for (const content of pfx.contents) {
-        if (content.encrypted)
-            return decrypt(encryptionScheme(content.algorithm), content.ciphertext, passwords, budget) !== undefined;
-        for (const bag of readSafeContents(parseContents(content.data))) {
-            if (bag.type === 'shroudedKey')
-                return decrypt(encryptionScheme(bag.algorithm), bag.ciphertext, passwords, budget) !== undefined;
-        }
-    }
-    return false;
-}
-const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
-function noPrivateKey(certificates) {
-    const what = certificates === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
-    return new lib_failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The .pfx opens, and has ${what}.`, EXPORT_WITH_KEY);
-}
-function noCertificate() {
-    return new lib_failure/* Failure */.HR('PFX_NO_CERTIFICATE', 'The .pfx opens, and has a private key in it, but no certificate.', EXPORT_WITH_KEY);
-}
-function keyMismatch(certificates) {
-    const subjects = certificates
-        .slice(0, 5)
-        .map(({ certificate }) => JSON.stringify(certificate.subject.split('\n').join(', ')));
-    return new lib_failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the .pfx belongs to none of its certificates (${subjects.join('; ')}).`, 'Build the file anew from the certificate and the key that it was issued for. These two print the same: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout');
-}
-function severalKeys(keys, certificates) {
-    const subjects = certificates
-        .filter(({ certificate }) => keys.some(({ key }) => belongsTogether(certificate, key)))
-        .slice(0, 10)
-        .map(({ certificate }) => JSON.stringify(certificate.subject.split('\n').join(', ')));
-    return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The .pfx has several private keys in it${subjects.length > 0 ? `, for ${subjects.join('; ')}` : ''}, and nothing says which is meant.`, 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12');
+function decryptsAnything({ pfx, passwords, budget }) {
+    const [first] = pfx.contents.flatMap((content) => content.encrypted
+        ? [content]
+        : readSafeContents(parseContents(content.data)).filter((bag) => bag.type === 'shroudedKey'));
+    if (!first)
+        return false;
+    return decrypt(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget) !== undefined;
 }
 function trailingData(length) {
     return new lib_failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
@@ -44867,7 +45136,8 @@ function lengthOctets(length) {
 }
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/write.js
-/** Writes a PKCS#12 file the way the service takes it: TripleDES-SHA1 throughout. */
+/** Writes a PKCS#12 file the way the service accepts it: TripleDES-SHA1 throughout. */
+
 
 
 
@@ -44875,60 +45145,31 @@ function lengthOctets(length) {
 /** What OpenSSL, Windows and the service have agreed on for twenty years. */
 const ITERATIONS = 2048;
 const SALT_LENGTH = 8;
-const OID = {
-    data: '1.2.840.113549.1.7.1',
-    encryptedData: '1.2.840.113549.1.7.6',
-    tripleDesSha1: '1.2.840.113549.1.12.1.3',
-    shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
-    certificateBag: '1.2.840.113549.1.12.10.1.3',
-    x509Certificate: '1.2.840.113549.1.9.22.1',
-    localKeyId: '1.2.840.113549.1.9.21',
-    sha1: '1.3.14.3.2.26',
-};
-/** The file itself where it is TripleDES-SHA1 already, else a new one with the same key, leaf, chain and password. */
-function encodeForService(file, certificate, password) {
-    if (certificate.isTripleDesSha1)
-        return { bytes: Buffer.from(file) };
-    return { bytes: writeTripleDesSha1(certificate, password), reencodedFrom: protection(certificate) };
-}
 /**
- * A PKCS#12 file (RFC 7292) in DER: key and certificates in PBE-SHA1-3DES, HMAC-SHA1, 2,048 iterations, fresh salts.
- * Every reader of such files knows these.
+ * A PKCS#12 file (RFC 7292) in DER: key and certificates in PBE-SHA1-3DES, HMAC-SHA1, 2,048 iterations, new random
+ * salts. Every reader of such files knows these. The structure is what OpenSSL writes with
+ * `openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1`.
  */
-function writeTripleDesSha1(certificate, password) {
-    const { leaf, privateKey, chain } = certificate;
+function writePkcs12({ leaf, chain, privateKey }, password) {
     const secret = bmpString(password);
+    const mark = attribute(OID.localKeyId, octets((0,external_node_crypto_.hash)('sha1', leaf.raw, 'buffer')));
+    const certificates = sequenceOf(certificateBag(leaf.raw, mark), ...chain.map(({ raw }) => certificateBag(raw)));
+    const { algorithm, ciphertext } = encrypt(certificates, secret);
+    const encryptedData = sequenceOf(unsigned(0), sequenceOf(oid(OID.data), algorithm, der_element(0x80, ciphertext)));
     const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
-    try {
-        const mark = attribute(OID.localKeyId, octets((0,external_node_crypto_.hash)('sha1', leaf.raw, 'buffer')));
-        const certificates = sequenceOf(certificateBag(leaf.raw, mark), ...chain.map(({ raw }) => certificateBag(raw)));
-        const { algorithm, ciphertext } = encrypt(certificates, secret);
-        const encryptedCertificates = sequenceOf(unsigned(0), sequenceOf(oid(OID.data), algorithm, der_element(0x80, ciphertext)));
-        const authSafe = sequenceOf(contentInfo(OID.encryptedData, encryptedCertificates), contentInfo(OID.data, octets(sequenceOf(keyBag(pkcs8, secret, mark)))));
-        return sequenceOf(unsigned(3), contentInfo(OID.data, octets(authSafe)), macData(authSafe, secret));
-    }
-    finally {
-        pkcs8.fill(0);
-        secret.fill(0);
-    }
-}
-/** In words, such as `AES-256`, or `RC2-40 with a TripleDES-SHA1 key`. */
-function protection({ encryption }) {
-    const { key, certificates, mac } = encryption;
-    if (key !== certificates)
-        return `${certificates} (certificates) and ${key} (key)`;
-    return key === 'TripleDES-SHA1' && mac !== 'HMAC-SHA1' ? `${key} with ${mac === 'none' ? 'no MAC' : mac}` : key;
+    const authSafe = sequenceOf(contentInfo(OID.encryptedData, encryptedData), contentInfo(OID.data, octets(sequenceOf(keyBag(pkcs8, secret, mark)))));
+    return sequenceOf(unsigned(3), contentInfo(OID.data, octets(authSafe)), macData(authSafe, secret));
 }
 function contentInfo(type, content) {
     return sequenceOf(oid(type), explicit(0, content));
 }
 function certificateBag(der, ...attributes) {
     const value = sequenceOf(oid(OID.x509Certificate), explicit(0, octets(der)));
-    return bag(OID.certificateBag, value, attributes);
+    return bag(OID.certBag, value, attributes);
 }
 function keyBag(pkcs8, secret, ...attributes) {
     const { algorithm, ciphertext } = encrypt(pkcs8, secret);
-    return bag(OID.shroudedKeyBag, sequenceOf(algorithm, octets(ciphertext)), attributes);
+    return bag(OID.pkcs8ShroudedKeyBag, sequenceOf(algorithm, octets(ciphertext)), attributes);
 }
 function bag(type, value, attributes) {
     return sequenceOf(oid(type), explicit(0, value), ...(attributes.length === 0 ? [] : [setOf(...attributes)]));
@@ -44942,15 +45183,16 @@ function encrypt(plaintext, secret) {
     const key = derive(secret, salt, PURPOSE.key, 24);
     const cipher = (0,external_node_crypto_.createCipheriv)('des-ede3-cbc', key, derive(secret, salt, PURPOSE.iv, 8));
     const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-    key.fill(0);
-    return { algorithm: sequenceOf(oid(OID.tripleDesSha1), sequenceOf(octets(salt), unsigned(ITERATIONS))), ciphertext };
+    return {
+        algorithm: sequenceOf(oid(OID.pbeWithSHAAnd3KeyTripleDESCBC), sequenceOf(octets(salt), unsigned(ITERATIONS))),
+        ciphertext,
+    };
 }
 /** MacData (RFC 7292, appendix A). */
 function macData(authSafe, secret) {
     const salt = (0,external_node_crypto_.randomBytes)(SALT_LENGTH);
     const key = derive(secret, salt, PURPOSE.mac, 20);
     const digest = (0,external_node_crypto_.createHmac)('sha1', key).update(authSafe).digest();
-    key.fill(0);
     const digestInfo = sequenceOf(sequenceOf(oid(OID.sha1), nothing()), octets(digest));
     return sequenceOf(digestInfo, octets(salt), unsigned(ITERATIONS));
 }
@@ -44960,210 +45202,351 @@ function derive(secret, salt, purpose, length) {
 
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/text/dates.js
-var dates = __nccwpck_require__(9006);
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: ./lib/certificate/decode.js
-/** From what people paste into a secret, or write into a file, to the bytes of a .pfx. */
+;// CONCATENATED MODULE: ./lib/certificate/x509.js
+/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
 
 
-/**
- * Decodes the base64 of a .pfx in any of its disguises: wrapped, url-safe, without padding, with a byte order mark, in
- * quotation marks, as a data URL, in the armour of `certutil -encode`, as UTF-16 misread, encoded twice.
- * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, and for content that is something else what {@link refuseOtherFormats} throws
- */
-function decodePfxText(text) {
-    const decoded = decodeBase64(text);
-    const inner = decoded.bytes[0] === SEQUENCE ? undefined : textIn(decoded.bytes);
-    if (inner !== undefined && BASE64_OF_SEQUENCE.test(inner)) {
-        const { bytes } = decodeBase64(inner);
-        refuseOtherFormats(bytes);
-        return { bytes, note: 'The .pfx was encoded in base64 twice; once is enough.' };
+const x509_EXPLICIT_0 = 0xa0;
+const EXPLICIT_3 = 0xa3;
+/** Reads a certificate. @throws Failure PFX_INVALID */
+function readCertificate(der) {
+    const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
+    const fields = sequence(tbs, 'a certificate');
+    if (fields[0]?.tag === x509_EXPLICIT_0)
+        fields.shift();
+    const [, , , validity, , publicKey, ...rest] = fields;
+    const [notBefore, notAfter] = sequence(validity, 'the validity of a certificate');
+    const [, bits] = sequence(publicKey, 'the public key of a certificate');
+    const [signatureOid, signatureParameters] = sequence(signatureAlgorithm, 'the signature of a certificate');
+    const oid = objectIdentifier(signatureOid, 'the signature of a certificate');
+    return {
+        notBefore: time(notBefore),
+        notAfter: time(notAfter),
+        signatureOid: oid,
+        pssHashOid: oid === OID.rsassaPss ? pssHash(signatureParameters) : undefined,
+        digitalSignature: digitalSignature(rest.find((field) => field.tag === EXPLICIT_3)),
+        publicKeyBits: bitString(bits),
+    };
+}
+const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
+const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z|[+-]\d{4})?$/;
+/** UTCTime or GeneralizedTime; RFC 5280 wants seconds and Z, older certificates have neither. */
+function time(element) {
+    const text = element?.content.toString('latin1') ?? '';
+    const isUtc = element?.tag === TAG.utcTime;
+    const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
+    if (!match || (!isUtc && element?.tag !== TAG.generalizedTime)) {
+        throw malformed('a date of the certificate cannot be read');
     }
-    refuseOtherFormats(decoded.bytes);
-    return decoded;
+    const [, y, month, day, hour, minute, second, zone] = match;
+    // RFC 5280, section 4.1.2.5.1: two digits stand for 1950 to 2049.
+    const year = isUtc ? Number(y) + (Number(y) < 50 ? 2000 : 1900) : Number(y);
+    const date = new Date(0);
+    date.setUTCFullYear(year, Number(month) - 1, Number(day));
+    date.setUTCHours(Number(hour), Number(minute), Number(second ?? 0));
+    if (zone === undefined || zone === 'Z')
+        return date;
+    const offset = (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3))) * 60_000;
+    return new Date(date.getTime() - (zone.startsWith('-') ? -offset : offset));
 }
-/**
- * The .pfx in a file: its bytes as they are, or decoded where it holds base64 text.
- * @throws Failure what {@link refuseOtherFormats} throws
- */
-function decodePfxFile(file) {
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    const text = bytes[0] === SEQUENCE ? undefined : textIn(bytes);
-    if (text !== undefined && (BASE64_OF_SEQUENCE.test(text) || /-----BEGIN [^]*-----END /.test(text))) {
-        const decoded = decodePfxText(text);
-        return { note: 'The file holds base64 text; the .pfx in it was decoded.', ...decoded };
-    }
-    refuseOtherFormats(bytes);
-    return { bytes };
-}
-const SEQUENCE = 0x30;
-/** What every DER SEQUENCE of more than 127 bytes starts with, and BER of indefinite length. */
-const BASE64_OF_SEQUENCE = /^[\s"'\0\ufeff]*(MI|MH|MD|data:[^,]{0,100},M[IHD])/;
-function decodeBase64(input) {
-    // Zeros and byte order marks are what is left of UTF-16 that was read as something else.
-    const text = input
-        .replace(/^(\ufeff|ÿþ|ï»¿|\ufffd{2})/, '')
-        .replace(/[\0\ufeff]/g, '')
-        .trim();
-    if (text === '')
-        throw empty('The input "pfx" is empty.');
-    const armoured = fromArmour(text);
-    if (armoured)
-        return armoured;
-    refuseArmour(text);
-    const body = text
-        .replace(/^(["'])([\s\S]*)\1$/, '$2')
-        .replace(/^data:[^,]{0,200};base64,/i, '')
-        .replace(/\\r|\\n/g, '')
-        // Blanks of every kind, with those of zero width.
-        .replace(/[\s\u200b-\u200d\u2060]+/g, '');
-    if (body === '')
-        throw empty('The input "pfx" is empty.');
-    return { bytes: strictBase64(body, text) };
-}
-/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file. */
-function fromArmour(text) {
-    const body = /^-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END [A-Z0-9 ]+-----$/.exec(text)?.[1];
-    if (body === undefined)
+/** RSASSA-PSS-params (RFC 4055, section 3.1). */
+function pssHash(parameters) {
+    if (parameters?.tag !== TAG.sequence)
         return undefined;
-    const bytes = Buffer.from(body, 'base64');
-    if (!looksLikePfx(bytes))
-        return undefined;
-    return { bytes, note: 'The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.' };
+    const hash = parameters.children().find((field) => field.tag === x509_EXPLICIT_0);
+    const [oid] = hash ? sequence(hash.children()[0], 'the hash of a signature') : [];
+    return oid && objectIdentifier(oid, 'the hash of a signature');
 }
-/** SEQUENCE, INTEGER 3. */
-function looksLikePfx(bytes) {
-    const length = bytes[1] ?? 0;
-    const start = length > 0x80 ? 2 + (length & 0x7f) : 2;
-    return bytes[0] === SEQUENCE && bytes.subarray(start, start + 3).equals(Buffer.of(0x02, 0x01, 0x03));
-}
-/** RFC 4648, sections 4 and 5; Node's own decoder would pass over what is wrong. */
-function strictBase64(body, text) {
-    if (looksLikePath(text))
-        throw notBase64('it looks like a path. Paths go into the input "pfx-file"');
-    const digits = body
-        .replace(/={0,2}$/, '')
-        .replace(/-/g, '+')
-        .replace(/_/g, '/');
-    const wrong = digits.search(/[^A-Za-z0-9+/]/);
-    if (wrong >= 0)
-        throw notBase64(whyNotBase64(digits, wrong, text));
-    if (digits.length % 4 === 1) {
-        throw notBase64(`it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`);
+function digitalSignature(extensions) {
+    for (const extension of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
+        const [id, ...values] = sequence(extension, 'an extension of a certificate');
+        if (objectIdentifier(id, 'an extension of a certificate') !== OID.keyUsage)
+            continue;
+        const usage = bitString(parseWhole(expectTag(values.at(-1), TAG.octetString, 'the key usage').octets()));
+        return ((usage[0] ?? 0) & 0x80) !== 0;
     }
-    return Buffer.from(digits, 'base64');
+    return undefined;
 }
-function whyNotBase64(digits, position, text) {
-    const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
-    if (character === '=')
-        return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
-    if (/^\*+$/.test(text))
-        return 'it is the mask (***) that a log shows in place of a secret';
-    if (/\$\{\{|\$\(|\$\w/.test(text))
-        return 'it holds an expression or variable that was not filled in';
-    if (character === '%')
-        return 'it is percent-encoded';
-    return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
-}
-function looksLikePath(text) {
-    return (!/[\r\n]/.test(text) &&
-        text.length < 1024 &&
-        (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
-}
-/** The text in a file of text, in UTF-8 or UTF-16 with a byte order mark. */
-function textIn(bytes) {
-    if (bytes[0] === 0xff && bytes[1] === 0xfe)
-        return bytes.toString('utf16le', 2);
-    if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
-        return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
-    const text = bytes.toString('latin1');
-    return /^(ï»¿)?[\x00\t\n\r\x20-\x7e]*$/.test(text) ? text.replace(/^ï»¿/, '') : undefined;
-}
-function notBase64(why) {
-    return new lib_failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
+/** Without the octet that counts the unused bits. */
+function bitString(element) {
+    return expectTag(element, TAG.bitString, 'a bit string of a certificate').content.subarray(1);
 }
 
-;// CONCATENATED MODULE: ./lib/certificate/source.js
-/** Where the .pfx comes from: the text of an input, or a file on the runner. */
+;// CONCATENATED MODULE: ./lib/certificate/client-certificate.js
+/** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 
 
 
-/** What the service and every maker stay far below. */
-const LARGEST_FILE = 1024 * 1024;
 /**
- * The bytes of the .pfx.
- * @throws Failure PFX_FILE_UNREADABLE, PFX_TOO_LARGE, and what {@link decodePfxText} throws
+ * Puts together what is known of a leaf and its key.
+ * @param chain the leaf's issuers in order
+ * @throws Failure PFX_INVALID if the certificate's own fields cannot be read
  */
-function source_readPfx(source) {
-    const decoded = source.kind === 'text' ? decodePfxText(source.text) : decodePfxFile(readFile(source.path));
-    if (decoded.bytes.length > LARGEST_FILE)
-        throw tooLarge(decoded.bytes.length);
-    return decoded;
+function describeCertificate(leaf, privateKey, chain) {
+    const fields = readCertificate(leaf.raw);
+    return {
+        leaf,
+        privateKey,
+        chain,
+        thumbprint: thumbprintOf(leaf),
+        sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
+        notBefore: fields.notBefore,
+        notAfter: fields.notAfter,
+        subject: subjectOf(leaf),
+        keyType: privateKey.asymmetricKeyType ?? 'unknown',
+        keyBits: keyBits(privateKey, fields.publicKeyBits),
+        signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
+        weakSignatureHash: weakHash(fields),
+        allowsDigitalSignature: fields.digitalSignature ?? true,
+    };
 }
-function readFile(path) {
+/** SHA-1 of the certificate, 40 upper-case hex digits. */
+function thumbprintOf(certificate) {
+    return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
+}
+/** The subject on one line; Node separates the parts of a name by line feeds. */
+function subjectOf(certificate) {
+    // The type says string, and a certificate without a subject gives undefined.
+    const subject = certificate.subject;
+    return (subject ?? '').split('\n').join(', ');
+}
+const WEAK_SIGNATURES = {
+    [OID.md5WithRSAEncryption]: 'md5',
+    [OID.sha1WithRSAEncryption]: 'sha1',
+    [OID.dsaWithSHA1]: 'sha1',
+    [OID.ecdsaWithSHA1]: 'sha1',
+    [OID.sha1WithRSA]: 'sha1',
+};
+function weakHash({ signatureOid, pssHashOid }) {
+    if (signatureOid === OID.rsassaPss && (pssHashOid ?? OID.sha1) === OID.sha1)
+        return 'sha1';
+    return WEAK_SIGNATURES[signatureOid];
+}
+function keyBits(privateKey, publicKey) {
+    const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
+    if (modulusLength !== undefined)
+        return modulusLength;
+    if (privateKey.asymmetricKeyType === 'ed448')
+        return 456;
+    if (privateKey.asymmetricKeyType !== 'ec')
+        return publicKey.length * 8;
+    const named = /\d{3}/.exec(namedCurve ?? '');
+    // Explicit parameters have no name. An uncompressed point is one octet and two numbers as long as the field.
+    return named ? Number(named[0]) : Math.floor((publicKey.length - 1) / 2) * 8;
+}
+/** Whether the certificate is for this key. */
+function belongsTogether(certificate, privateKey) {
     try {
-        const stat = (0,external_node_fs_.statSync)(path);
-        if (stat.isDirectory())
-            throw unreadable(path, 'is a directory', undefined);
-        // Text in UTF-16 is nearly three times as long as the file that it encodes.
-        if (stat.size > 4 * LARGEST_FILE)
-            throw tooLarge(stat.size);
-        return (0,external_node_fs_.readFileSync)(path);
+        if (certificate.checkPrivateKey(privateKey))
+            return true;
     }
-    catch (error) {
-        if (error instanceof lib_failure/* Failure */.HR)
-            throw error;
-        const { code } = error;
-        const why = code === 'ENOENT'
-            ? 'does not exist'
-            : code === 'EACCES'
-                ? 'may not be read by this step'
-                : `could not be read (${code ?? 'unknown error'})`;
-        throw unreadable(path, why, error);
+    catch {
+        // The certificate's key is of a type that OpenSSL does not know; look at the bits.
+    }
+    // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
+    if (privateKey.asymmetricKeyType !== 'rsa')
+        return false;
+    const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
+    return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/choose.js
+/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
+
+
+
+
+
+/**
+ * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
+ * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
+ * are never part of the chain.
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_INVALID
+ */
+function choose(given, now) {
+    const privateKey = onlyKey(given);
+    const certificates = distinct(given.certificates);
+    const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
+    const fitting = certificates
+        .filter(({ certificate }) => belongsTogether(certificate, privateKey))
+        .map(({ certificate, localKeyIds }) => ({
+        certificate,
+        validNow: isValid(certificate, now),
+        caSigned: !isSelfSigned(certificate),
+        marked: localKeyIds.some((id) => keyIds.has(id)),
+    }))
+        .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+    const [chosen, ...left] = fitting;
+    if (!chosen)
+        throw noneFits(given);
+    const own = new Set(fitting.map(({ certificate }) => certificate));
+    const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+    return {
+        leaf: chosen.certificate,
+        privateKey,
+        chain: issuersOf(chosen.certificate, others, now),
+        note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+    };
+}
+/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
+const RULES = [
+    { prefers: ({ validNow }) => validNow, why: whyNotValid },
+    { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
+    { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+];
+function isValid({ validFromDate, validToDate }, now) {
+    return validFromDate <= now && now <= validToDate;
+}
+function whyNotValid({ validFromDate, validToDate }, now) {
+    return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
+}
+function isSelfSigned(certificate) {
+    return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
+}
+function choiceNote(chosen, left, now) {
+    const reasons = left.slice(0, MOST_NAMED).map((other) => {
+        const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
+        return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+    });
+    const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
+    return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+/** Lists in messages stop here. */
+const MOST_NAMED = 5;
+function onlyKey({ privateKeys, certificates }) {
+    const [first] = privateKeys;
+    if (!first)
+        throw noPrivateKey(certificates.length);
+    if (privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
+        throw severalKeys(privateKeys, certificates);
+    return first.key;
+}
+function samePublicKey(a, b) {
+    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
+}
+/** Each certificate once, with all its marks. */
+function distinct(entries) {
+    const byFingerprint = new Map();
+    for (const { certificate, localKeyId } of entries) {
+        const { fingerprint256 } = certificate;
+        const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
+        byFingerprint.set(fingerprint256, known);
+        if (localKeyId !== undefined)
+            known.localKeyIds.push(localKeyId);
+    }
+    return [...byFingerprint.values()];
+}
+/** No chain of a client certificate is longer. */
+const LONGEST_CHAIN = 10;
+/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
+function issuersOf(leaf, others, now) {
+    const chain = [];
+    let current = leaf;
+    while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+        const certificate = current;
+        const issuers = others.filter((other) => !chain.includes(other) && isIssuedBy(certificate, other));
+        const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
+        if (!issuer)
+            break;
+        chain.push(issuer);
+        current = issuer;
+    }
+    return chain;
+}
+function isIssuedBy(certificate, issuer) {
+    try {
+        return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer);
+    }
+    catch {
+        return false;
     }
 }
-function unreadable(path, why, cause) {
-    return new lib_failure/* Failure */.HR('PFX_FILE_UNREADABLE', 
-    // Longer than any path that people write: something else was handed over, and might be a secret.
-    `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`, `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`, { cause });
+function isSignedBy(certificate, issuer) {
+    try {
+        return certificate.verify(issuer.publicKey);
+    }
+    catch {
+        // A type of key that Node does not know: the names have to do.
+        return true;
+    }
 }
-function tooLarge(size) {
-    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${size} bytes; at most ${LARGEST_FILE} are taken.`, 'Is this the right file? A .pfx is a few kilobytes.');
+const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+function noPrivateKey(certificates) {
+    const what = certificates === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+    return new lib_failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The .pfx opens, and has ${what}.`, EXPORT_WITH_KEY);
+}
+function noneFits({ certificates, unreadableCertificates }) {
+    if (unreadableCertificates > 0) {
+        return new lib_failure/* Failure */.HR('PFX_INVALID', 'The .pfx is malformed: its certificate cannot be read.', 'Export the certificate with its private key again. It may have been damaged on its way here.');
+    }
+    if (certificates.length === 0) {
+        return new lib_failure/* Failure */.HR('PFX_NO_CERTIFICATE', 'The .pfx opens, and has a private key in it, but no certificate.', EXPORT_WITH_KEY);
+    }
+    const subjects = namesOf(certificates.map(({ certificate }) => certificate));
+    return new lib_failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the .pfx belongs to none of its certificates (${subjects}).`, 'Build the file again from the certificate and the key that it was issued for. These two print the same: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout');
+}
+function severalKeys(keys, certificates) {
+    const owners = certificates
+        .map(({ certificate }) => certificate)
+        .filter((certificate) => keys.some(({ key }) => belongsTogether(certificate, key)));
+    return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The .pfx has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12');
+}
+/** Subjects are foreign text. */
+function namesOf(certificates) {
+    const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${(0,clean/* clean */.uH)(subjectOf(certificate), 100)}"`);
+    return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
 }
 
 ;// CONCATENATED MODULE: ./lib/certificate/upload.js
-/** The certificate as it goes to the service. */
+/** From what a source gave to what goes to the service. */
 
 
 
 
 
 
-function openCertificate(source) {
-    const now = new Date();
-    const pfx = source_readPfx(source);
-    const { password } = source;
-    (0,core/* setSecret */.Pq)(pfx.bytes.toString('base64'));
-    const certificate = openPfx(pfx.bytes, password);
-    (0,core/* info */.pq)(`Certificate ${certificate.thumbprint}, ${(0,clean/* clean */.uH)(certificate.subject)}: ${certificate.keyType.toUpperCase()} ${certificate.keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} to ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)} (${(0,dates/* daysUntil */.AQ)(certificate.notAfter, now)} days left).`);
-    if (pfx.note !== undefined)
-        (0,core/* info */.pq)(pfx.note);
-    const encoded = encodeForService(pfx.bytes, certificate, password);
-    const pkcs12Value = encoded.bytes.toString('base64');
+
+
+/**
+ * Opens what a source gave, chooses the certificate and writes it as the service documents it. What is derived from
+ * the secrets is masked here.
+ * @throws Failure PFX_* for each way in which that cannot be done
+ */
+function openCertificate(source, now) {
+    const { bytes, notes } = decodePfx(source.content);
+    (0,core/* setSecret */.Pq)(bytes.toString('base64'));
+    const contents = openPkcs12(bytes, source.password);
+    const { leaf, privateKey, chain, note } = choose(contents, now);
+    const certificate = describeCertificate(leaf, privateKey, chain);
+    const pkcs12Value = writePkcs12(certificate, source.password).toString('base64');
     (0,core/* setSecret */.Pq)(pkcs12Value);
-    if (encoded.reencodedFrom !== undefined) {
-        (0,core/* info */.pq)(`Re-encoded from ${encoded.reencodedFrom} to TripleDES-SHA1, which the service takes; key and certificate unchanged.`);
-    }
-    return { certificate, pkcs12Value, password };
+    return {
+        upload: { certificate, pkcs12Value, password: source.password },
+        notes: [
+            found(certificate, now),
+            ...source.notes,
+            ...notes,
+            ...(note === undefined ? [] : [note]),
+            `Written again as TripleDES-SHA1, which the service accepts, from ${protection(contents.encryption)}; key, certificate and password are unchanged.`,
+        ],
+    };
+}
+function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
+    return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
+}
+/** In words, such as `AES-256`, or `RC2-40 (certificates) and TripleDES-SHA1 (key)`. */
+function protection({ key, certificates }) {
+    return key === certificates ? key : `${certificates} (certificates) and ${key} (key)`;
 }
 
 // EXTERNAL MODULE: ./lib/connectors/outcome.js
 var connectors_outcome = __nccwpck_require__(7512);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
+// EXTERNAL MODULE: ./lib/graph/thumbprint.js
+var thumbprint = __nccwpck_require__(9393);
 ;// CONCATENATED MODULE: ./lib/connectors/update.js
+
 
 
 
@@ -45172,16 +45555,18 @@ var graph_connector = __nccwpck_require__(8923);
 /** Brings one connector to the certificate; a failure is part of the outcome, so that it does not stop the others. */
 async function updateConnector(connectors, id, upload, options) {
     const { certificate } = upload;
+    const now = new Date();
     const warnings = [];
     let before;
     let changing = false;
     try {
         before = await connectors.get(id);
         const seen = { id, before, connector: before };
-        const unchanged = reasonToLeave(before, options, certificate.thumbprint);
+        const unchanged = reasonToLeave(before, options, certificate);
         if (unchanged)
             return { ...seen, result: 'unchanged', ...unchanged };
-        warnings.push(...endsSooner(before, certificate));
+        refuseWhatCannotWork(before, options, certificate, now);
+        warnings.push(...warningsBefore(before, certificate, now));
         const warning = await options.verifyTarget?.(before.targetUrl);
         if (warning !== undefined)
             warnings.push(warning);
@@ -45191,9 +45576,10 @@ async function updateConnector(connectors, id, upload, options) {
         }
         changing = true;
         const connector = options.replace
-            ? await connectors.replaceAuthentication(before, upload, certificate.thumbprint)
-            : await connectors.uploadClientCertificate(before, upload, certificate.thumbprint);
-        const text = changed(connector, certificate, options.replace, new Date());
+            ? await connectors.replaceAuthentication(before, upload, certificate)
+            : await connectors.uploadClientCertificate(before, upload, certificate);
+        warnings.push(...warningsAfter(before, connector, certificate));
+        const text = changed({ ...seen, connector }, certificate, options.replace, now);
         return { ...seen, connector, warnings, result: 'changed', text };
     }
     catch (error) {
@@ -45202,38 +45588,81 @@ async function updateConnector(connectors, id, upload, options) {
     }
 }
 /** Why this connector needs no change, or undefined if it does. */
-function reasonToLeave(connector, { force, replace }, thumbprint) {
-    if (connector.authentication.type === 'basic' && !replace)
-        throw usesBasicAuthentication(connector);
-    const certificates = (0,graph_connector/* certificatesOf */.mm)(connector);
-    const entries = certificates.filter((entry) => entry.thumbprint === thumbprint);
+function reasonToLeave(connector, { force, replace }, certificate) {
+    const entries = (0,graph_connector/* entriesOf */.Mc)(connector, certificate);
     if (force || entries.length === 0)
         return undefined;
-    if (replace && certificates.length > entries.length)
+    if (replace && (0,graph_connector/* certificatesOf */.mm)(connector).length > entries.length)
         return undefined;
     if (entries.some((entry) => entry.isActive)) {
         return { text: 'already uses this certificate; nothing to do.', warnings: [] };
     }
     const text = 'has this certificate already, but does not use it: another one was uploaded later, or its time has not come. Set force: true to upload it again.';
-    return { text, warnings: [`The API connector ${(0,clean/* clean */.uH)(connector.displayName)} ${text}`] };
+    return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
+}
+/** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
+function refuseWhatCannotWork(connector, { replace }, certificate, now) {
+    const { type } = connector.authentication;
+    if (!replace && type === 'basic')
+        throw usesBasicAuthentication(connector);
+    if (!replace && type === 'unknown')
+        throw unknownAuthentication(connector);
+    if (certificate.notBefore <= now)
+        return;
+    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
+    if (!replace && active)
+        return;
+    throw new lib_failure/* Failure */.HR('CERTIFICATE_NOT_YET_VALID', `The certificate is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} only, and ${replace ? 'replace: true would take away what the API connector' : 'the API connector'} ${update_name(connector)} ${replace ? 'authenticates with now' : 'has no active certificate until then'}. Nothing was changed.`, `Upload a certificate that is valid now, or run this again after ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
 }
 function usesBasicAuthentication(connector) {
-    return new lib_failure/* Failure */.HR('CONNECTOR_USES_BASIC_AUTHENTICATION', `The API connector ${(0,clean/* clean */.uH)(connector.displayName)} (${(0,clean/* clean */.uH)(connector.id, 64)}) authenticates with a user name and password, not with a certificate. Nothing was changed.`, 'To switch it to this certificate, set replace: true. The API has to take the certificate before that: verify-target: true asks it.');
+    return new lib_failure/* Failure */.HR('CONNECTOR_USES_BASIC_AUTHENTICATION', `The API connector ${update_name(connector)} authenticates with a user name and password, not with a certificate. Nothing was changed.`, 'To switch it to this certificate, set replace: true. The API has to accept the certificate before that: verify-target: true asks it.');
+}
+function unknownAuthentication(connector) {
+    return new lib_failure/* Failure */.HR('CONNECTOR_AUTHENTICATION_UNKNOWN', `Microsoft Graph describes in a way that is not understood what the API connector ${update_name(connector)} authenticates with. Nothing was changed.`, 'Look at it in the portal, under API connectors. To overwrite what is there with this certificate, set replace: true.');
+}
+/** With its ID, which connector-id holds. */
+function update_name(connector) {
+    return `${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} (${(0,clean/* clean */.uH)(connector.id, 64)})`;
+}
+function warningsBefore(connector, certificate, now) {
+    return [...startsLater(connector, certificate, now), ...expiresSooner(connector, certificate)];
+}
+/** A warning if the new certificate is not valid yet, with the gap if the old one expires before that. */
+function startsLater(connector, certificate, now) {
+    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
+    if (certificate.notBefore <= now || !active)
+        return [];
+    const [starts, ends] = [certificate.notBefore, (0,dates/* dateFromSeconds */.id)(active.notAfter)];
+    const gap = ends < starts
+        ? ` From ${(0,dates/* isoSeconds */.nE)(ends)} to ${(0,dates/* isoSeconds */.nE)(starts)} it has no valid certificate, and sign-ups fail.`
+        : '';
+    return [
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} uses the new certificate from ${(0,dates/* isoSeconds */.nE)(starts)} only, when that becomes valid; the one that it uses now expires on ${(0,dates/* isoSeconds */.nE)(ends)}.${gap}`,
+    ];
 }
 /** A warning if the new certificate expires before one that the connector has. */
-function endsSooner(connector, certificate) {
-    const others = (0,graph_connector/* certificatesOf */.mm)(connector).filter((entry) => entry.thumbprint !== certificate.thumbprint);
+function expiresSooner(connector, certificate) {
+    const own = new Set((0,graph_connector/* entriesOf */.Mc)(connector, certificate));
+    const others = (0,graph_connector/* certificatesOf */.mm)(connector).filter((entry) => !own.has(entry) && Number.isFinite(entry.notAfter));
     const last = Math.max(...others.map((entry) => entry.notAfter));
     if (!(last > certificate.notAfter.getTime() / 1000))
         return [];
     return [
-        `The new certificate ends on ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}, sooner than one that the API connector ${(0,clean/* clean */.uH)(connector.displayName)} has now (${(0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(last))}). Is it the right file?`,
+        `The new certificate expires on ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}, sooner than one that the API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} has now (${(0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(last))}). Is it the right file?`,
     ];
 }
-function changed(connector, certificate, replaced, now) {
+/** A warning if the certificate was recognised by its dates alone. */
+function warningsAfter(before, after, certificate) {
+    if ((0,graph_connector/* entriesOf */.Mc)(after, certificate).some((entry) => (0,thumbprint/* digestOf */.o)(entry.thumbprint)))
+        return [];
+    const shown = (0,graph_connector/* entriesAfter */.df)(before, after, certificate).map((entry) => entry.thumbprint || 'no thumbprint');
+    return [
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(after.id, after)} shows the new certificate with another thumbprint (${shown.join(', ')}); it was recognised by its two dates.`,
+    ];
+}
+function changed(outcome, certificate, replaced, now) {
     const what = replaced ? 'replaced' : 'uploaded';
-    const entries = (0,graph_connector/* certificatesOf */.mm)(connector).filter((entry) => entry.thumbprint === certificate.thumbprint);
-    if (entries.some((entry) => entry.isActive))
+    if ((0,connectors_outcome/* isActive */.$m)(outcome, certificate))
         return `${what}; the connector uses this certificate now.`;
     return certificate.notBefore > now
         ? `${what}; the service will use it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
@@ -45281,7 +45710,7 @@ class TargetCheck {
     }
     #open(clientCertificate) {
         // Without the run's page: that is for the sign-in log of one's own tenant.
-        return new client/* Http */.l({ userAgent: version/* PRODUCT */.A, deadline: this.#deadline, clientCertificate });
+        return new client/* Http */.lw({ userAgent: version/* PRODUCT */.A, deadline: this.#deadline, clientCertificate });
     }
 }
 /** The leaf, its chain and the key as PEM, for a TLS connection. */
@@ -45346,8 +45775,8 @@ function refused(shown, why) {
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
-var graph_client = __nccwpck_require__(5081);
+// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
+var graph_client = __nccwpck_require__(8546);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
 var concurrency = __nccwpck_require__(359);
 // EXTERNAL MODULE: ./lib/inputs.js + 1 modules
@@ -45435,36 +45864,47 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J)();
-    const upload = await (0,core/* group */.Os)('Certificate', async () => {
-        const opened = deadline.blocking(() => openCertificate(inputs.source));
-        (0,annotations/* warn */.R8)(assess(opened.certificate, new Date(), inputs.minimumDaysLeft), 'Certificate');
-        return await Promise.resolve(opened);
-    });
+    const upload = await (0,core/* group */.Os)('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
     (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
     const outcomes = await updateConnectors(inputs, upload, deadline).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);
     });
-    (0,outputs/* setConnectorOutputs */.cZ)(outcomes, upload.certificate);
-    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, upload.certificate, new Date()));
-    for (const outcome of outcomes) {
-        (0,annotations/* warn */.R8)(outcome.warnings, 'API connector');
-        const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
-        if (failure)
-            (0,annotations/* reportFailure */.xV)(failure);
-    }
+    report(outcomes, upload);
+}
+/** What was done comes first: the outputs may not fit on the disk. */
+function report(outcomes, { certificate }) {
     (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
+    (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
+    (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
+    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, new Date()));
+    try {
+        (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
+    }
+    catch (error) {
+        throw (0,outputs/* outputsNotWritten */.L1)((0,summary/* uploadResult */.Fi)(outcomes), error);
+    }
+}
+/** Opens the certificate and shows everything that is wrong with it. */
+function certificateToUpload({ source, minimumDaysLeft }, deadline) {
+    const now = new Date();
+    const { upload, notes } = deadline.blocking(() => openCertificate(readSource(source), now));
+    for (const note of notes)
+        (0,core/* info */.pq)(note);
+    (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+    return upload;
 }
 /** Signs in and brings each connector to the certificate. */
 async function updateConnectors({ application, connectorIds, verifyTarget, ...options }, upload, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const http = __addDisposableResource(env_1, new client/* Http */.l({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
+        const http = __addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const target = __addDisposableResource(env_1, new TargetCheck(deadline, upload.certificate), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
-        const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o(http, application, access, core/* info */.pq));
+        const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: core/* info */.pq }));
         const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
         let done = 0;
         return await (0,concurrency/* mapInParallel */.HH)(connectorIds, async (id) => {
@@ -45540,10 +45980,10 @@ function cleanUrl(url, longest) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   AQ: () => (/* binding */ daysUntil),
+/* harmony export */   d_: () => (/* binding */ DAY),
 /* harmony export */   id: () => (/* binding */ dateFromSeconds),
 /* harmony export */   nE: () => (/* binding */ isoSeconds)
 /* harmony export */ });
-/* unused harmony export DAY */
 /** Dates as people read them: ISO 8601 in UTC, and whole days. */
 /** In milliseconds. */
 const DAY = 86_400_000;
@@ -45801,7 +46241,7 @@ var version = __nccwpck_require__(3411);
 
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
-    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 60))).upload,
+    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9237))).upload,
     check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6493))).check,
 };
 /** Runs the step; whatever happens is reported here, and nowhere else. */

@@ -46,8 +46,9 @@ export function judge(connector: Connector, thresholds: Thresholds, now: Date): 
       return { id, connector, status: 'failing', text, failure };
     }
     case 'none':
-    case 'unknown':
       return { id, connector, status: 'warning', text: 'does not authenticate with a certificate.' };
+    case 'unknown':
+      return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
   }
 }
 
@@ -59,16 +60,28 @@ function judgeActive(
 ): Finding {
   const ends = dateFromSeconds(active.notAfter);
   const daysLeft = daysUntil(ends, now);
+  if (Number.isNaN(daysLeft)) return unreadableExpiry(connector, active);
   const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${clean(active.thumbprint, 64)}, until ${isoSeconds(ends)}).`;
   const found = { id: connector.id, connector, active, daysLeft, text };
-  // Not below a threshold counts as fine, so a date that cannot be read has to be caught first.
   if (daysLeft >= failDays) return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
   const failure = new Failure(
     'CERTIFICATE_ENDS_SOON',
     `The API connector ${nameOf(connector.id, connector)}: ${text}`,
-    'Upload a newer certificate now: when this one ends, every sign-up that calls the API fails.',
+    'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.',
   );
   return { ...found, status: 'failing', failure };
+}
+
+/** What cannot be checked is not fine. */
+function unreadableExpiry(connector: Connector, active: ConnectorCertificate): Finding {
+  const { id } = connector;
+  const text = `the expiry date of its active certificate (${clean(active.thumbprint, 64)}) cannot be read.`;
+  const failure = new Failure(
+    'EXPIRY_UNREADABLE',
+    `The API connector ${nameOf(id, connector)}: ${text}`,
+    'Look at the certificate in the portal, under API connectors.',
+  );
+  return { id, connector, active, status: 'failing', text, failure };
 }
 
 /** The finding about a connector that could not be read. */

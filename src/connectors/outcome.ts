@@ -1,6 +1,6 @@
 /** What became of one connector. */
 import { withSentence, Failure } from '../failure.ts';
-import { certificatesOf, type Connector } from '../graph/connector.ts';
+import { entriesAfter, type CertificateIdentity, type Connector } from '../graph/connector.ts';
 
 interface Common {
   readonly id: string;
@@ -27,8 +27,11 @@ export function failureOf(outcome: Outcome): Failure | undefined {
 }
 
 /** Whether the connector authenticates with this certificate now. */
-export function isActive({ connector }: Outcome, thumbprint: string): boolean {
-  return certificatesOf(connector).some((entry) => entry.thumbprint === thumbprint && entry.isActive);
+export function isActive(
+  { before, connector }: Pick<Outcome, 'before' | 'connector'>,
+  certificate: CertificateIdentity,
+): boolean {
+  return entriesAfter(before, connector, certificate).some((entry) => entry.isActive);
 }
 
 /** Whoever cancels a job wants to know whether something was under way. */

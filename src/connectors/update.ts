@@ -3,10 +3,18 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { CertificateUpload } from '../certificate/upload.ts';
 import { asFailure, Failure } from '../failure.ts';
 import type { ApiConnectors } from '../graph/api-connectors.ts';
-import { certificatesOf, type Connector } from '../graph/connector.ts';
+import {
+  activeCertificate,
+  certificatesOf,
+  entriesAfter,
+  entriesOf,
+  nameOf,
+  type Connector,
+} from '../graph/connector.ts';
+import { digestOf } from '../graph/thumbprint.ts';
 import { clean } from '../text/clean.ts';
 import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
-import { beforeChange, type Outcome } from './outcome.ts';
+import { beforeChange, isActive, type Outcome } from './outcome.ts';
 
 /** How a connector is to be brought to the certificate. */
 export interface UpdateOptions {
@@ -28,15 +36,17 @@ export async function updateConnector(
   options: UpdateOptions,
 ): Promise<Outcome> {
   const { certificate } = upload;
+  const now = new Date();
   const warnings: string[] = [];
   let before: Connector | undefined;
   let changing = false;
   try {
     before = await connectors.get(id);
     const seen = { id, before, connector: before };
-    const unchanged = reasonToLeave(before, options, certificate.thumbprint);
+    const unchanged = reasonToLeave(before, options, certificate);
     if (unchanged) return { ...seen, result: 'unchanged', ...unchanged };
-    warnings.push(...endsSooner(before, certificate));
+    refuseWhatCannotWork(before, options, certificate, now);
+    warnings.push(...warningsBefore(before, certificate, now));
     const warning = await options.verifyTarget?.(before.targetUrl);
     if (warning !== undefined) warnings.push(warning);
     if (options.dryRun) {
@@ -45,9 +55,10 @@ export async function updateConnector(
     }
     changing = true;
     const connector = options.replace
-      ? await connectors.replaceAuthentication(before, upload, certificate.thumbprint)
-      : await connectors.uploadClientCertificate(before, upload, certificate.thumbprint);
-    const text = changed(connector, certificate, options.replace, new Date());
+      ? await connectors.replaceAuthentication(before, upload, certificate)
+      : await connectors.uploadClientCertificate(before, upload, certificate);
+    warnings.push(...warningsAfter(before, connector, certificate));
+    const text = changed({ ...seen, connector }, certificate, options.replace, now);
     return { ...seen, connector, warnings, result: 'changed', text };
   } catch (error) {
     const failure = asFailure(changing ? error : beforeChange(error));
@@ -59,43 +70,106 @@ export async function updateConnector(
 function reasonToLeave(
   connector: Connector,
   { force, replace }: UpdateOptions,
-  thumbprint: string,
+  certificate: ClientCertificate,
 ): { readonly text: string; readonly warnings: readonly string[] } | undefined {
-  if (connector.authentication.type === 'basic' && !replace) throw usesBasicAuthentication(connector);
-  const certificates = certificatesOf(connector);
-  const entries = certificates.filter((entry) => entry.thumbprint === thumbprint);
+  const entries = entriesOf(connector, certificate);
   if (force || entries.length === 0) return undefined;
-  if (replace && certificates.length > entries.length) return undefined;
+  if (replace && certificatesOf(connector).length > entries.length) return undefined;
   if (entries.some((entry) => entry.isActive)) {
     return { text: 'already uses this certificate; nothing to do.', warnings: [] };
   }
   const text =
     'has this certificate already, but does not use it: another one was uploaded later, or its time has not come. Set force: true to upload it again.';
-  return { text, warnings: [`The API connector ${clean(connector.displayName)} ${text}`] };
+  return { text, warnings: [`The API connector ${nameOf(connector.id, connector)} ${text}`] };
+}
+
+/** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
+function refuseWhatCannotWork(
+  connector: Connector,
+  { replace }: UpdateOptions,
+  certificate: ClientCertificate,
+  now: Date,
+): void {
+  const { type } = connector.authentication;
+  if (!replace && type === 'basic') throw usesBasicAuthentication(connector);
+  if (!replace && type === 'unknown') throw unknownAuthentication(connector);
+  if (certificate.notBefore <= now) return;
+  const active = activeCertificate(connector);
+  if (!replace && active) return;
+  throw new Failure(
+    'CERTIFICATE_NOT_YET_VALID',
+    `The certificate is valid from ${isoSeconds(certificate.notBefore)} only, and ${replace ? 'replace: true would take away what the API connector' : 'the API connector'} ${name(connector)} ${replace ? 'authenticates with now' : 'has no active certificate until then'}. Nothing was changed.`,
+    `Upload a certificate that is valid now, or run this again after ${isoSeconds(certificate.notBefore)}.`,
+  );
 }
 
 function usesBasicAuthentication(connector: Connector): Failure {
   return new Failure(
     'CONNECTOR_USES_BASIC_AUTHENTICATION',
-    `The API connector ${clean(connector.displayName)} (${clean(connector.id, 64)}) authenticates with a user name and password, not with a certificate. Nothing was changed.`,
-    'To switch it to this certificate, set replace: true. The API has to take the certificate before that: verify-target: true asks it.',
+    `The API connector ${name(connector)} authenticates with a user name and password, not with a certificate. Nothing was changed.`,
+    'To switch it to this certificate, set replace: true. The API has to accept the certificate before that: verify-target: true asks it.',
   );
 }
 
-/** A warning if the new certificate expires before one that the connector has. */
-function endsSooner(connector: Connector, certificate: ClientCertificate): readonly string[] {
-  const others = certificatesOf(connector).filter((entry) => entry.thumbprint !== certificate.thumbprint);
-  const last = Math.max(...others.map((entry) => entry.notAfter));
-  if (!(last > certificate.notAfter.getTime() / 1000)) return [];
+function unknownAuthentication(connector: Connector): Failure {
+  return new Failure(
+    'CONNECTOR_AUTHENTICATION_UNKNOWN',
+    `Microsoft Graph describes in a way that is not understood what the API connector ${name(connector)} authenticates with. Nothing was changed.`,
+    'Look at it in the portal, under API connectors. To overwrite what is there with this certificate, set replace: true.',
+  );
+}
+
+/** With its ID, which connector-id holds. */
+function name(connector: Connector): string {
+  return `${nameOf(connector.id, connector)} (${clean(connector.id, 64)})`;
+}
+
+function warningsBefore(connector: Connector, certificate: ClientCertificate, now: Date): readonly string[] {
+  return [...startsLater(connector, certificate, now), ...expiresSooner(connector, certificate)];
+}
+
+/** A warning if the new certificate is not valid yet, with the gap if the old one expires before that. */
+function startsLater(connector: Connector, certificate: ClientCertificate, now: Date): readonly string[] {
+  const active = activeCertificate(connector);
+  if (certificate.notBefore <= now || !active) return [];
+  const [starts, ends] = [certificate.notBefore, dateFromSeconds(active.notAfter)];
+  const gap =
+    ends < starts
+      ? ` From ${isoSeconds(ends)} to ${isoSeconds(starts)} it has no valid certificate, and sign-ups fail.`
+      : '';
   return [
-    `The new certificate ends on ${isoSeconds(certificate.notAfter)}, sooner than one that the API connector ${clean(connector.displayName)} has now (${isoSeconds(dateFromSeconds(last))}). Is it the right file?`,
+    `The API connector ${nameOf(connector.id, connector)} uses the new certificate from ${isoSeconds(starts)} only, when that becomes valid; the one that it uses now expires on ${isoSeconds(ends)}.${gap}`,
   ];
 }
 
-function changed(connector: Connector, certificate: ClientCertificate, replaced: boolean, now: Date): string {
+/** A warning if the new certificate expires before one that the connector has. */
+function expiresSooner(connector: Connector, certificate: ClientCertificate): readonly string[] {
+  const own = new Set(entriesOf(connector, certificate));
+  const others = certificatesOf(connector).filter((entry) => !own.has(entry) && Number.isFinite(entry.notAfter));
+  const last = Math.max(...others.map((entry) => entry.notAfter));
+  if (!(last > certificate.notAfter.getTime() / 1000)) return [];
+  return [
+    `The new certificate expires on ${isoSeconds(certificate.notAfter)}, sooner than one that the API connector ${nameOf(connector.id, connector)} has now (${isoSeconds(dateFromSeconds(last))}). Is it the right file?`,
+  ];
+}
+
+/** A warning if the certificate was recognised by its dates alone. */
+function warningsAfter(before: Connector, after: Connector, certificate: ClientCertificate): readonly string[] {
+  if (entriesOf(after, certificate).some((entry) => digestOf(entry.thumbprint))) return [];
+  const shown = entriesAfter(before, after, certificate).map((entry) => entry.thumbprint || 'no thumbprint');
+  return [
+    `The API connector ${nameOf(after.id, after)} shows the new certificate with another thumbprint (${shown.join(', ')}); it was recognised by its two dates.`,
+  ];
+}
+
+function changed(
+  outcome: Pick<Outcome, 'before' | 'connector'>,
+  certificate: ClientCertificate,
+  replaced: boolean,
+  now: Date,
+): string {
   const what = replaced ? 'replaced' : 'uploaded';
-  const entries = certificatesOf(connector).filter((entry) => entry.thumbprint === certificate.thumbprint);
-  if (entries.some((entry) => entry.isActive)) return `${what}; the connector uses this certificate now.`;
+  if (isActive(outcome, certificate)) return `${what}; the connector uses this certificate now.`;
   return certificate.notBefore > now
     ? `${what}; the service will use it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
     : `${what}, but the service does not use it yet.`;

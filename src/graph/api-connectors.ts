@@ -3,11 +3,19 @@
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
 import { Failure, withSentence } from '../failure.ts';
-import { TransportError } from '../http/transport-error.ts';
+import type { Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { makeChange } from './change.ts';
-import type { GraphClient, ListPage } from './client.ts';
-import { certificatesOf, parseConnector, parsePage, type Connector } from './connector.ts';
+import type { GraphClient } from './client.ts';
+import {
+  certificatesOf,
+  entriesAfter,
+  entriesOf,
+  parseConnector,
+  parsePage,
+  type CertificateIdentity,
+  type Connector,
+} from './connector.ts';
 
 /** The body of uploadClientCertificate, exactly. */
 export interface ClientCertificateUpload {
@@ -32,13 +40,11 @@ export class ApiConnectors {
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-get
    */
   async get(id: string): Promise<Connector> {
-    try {
-      // Under the id that was asked for: what goes to the connector must not go where a response points.
-      return { ...(await this.#graph.get(pathOf(id), { connectorId: id }, parseConnector)), id };
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'CONNECTOR_NOT_FOUND') throw error;
-      throw await this.#withThoseThatExist(error);
-    }
+    const found = await this.#graph.get(pathOf(id), { connectorId: id }, parseConnector, async (verdict) =>
+      this.#comparedWithTheList(id, verdict),
+    );
+    // Under the id that was asked for: what goes to the connector must not go where a response points.
+    return { ...found, id };
   }
 
   /**
@@ -50,9 +56,7 @@ export class ApiConnectors {
   }
 
   /**
-   * Uploads a certificate, next to those that the connector has, and makes sure of it: the response, or if that is lost a
-   * read, shows the thumbprint. The request is sent again only if the server cannot have acted on it, or if a read has shown
-   * that it did not.
+   * Uploads a certificate, next to those that the connector has, and makes sure of it as {@link makeChange} does.
    * @param before the connector as it was just before
    * @throws Failure as {@link get}, and UPLOAD_NOT_CONFIRMED; its message says what is known of the upload
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate
@@ -60,33 +64,34 @@ export class ApiConnectors {
   async uploadClientCertificate(
     before: Connector,
     upload: ClientCertificateUpload,
-    thumbprint: string,
+    certificate: CertificateIdentity,
   ): Promise<Connector> {
-    const countBefore = entries(before, thumbprint);
+    const countBefore = entriesOf(before, certificate).length;
     const body = JSON.stringify({ pkcs12Value: upload.pkcs12Value, password: upload.password });
     return await makeChange(this.#graph, {
       connectorId: before.id,
       send: async () => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, body),
       readBack: async () => await this.get(before.id),
+      // Whether it was there before or not: the response of the upload itself is enough.
       confirmed: (response) => {
         const connector = response.status === 200 ? parseConnector(response.body) : undefined;
-        return connector && entries(connector, thumbprint) > 0 ? connector : undefined;
+        return entriesAfter(before, connector, certificate).length > 0 ? connector : undefined;
       },
-      tookEffect: (connector) => entries(connector, thumbprint) > countBefore,
+      tookEffect: (connector) => entriesAfter(before, connector, certificate).length > countBefore,
       isTelling: countBefore === 0,
     });
   }
 
   /**
    * Overwrites whatever the connector authenticates with by this one certificate: the way from basic authentication, and
-   * the only way to be rid of older certificates. The response is empty, so a read has to show it.
+   * the only way to be rid of older certificates.
    * @throws Failure as {@link uploadClientCertificate}
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-update
    */
   async replaceAuthentication(
     before: Connector,
     upload: ClientCertificateUpload,
-    thumbprint: string,
+    certificate: CertificateIdentity,
   ): Promise<Connector> {
     const authenticationConfiguration = {
       '@odata.type': '#microsoft.graph.pkcs12Certificate',
@@ -98,44 +103,66 @@ export class ApiConnectors {
       connectorId: before.id,
       send: async () => await this.#graph.send('PATCH', pathOf(before.id), body),
       readBack: async () => await this.get(before.id),
+      // Documented is 204 without a body; what else an answer shows has to be read back.
       confirmed: () => undefined,
       // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
-      tookEffect: (connector) =>
-        entries(connector, thumbprint) > 0 &&
-        certificatesOf(connector).every((entry) => entry.thumbprint === thumbprint),
+      tookEffect: (connector) => {
+        const entries = entriesAfter(before, connector, certificate).length;
+        return entries > 0 && entries === certificatesOf(connector).length;
+      },
       isTelling: true,
     });
   }
 
-  /** A mistyped id is found sooner next to the right ones. One page, and none if it may not be listed. */
-  async #withThoseThatExist(failure: Failure): Promise<Failure> {
-    const page = await this.#firstPage();
-    if (page === undefined) return failure;
-    const { items, nextLink } = page;
-    if (items.length === 0) return withSentence(failure, 'The tenant has no API connector at all.');
-    const shown = items.slice(0, 20).map(({ id, displayName }) => `  ${clean(id, 64)}  ${clean(displayName, 80)}`);
-    const more = items.length > shown.length || nextLink !== undefined ? ['  … and more'] : [];
-    return new Failure(failure.code, failure.message, ['The tenant has these:', ...shown, ...more].join('\n'), {
-      cause: failure,
-    });
+  /**
+   * A connector that is said not to exist, or to be a problem, is looked for in the list: one that is there will be found by
+   * and by, and a mistyped id is found sooner next to the right ones.
+   */
+  async #comparedWithTheList(id: string, verdict: Verdict): Promise<Verdict> {
+    const { failure } = verdict;
+    const isAboutTheId = failure.code === 'CONNECTOR_NOT_FOUND' || /\bAADB2C90063\b/.test(failure.message);
+    const listed = isAboutTheId ? await this.#listOrNothing() : undefined;
+    if (listed === undefined) return verdict;
+    if (listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase())) {
+      return { ...verdict, failure: withSentence(failure, 'The list of API connectors has it.'), retry: 'yes' };
+    }
+    return { failure: notFound(failure, id, listed), retry: 'no' };
   }
 
-  async #firstPage(): Promise<ListPage<Connector> | undefined> {
+  async #listOrNothing(): Promise<readonly Connector[] | undefined> {
     try {
-      const response = await this.#graph.send('GET', PATH);
-      return response.status === 200 ? parsePage(response.body) : undefined;
+      return await this.list();
     } catch (error) {
-      if (error instanceof TransportError) return undefined;
+      this.#graph.deadline.signal.throwIfAborted();
+      if (error instanceof Failure) return undefined;
       throw error;
     }
   }
 }
 
+const SHOWN_CONNECTORS = 20;
+
+function notFound(failure: Failure, id: string, listed: readonly Connector[]): Failure {
+  const named = listed.find(({ displayName }) => displayName.trim().toLowerCase() === id.trim().toLowerCase());
+  if (named) {
+    return new Failure(
+      'CONNECTOR_NOT_FOUND',
+      `${clean(id, 80)} is the display name of an API connector, not its ID.`,
+      `Set connector-id to its ID:\n  ${clean(named.id, 64)}  ${clean(named.displayName, 80)}`,
+      { cause: failure },
+    );
+  }
+  const shown = listed.slice(0, SHOWN_CONNECTORS);
+  const lines = shown.map((connector) => `  ${clean(connector.id, 64)}  ${clean(connector.displayName, 80)}`);
+  const more = listed.length > shown.length ? [`  … and ${listed.length - shown.length} more`] : [];
+  const remedy =
+    listed.length === 0 ? 'The tenant has no API connector at all: check tenant-id.' : 'The tenant has these:';
+  return new Failure('CONNECTOR_NOT_FOUND', failure.message, [remedy, ...lines, ...more].join('\n'), {
+    cause: failure,
+  });
+}
+
 /** The id is one segment of the path, whatever is in it. */
 function pathOf(id: string): string {
   return `${PATH}/${encodeURIComponent(id)}`;
-}
-
-function entries(connector: Connector, thumbprint: string): number {
-  return certificatesOf(connector).filter((certificate) => certificate.thumbprint === thumbprint).length;
 }

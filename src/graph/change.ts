@@ -1,12 +1,26 @@
-/** A change of a connector, and making sure that it took effect: sent again only if it cannot have. */
+/**
+ * A change of a connector, and making sure that it took effect. It is sent again only if it cannot have taken effect, or if
+ * the connector, read for a while, never showed it: reads may lag behind writes.
+ * @see https://learn.microsoft.com/graph/best-practices-concept
+ */
 import { Failure, withSentence } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { explainTransport } from '../http/refusal.ts';
-import { retry } from '../http/retry.ts';
+import { tryingAgain, waitAfter } from '../http/retry.ts';
 import { TransportError } from '../http/transport-error.ts';
 import type { Verdict } from '../http/verdict.ts';
 import { SERVICE, type GraphClient } from './client.ts';
-import type { Connector } from './connector.ts';
+import { byAge, certificatesOf, type Connector } from './connector.ts';
+
+/** How long a connector is read for a change that was not confirmed. Milliseconds. */
+export const READ_BACK = {
+  /** Before the change is sent again. */
+  unconfirmed: 15_000,
+  /** After the service accepted the change: it is never sent again, so there is more time. */
+  accepted: 30_000,
+  firstPause: 500,
+  longestPause: 4_000,
+} as const;
 
 /** A change of a connector, and how to see that it took effect. */
 export interface Change {
@@ -17,8 +31,14 @@ export interface Change {
   readonly confirmed: (response: HttpResponse) => Connector | undefined;
   /** Whether a connector that was read back shows the change. */
   readonly tookEffect: (connector: Connector) => boolean;
-  /** Whether a connector that does not show the change means that it did not take effect. */
+  /** Whether a connector that does not show the change tells that it did not take effect. */
   readonly isTelling: boolean;
+}
+
+/** What one request led to, unless it is confirmed. */
+interface Sent extends Verdict {
+  /** `unsent` and `rejected`: it cannot have taken effect. `accepted`: it has, and the connector does not show it yet. */
+  readonly state: 'unsent' | 'rejected' | 'unconfirmed' | 'accepted';
 }
 
 /**
@@ -27,116 +47,149 @@ export interface Change {
  * @throws Failure UPLOAD_NOT_CONFIRMED, and what a refusal means; its message says what is known of the change
  */
 export async function makeChange(graph: GraphClient, change: Change): Promise<Connector> {
-  return await new ConfirmedChange(graph, change).make();
+  return await new Attempts(graph, change).run();
 }
 
-class ConfirmedChange {
+/** The requests for one change, and what is known of them. */
+class Attempts {
   readonly #graph: GraphClient;
   readonly #change: Change;
-  /** Why the change may have taken effect unseen; undefined while it cannot have. */
-  #unconfirmed: Failure | undefined;
+  /** A request is under way, or one that may have taken effect was not seen yet. */
+  #inDoubt = false;
+  /** What was not seen, and for how long; '' while every request is known to have had no effect. */
+  #unseen = '';
 
   constructor(graph: GraphClient, change: Change) {
     this.#graph = graph;
     this.#change = change;
   }
 
-  async make(): Promise<Connector> {
-    const { deadline, log } = this.#graph;
+  async run(): Promise<Connector> {
     try {
-      return await retry({ deadline, service: SERVICE, log }, async () => await this.#attempt());
+      return await this.#untilSeen();
     } catch (error) {
-      return await this.#afterTheLast(error);
+      if (!(error instanceof Failure) || error.code === 'UPLOAD_NOT_CONFIRMED') throw error;
+      if (this.#inDoubt) throw withSentence(error, CUT_SHORT);
+      throw withSentence(error, this.#unseen === '' ? 'Nothing was changed.' : this.#unseen);
     }
   }
 
-  async #attempt(): Promise<{ readonly done: Connector } | Verdict> {
-    const { connectorId, send, confirmed, tookEffect, isTelling } = this.#change;
-    if (this.#unconfirmed) {
-      const found = await this.#readBack(this.#unconfirmed);
-      if (tookEffect(found)) return { done: found };
-      if (!isTelling) throw undecided(this.#unconfirmed);
-      this.#graph.log('The certificate is not on the connector, so the request had no effect: sending it again.');
-      this.#unconfirmed = undefined;
+  async #untilSeen(): Promise<Connector> {
+    const { deadline, log } = this.#graph;
+    const started = deadline.now();
+    for (let n = 1; ; n++) {
+      const sent = await this.#send();
+      if ('done' in sent) return sent.done;
+      const { state, failure } = sent;
+      const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
+      if (seen) return seen;
+      const wait = waitAfter(n, sent, started, deadline);
+      log(tryingAgain(n, failure, wait));
+      await deadline.sleep(wait);
+      // A service that rejected the request did not act; one read makes sure of it.
+      const found = state === 'rejected' ? await this.#change.readBack() : undefined;
+      if (found && this.#change.tookEffect(found)) return found;
     }
-    const response = await this.#sent(send);
-    if ('retry' in response) return response;
+  }
+
+  async #send(): Promise<{ readonly done: Connector } | Sent> {
+    const { connectorId, send, confirmed } = this.#change;
+    this.#inDoubt = true;
+    let response: HttpResponse;
+    try {
+      response = await send();
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#inDoubt = error.sent;
+      this.#graph.deadline.signal.throwIfAborted();
+      const verdict = explainTransport(error, SERVICE);
+      return error.sent ? { ...verdict, retry: 'after-read', state: 'unconfirmed' } : { ...verdict, state: 'unsent' };
+    }
     const connector = confirmed(response);
     // Under the id that was asked for: what goes to the connector must not go where a response points.
     if (connector) return { done: { ...connector, id: connectorId } };
-    if (response.status === 204) return await this.#confirmEmpty();
     const verdict = this.#graph.explain(response, { connectorId });
-    if (verdict.retry === 'after-read') this.#unconfirmed = verdict.failure;
-    return verdict;
+    if (response.status >= 200 && response.status < 300) return { ...accepted(response), state: 'accepted' };
+    this.#inDoubt = verdict.retry === 'after-read';
+    return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
   }
 
-  async #sent(send: Change['send']): Promise<HttpResponse | Verdict> {
-    try {
-      return await send();
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
-      const verdict = explainTransport(error, SERVICE);
-      if (error.sent) this.#unconfirmed = verdict.failure;
-      this.#graph.deadline.signal.throwIfAborted();
-      return error.sent ? { ...verdict, retry: 'after-read' } : verdict;
+  /**
+   * Reads the connector until it shows the change, with growing pauses, at least once and for as long as {@link READ_BACK} has.
+   * @throws Failure UPLOAD_NOT_CONFIRMED if it never does and nothing follows from that
+   */
+  async #look(state: 'unconfirmed' | 'accepted', failure: Failure): Promise<Connector | undefined> {
+    const { deadline, log } = this.#graph;
+    const started = deadline.now();
+    const end = started + READ_BACK[state];
+    log(
+      `${failure.message} Reading the connector for up to ${READ_BACK[state] / 1000} s, until it shows the certificate.`,
+    );
+    for (let pause: number = READ_BACK.firstPause; ; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
+      const connector = await this.#readBack(failure);
+      if (this.#change.tookEffect(connector)) return connector;
+      const rest = Math.min(pause, end - deadline.now());
+      if (rest <= 0 || rest >= deadline.remaining()) {
+        this.#notSeen(state, failure, connector, deadline.now() - started);
+        return undefined;
+      }
+      await deadline.sleep(rest);
     }
   }
 
-  async #confirmEmpty(): Promise<{ readonly done: Connector } | Verdict> {
-    const failure = new Failure(
-      'UPLOAD_NOT_CONFIRMED',
-      'Microsoft Graph accepted the change, but does not show it.',
-      'Run the job again.',
-    );
-    this.#unconfirmed = failure;
-    const found = await this.#readBack(failure);
-    return this.#change.tookEffect(found) ? { done: found } : { failure, retry: 'after-read' };
-  }
-
-  /** The last response was lost as well: the connector is read once more, so that the step does not end with a guess. */
-  async #afterTheLast(error: unknown): Promise<Connector> {
-    const unconfirmed = this.#unconfirmed;
-    if (!(error instanceof Failure) || (error.code === 'UPLOAD_NOT_CONFIRMED' && error !== unconfirmed)) throw error;
-    if (unconfirmed === undefined) throw withSentence(error, 'Nothing was changed.');
-    const { signal } = this.#graph.deadline;
-    if (signal.aborted) throw cutShort(error);
-    const found = await this.#readBack(unconfirmed).catch((unseen: unknown) => {
-      throw signal.aborted && unseen instanceof Failure ? cutShort(unseen) : unseen;
+  /** What is known when the time for reading is over. */
+  #notSeen(state: 'unconfirmed' | 'accepted', failure: Failure, connector: Connector, milliseconds: number): void {
+    this.#inDoubt = false;
+    const seconds = Math.round(milliseconds / 1000);
+    this.#unseen = `The certificate was not seen on the connector within ${seconds} s. The connector has now: ${listed(connector)}.`;
+    if (state === 'unconfirmed' && this.#change.isTelling) return;
+    const again = this.#change.isTelling
+      ? ''
+      : ' It was on the connector before, so that does not tell whether this upload took effect.';
+    throw new Failure('UPLOAD_NOT_CONFIRMED', `${failure.message} ${this.#unseen}${again}`, RUN_AGAIN, {
+      cause: failure,
     });
-    if (this.#change.tookEffect(found)) return found;
-    if (!this.#change.isTelling) throw undecided(unconfirmed);
-    throw withSentence(error, 'A look afterwards shows that the certificate is not on the connector.');
   }
 
-  async #readBack(unconfirmed: Failure): Promise<Connector> {
+  async #readBack(failure: Failure): Promise<Connector> {
     try {
       return await this.#change.readBack();
     } catch (error) {
       this.#graph.deadline.signal.throwIfAborted();
       throw new Failure(
         'UPLOAD_NOT_CONFIRMED',
-        `${unconfirmed.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`,
-        'Run the job again: it looks first, and uploads only where the certificate is missing.',
-        { cause: unconfirmed },
+        `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`,
+        RUN_AGAIN,
+        { cause: failure },
       );
     }
   }
 }
 
+const RUN_AGAIN = 'Run the job again: it reads the connector first, and uploads only if the certificate is missing.';
 /** The step ends while a change is under way. */
-function cutShort(failure: Failure): Failure {
-  return withSentence(
-    failure,
-    'An upload was under way: whether the certificate is on the connector is not known. Run the job again: it looks first.',
-  );
+const CUT_SHORT = `An upload was under way: whether the certificate is on the connector is not known. ${RUN_AGAIN}`;
+
+/** A success that does not show the change: it is never sent again. */
+function accepted({ status }: HttpResponse): Verdict {
+  return {
+    failure: new Failure(
+      'UPLOAD_NOT_CONFIRMED',
+      `${SERVICE} accepted the change (HTTP ${status}), but its response does not show the certificate.`,
+      RUN_AGAIN,
+    ),
+    retry: 'no',
+  };
 }
 
-/** The same certificate was there before the upload, and is there as often now: that tells nothing. */
-function undecided(unconfirmed: Failure): Failure {
-  return new Failure(
-    'UPLOAD_NOT_CONFIRMED',
-    `${unconfirmed.message} The certificate was on the connector before and still is; whether this upload took effect cannot be told from that.`,
-    'Look at is-active in the outputs, and run the job again if the certificate should be the active one.',
-    { cause: unconfirmed },
-  );
+/** Thumbprints on the connector, the newest last. */
+function listed(connector: Connector): string {
+  const { type } = connector.authentication;
+  if (type !== 'certificate')
+    return { basic: 'a user name and password', none: 'nothing', unknown: 'something unknown' }[type];
+  const shown = byAge(certificatesOf(connector))
+    .slice(-5)
+    .map(({ thumbprint }) => thumbprint || '(no thumbprint)');
+  const more = certificatesOf(connector).length - shown.length;
+  return `${shown.join(', ') || 'no certificate'}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -12,7 +12,7 @@ import type { Verdict } from '../http/verdict.ts';
 import type { Application } from '../sign-in/application.ts';
 import type { AccessToken } from '../sign-in/entra.ts';
 import { clean } from '../text/clean.ts';
-import { explainGraph } from './refusal.ts';
+import { explainGraph, type Permission } from './refusal.ts';
 
 export const SERVICE = 'Microsoft Graph';
 
@@ -28,19 +28,36 @@ export interface ListPage<T> {
   readonly nextLink: string | undefined;
 }
 
+/** A page of 100 connectors with very many certificates has some megabytes. In bytes. */
+const PAGE_LIMIT = 8 * 1024 * 1024;
+
+/** What a list may have. A tenant has a handful of API connectors. */
+const LIST_LIMITS = { items: 1_000, pages: 100 } as const;
+
+export interface GraphOptions {
+  readonly http: Http;
+  readonly application: Application;
+  readonly access: AccessToken;
+  /** What the work needs, for the explanation of a 403. */
+  readonly permission: Permission;
+  readonly log: (text: string) => void;
+}
+
 /** Microsoft Graph, as one access token may use it. */
 export class GraphClient {
   readonly log: (text: string) => void;
   readonly #http: Http;
   readonly #application: Application;
   readonly #access: AccessToken;
+  readonly #permission: Permission;
   /** The limits of the identity API family are 200 requests a minute for an app in a tenant, 300 for the tenant. */
   readonly #pace = new RateWindow(200, 60_000);
 
-  constructor(http: Http, application: Application, access: AccessToken, log: (text: string) => void) {
+  constructor({ http, application, access, permission, log }: GraphOptions) {
     this.#http = http;
     this.#application = application;
     this.#access = access;
+    this.#permission = permission;
     this.log = log;
   }
 
@@ -51,19 +68,27 @@ export class GraphClient {
   /**
    * Reads something, with retries. `parse` gives undefined for a response that is not it.
    * @param path behind `/v1.0`
+   * @param refine has a second look at what a response means
    * @throws Failure what {@link explainGraph} and the lack of a response mean
    */
-  async get<T>(path: string, subject: Subject, parse: (body: string) => T | undefined): Promise<T> {
+  async get<T>(
+    path: string,
+    subject: Subject,
+    parse: (body: string) => T | undefined,
+    refine?: (verdict: Verdict) => Promise<Verdict>,
+  ): Promise<T> {
     return await retry({ deadline: this.deadline, service: SERVICE, log: this.log }, async () => {
       const response = await this.send('GET', path);
       const parsed = response.status === 200 ? parse(response.body) : undefined;
-      return parsed === undefined ? this.explain(response, subject) : { done: parsed };
+      if (parsed !== undefined) return { done: parsed };
+      const verdict = this.explain(response, subject);
+      return refine ? await refine(verdict) : verdict;
     });
   }
 
   /**
    * The items of a list, page by page.
-   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource
+   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource; LIST_TOO_LONG
    */
   async list<T>(path: string, parse: (body: string) => ListPage<T> | undefined): Promise<readonly T[]> {
     const items: T[] = [];
@@ -72,6 +97,7 @@ export class GraphClient {
       read.add(next);
       const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
       items.push(...page.items);
+      if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(items.length, read.size);
       next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
     }
     return items;
@@ -90,12 +116,18 @@ export class GraphClient {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body }),
+      ...(method === 'GET' ? { responseLimit: PAGE_LIMIT } : {}),
     });
   }
 
   /** What a response other than the wanted one means. */
   explain(response: HttpResponse, { connectorId }: Subject): Verdict {
-    return explainGraph(response, { connectorId, roles: this.#access.roles, application: this.#application });
+    return explainGraph(response, {
+      connectorId,
+      permission: this.#permission,
+      roles: this.#access.roles,
+      application: this.#application,
+    });
   }
 
   get #root(): string {
@@ -105,11 +137,21 @@ export class GraphClient {
   /** The path of a next page, which has to be of the same list: the token must not go elsewhere. */
   #pathOf(nextLink: string, path: string): string {
     const list = `${this.#root}${path}`;
-    if (nextLink.toLowerCase().startsWith(`${list.toLowerCase()}?`)) return path + nextLink.slice(list.length);
+    const mark = nextLink.indexOf('?');
+    const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
+    if (start.toLowerCase() === list.toLowerCase()) return path + nextLink.slice(mark);
     throw new Failure(
       'GRAPH_REFUSED',
       `Microsoft Graph's list goes on at ${clean(nextLink)}, which is not ${list}.`,
       'Name the connectors in connector-id instead of all: true.',
     );
   }
+}
+
+function tooLong(items: number, pages: number): Failure {
+  return new Failure(
+    'LIST_TOO_LONG',
+    `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`,
+    'Name the connectors in connector-id instead of all: true.',
+  );
 }

@@ -5,21 +5,35 @@
 import { clean } from '../text/clean.ts';
 import { isObject, parseJson, stringOf } from '../text/json.ts';
 import type { ListPage } from './client.ts';
+import { digestOf } from './thumbprint.ts';
 
 /** A certificate that a connector holds. */
 export interface ConnectorCertificate {
-  /** SHA-1, upper-case hex. */
+  /** Upper-case hex of SHA-1, or of SHA-256 if the service sent that; cleaned text if it is in a form that nobody knows. */
   readonly thumbprint: string;
-  /** Seconds since 1970, UTC. */
+  /** Seconds since 1970, UTC; NaN if it cannot be read. */
   readonly notBefore: number;
-  /** Seconds since 1970, UTC. */
+  /** Seconds since 1970, UTC; NaN if it cannot be read. */
   readonly notAfter: number;
   readonly isActive: boolean;
 }
 
+/** What a certificate is recognised by on a connector. */
+export interface CertificateIdentity {
+  /** SHA-1, hex. */
+  readonly thumbprint: string;
+  /** SHA-256, hex. */
+  readonly sha256: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
 /** What a connector authenticates with. */
 export type Authentication =
-  | { readonly type: 'basic' | 'none' | 'unknown' }
+  | {
+      /** `unknown`: a configuration that is not understood, or that the service did not send. */
+      readonly type: 'basic' | 'none' | 'unknown';
+    }
   | {
       readonly type: 'certificate';
       /** In no particular order. */
@@ -43,6 +57,37 @@ export function certificatesOf(connector: Connector | undefined): readonly Conne
 /** The certificate that the connector authenticates with now. */
 export function activeCertificate(connector: Connector | undefined): ConnectorCertificate | undefined {
   return certificatesOf(connector).find((entry) => entry.isActive);
+}
+
+/** The entries of the connector that are this certificate, by their thumbprint; by its two dates if there is no readable one. */
+export function entriesOf(
+  connector: Connector | undefined,
+  certificate: CertificateIdentity,
+): readonly ConnectorCertificate[] {
+  const digests = [certificate.thumbprint, certificate.sha256].map((hex) => Buffer.from(hex, 'hex'));
+  return certificatesOf(connector).filter((entry) => {
+    const digest = digestOf(entry.thumbprint);
+    return digest ? digests.some((own) => own.equals(digest)) : hasDatesOf(entry, certificate);
+  });
+}
+
+/**
+ * The entries that are this certificate after a change. If no thumbprint fits, new entries with its two dates are taken for
+ * it: the service may write thumbprints in a way that nobody knows.
+ */
+export function entriesAfter(
+  before: Connector | undefined,
+  after: Connector | undefined,
+  certificate: CertificateIdentity,
+): readonly ConnectorCertificate[] {
+  const entries = entriesOf(after, certificate);
+  if (entries.length > 0) return entries;
+  const old = new Set(certificatesOf(before).map(({ thumbprint }) => thumbprint));
+  return certificatesOf(after).filter((entry) => !old.has(entry.thumbprint) && hasDatesOf(entry, certificate));
+}
+
+function hasDatesOf(entry: ConnectorCertificate, { notBefore, notAfter }: CertificateIdentity): boolean {
+  return entry.notBefore === notBefore.getTime() / 1000 && entry.notAfter === notAfter.getTime() / 1000;
 }
 
 /** Nobody reads more, and outputs and summaries have a limit. */
@@ -88,26 +133,39 @@ function connectorFrom(json: unknown): Connector | undefined {
   };
 }
 
+/** The configuration by its type, in any spelling; without one by the properties that only one type has. */
 function authenticationFrom(configuration: unknown): Authentication {
-  if (configuration === null || configuration === undefined) return { type: 'none' };
+  if (configuration === null) return { type: 'none' };
   if (!isObject(configuration)) return { type: 'unknown' };
-  const type = configuration['@odata.type'];
-  if (type === '#microsoft.graph.basicAuthentication') return { type: 'basic' };
-  if (type !== '#microsoft.graph.clientCertificateAuthentication') return { type: 'unknown' };
-  return { type: 'certificate', certificates: certificatesFrom(configuration['certificateList']) };
+  const type = stringOf(configuration['@odata.type'])
+    .replace(/^#?microsoft\.graph\./i, '')
+    .toLowerCase();
+  const username = configuration['username'];
+  const certificateList = configuration['certificateList'];
+  if (type === 'basicauthentication' || (type === '' && username !== undefined)) return { type: 'basic' };
+  if (type === 'clientcertificateauthentication' || (type === '' && certificateList !== undefined)) {
+    return { type: 'certificate', certificates: certificatesFrom(certificateList) };
+  }
+  return { type: 'unknown' };
 }
 
 function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
   if (!Array.isArray(list)) return [];
-  return list.filter(isObject).map((entry) => ({
-    thumbprint: clean(entry['thumbprint'], 64).toUpperCase(),
-    notBefore: seconds(entry['notBefore']),
-    notAfter: seconds(entry['notAfter']),
-    isActive: entry['isActive'] === true,
-  }));
+  return list.filter(isObject).map((entry) => {
+    const thumbprint = stringOf(entry['thumbprint']);
+    return {
+      thumbprint: digestOf(thumbprint)?.toString('hex').toUpperCase() ?? clean(thumbprint, 64),
+      notBefore: seconds(entry['notBefore']),
+      notAfter: seconds(entry['notAfter']),
+      isActive: entry['isActive'] === true,
+    };
+  });
 }
 
-/** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. */
+/** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value: unknown): number {
-  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string' || value.trim() === '') return Number.NaN;
+  const number = Number(value);
+  return Number.isNaN(number) ? Math.floor(Date.parse(value) / 1000) : number;
 }

@@ -5,23 +5,22 @@
  */
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
+import { intercepted } from '../http/intercepted.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
 import type { Application } from '../sign-in/application.ts';
 import { clean } from '../text/clean.ts';
-import { isObject, parseObject, type JsonObject } from '../text/json.ts';
+import { saidBy } from './error-body.ts';
 
-interface Said {
-  readonly code: string;
-  readonly message: string;
-  readonly requestId: string;
-  readonly date: string;
-}
+/** The application permission that a step needs. */
+export type Permission = 'APIConnectors.Read.All' | 'APIConnectors.ReadWrite.All';
 
 /** What a failure is about, with the values that its commands are filled in with. */
 export interface Asked {
-  /** Undefined where the request is about none in particular. */
+  /** Undefined if the request is about none in particular. */
   readonly connectorId: string | undefined;
+  /** What the step needs. */
+  readonly permission: Permission;
   /** The application permissions that the access token carries. */
   readonly roles: readonly string[];
   readonly application: Application;
@@ -31,133 +30,226 @@ interface Refusal {
   readonly code: FailureCode;
   readonly what: string;
   readonly remedy: string;
+  /** `no` unless given. */
+  readonly retry?: Retry;
+  /** For how long to retry at the most, in milliseconds. */
+  readonly within?: number;
 }
 
+/** Replicas of the service may take a while to know a token, a consent or a connector. */
+const REPLICAS = 15_000;
+
+const STATUS_PAGE = 'Run the job again; see https://status.cloud.microsoft.';
+const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.';
+
+const PASSWORD_REFUSED: Refusal = {
+  code: 'UPLOAD_PASSWORD_REFUSED',
+  what: 'The service says that the password of the certificate is incorrect',
+  remedy:
+    'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
+};
+const THROTTLED: Refusal = {
+  code: 'THROTTLED',
+  what: 'The service is asked for too much at once',
+  remedy: 'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
+  retry: 'yes',
+};
+const ALREADY_THERE: Refusal = {
+  code: 'UPLOAD_ALREADY_THERE',
+  what: 'The service does not accept this certificate a second time',
+  remedy: 'Leave force out. The outputs and the summary show which certificates the connector has.',
+};
+const NO_KEY: Refusal = {
+  code: 'UPLOAD_FILE_REFUSED',
+  what: 'The service finds no private key in the file, though there is one',
+  remedy: KEY_ASKED_FOR,
+};
+
 /** The B2C backend's own codes. */
-const BACKEND: ReadonlyMap<string, Refusal> = new Map([
-  ...entries(['AADB2C90213', 'AADB2C95025'], {
-    code: 'UPLOAD_PASSWORD_REFUSED',
-    what: 'The service says that the password of the certificate is incorrect',
-    remedy:
-      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
-  }),
-  ...entries(['AADB2C90214'], {
+const BACKEND: Readonly<Record<string, Refusal>> = {
+  AADB2C90213: PASSWORD_REFUSED,
+  AADB2C95025: PASSWORD_REFUSED,
+  AADB2C90214: {
     code: 'UPLOAD_EXPIRED_REFUSED',
     what: 'The service says that the certificate has expired',
-    remedy: 'Upload a newer certificate; not-after in the outputs tells when this one ends.',
-  }),
-  ...entries(['AADB2C90215', 'AADB2C90216'], {
+    remedy: 'Upload a newer certificate; not-after in the outputs shows when this one expires.',
+  },
+  AADB2C90215: {
     code: 'UPLOAD_FILE_REFUSED',
     what: 'The service cannot use the key in the file',
-    remedy: 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
-  }),
-  ...entries(['AADB2C90220'], {
+    remedy: KEY_ASKED_FOR,
+  },
+  AADB2C90216: {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service cannot use the key in the file',
+    remedy: KEY_ASKED_FOR,
+  },
+  AADB2C90137: { code: 'UPLOAD_FILE_REFUSED', what: 'The service finds the RSA key too short', remedy: KEY_ASKED_FOR },
+  AADB2C90176: NO_KEY,
+  AADB2C90178: NO_KEY,
+  AADB2C90179: {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service finds no valid X.509 certificate in the file',
+    remedy: KEY_ASKED_FOR,
+  },
+  AADB2C95047: {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service cannot decode the file',
+    remedy:
+      'The file went out in TripleDES-SHA1 and opens here. If the password has characters beyond ASCII, export the certificate again with a password of ASCII letters and digits.',
+  },
+  AADB2C95048: {
+    code: 'UPLOAD_FILE_REFUSED',
+    what: 'The service does not find a PKCS#12 file in the request',
+    remedy: 'Please report it, with the request-id: the file opens here.',
+  },
+  AADB2C90180: ALREADY_THERE,
+  AADB2C95049: ALREADY_THERE,
+  AADB2C90205: {
+    code: 'GRAPH_FORBIDDEN',
+    what: 'The service says that the application has no permission for this',
+    remedy:
+      'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
+  },
+  AADB2C90220: {
     code: 'UPLOAD_DATES_REFUSED',
     what: 'The service finds no certificate in the file that is valid now',
     remedy: 'Check not-before and not-after in the outputs.',
-  }),
-  ...entries(['AADB2C95044'], {
+  },
+  AADB2C90245: {
+    code: 'GRAPH_REFUSED',
+    what: 'The service says that the tenant is disabled',
+    remedy: 'Ask the owner of the tenant: its subscription or its trial may have ended.',
+  },
+  AADB2C95044: {
     code: 'CONNECTOR_OF_ANOTHER_TENANT',
     what: 'The API connector belongs to another tenant than the one signed in to',
     remedy: 'Set tenant-id to the directory that owns the connector.',
-  }),
-  ...entries(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053'], {
-    code: 'THROTTLED',
-    what: 'The service is asked for too much at once',
-    remedy: 'Run the job again later, with concurrency in the workflow so that one upload runs at a time.',
-  }),
-  ...entries(['AADB2C90063'], {
+  },
+  AADB2C90229: THROTTLED,
+  AADB2C90244: THROTTLED,
+  AADB2C95043: THROTTLED,
+  AADB2C95053: THROTTLED,
+  Directory_ConcurrencyViolation: THROTTLED,
+  AADB2C90063: {
     code: 'SERVICE_UNAVAILABLE',
     what: 'The service has a problem',
-    remedy: 'Run the job again; see https://status.cloud.microsoft.',
-  }),
-]);
+    remedy: `It often says so of an ID or a value that it does not know: check connector-id and tenant-id. Else: ${STATUS_PAGE}`,
+    retry: 'after-read',
+    within: REPLICAS,
+  },
+};
+
+const WRONG_DIRECTORY: Refusal = {
+  code: 'TENANT_KIND_UNSUPPORTED',
+  what: 'The service does not offer this in a tenant of this kind',
+  remedy:
+    'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
+};
 
 /** What a response other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
   if (isRedirect(status)) return { failure: redirected('Microsoft Graph', status), retry: 'no' };
+  const page = intercepted(response, 'Microsoft Graph');
+  // A gateway's page with 5xx is the service's own trouble.
+  if (page && status < 500) return { failure: page, retry: 'no' };
   const said = saidBy(response);
-  const backend = BACKEND.get(said.code);
-  const refusal = backend ?? byStatus(status, asked);
-  const details = [`HTTP ${status}`, said.code, said.requestId && `request-id ${said.requestId}`, said.date];
+  const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
+  const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
+  const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
+  const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
   return {
-    failure: new Failure(
-      refusal.code,
-      `${refusal.what}${asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`}${message} (${details.filter((part) => part !== '').join(', ')}).`,
-      refusal.remedy,
-    ),
-    retry: retryFor(status, backend?.code),
+    failure: new Failure(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
+    retry: refusal.retry ?? 'no',
+    within: refusal.within,
     retryAfter: retryAfter(response, new Date()),
   };
 }
 
-/** Whether to send the request again. A 200 that cannot be read says nothing, so only a read can tell. */
-function retryFor(status: number, backend: FailureCode | undefined): Retry {
-  if (status === 200) return 'after-read';
-  if (backend === 'THROTTLED' || status === 503) return 'yes';
-  return backend === 'SERVICE_UNAVAILABLE' ? 'after-read' : retryForStatus(status);
+function byMessage(message: string): Refusal | undefined {
+  return /is an Azure AD B2C directory|not a B2C tenant/i.test(message) ? WRONG_DIRECTORY : undefined;
 }
 
-function byStatus(status: number, { roles, application }: Asked): Refusal {
-  const { clientId, cloud } = application;
-  const unavailable = 'Run the job again; see https://status.cloud.microsoft.';
-  if (status === 200)
-    return { code: 'SERVICE_UNAVAILABLE', what: 'The answer of Microsoft Graph cannot be read', remedy: unavailable };
-  if (status === 401) {
-    return {
-      code: 'GRAPH_UNAUTHORIZED',
-      what: 'Microsoft Graph does not take the access token',
-      remedy: "Check that cloud is the tenant's, and run the job again.",
-    };
+function byStatus(status: number, asked: Asked): Refusal {
+  switch (status) {
+    case 401:
+      return {
+        code: 'GRAPH_UNAUTHORIZED',
+        what: 'Microsoft Graph does not accept the access token',
+        remedy: "Check that cloud is the tenant's, and run the job again.",
+        retry: 'yes',
+        within: REPLICAS,
+      };
+    case 403:
+      return forbidden(asked);
+    case 404:
+      return {
+        code: 'CONNECTOR_NOT_FOUND',
+        what: 'The tenant has no such API connector',
+        remedy: 'The check step with all: true lists the API connectors of the tenant with their IDs.',
+      };
+    case 429:
+      return {
+        code: 'THROTTLED',
+        what: 'Microsoft Graph throttles the requests',
+        remedy: 'Run the job again later.',
+        retry: 'yes',
+      };
   }
-  if (status === 403) {
-    return {
-      code: 'GRAPH_FORBIDDEN',
-      what: 'Microsoft Graph denies access',
-      remedy: `The access token carries ${roles.length === 0 ? 'no application permission' : roles.map((role) => clean(role, 80)).join(', ')}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:
-SP=$(az ad sp show --id ${clientId} --query id --output tsv)
-MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`,
-    };
+  if (status >= 200 && status < 300) {
+    const what = 'The response of Microsoft Graph cannot be read';
+    return { code: 'SERVICE_UNAVAILABLE', what, remedy: STATUS_PAGE, retry: 'after-read' };
   }
-  if (status === 404) {
-    return {
-      code: 'CONNECTOR_NOT_FOUND',
-      what: 'The tenant has no such API connector',
-      remedy: `List them with: az rest --method get --url ${cloud.graphOrigin}/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv`,
-    };
+  const retry = retryForStatus(status);
+  if (retry !== 'no') {
+    const what = 'Microsoft Graph could not serve the request';
+    return { code: 'SERVICE_UNAVAILABLE', what, remedy: STATUS_PAGE, retry };
   }
-  if (status === 429)
-    return { code: 'THROTTLED', what: 'Microsoft Graph throttles the requests', remedy: 'Run the job again later.' };
-  if (retryForStatus(status) !== 'no')
-    return { code: 'SERVICE_UNAVAILABLE', what: 'Microsoft Graph could not serve the request', remedy: unavailable };
   return {
     code: 'GRAPH_REFUSED',
     what: 'Microsoft Graph refused the request',
-    remedy: "The message above is the service's. With the request-id, Microsoft support can tell more.",
+    remedy: "The message above is the service's. With the request-id, Microsoft support can find out more.",
   };
 }
 
-function entries(codes: readonly string[], refusal: Refusal): [string, Refusal][] {
-  return codes.map((code) => [code, refusal]);
-}
+const SHOWN_ROLES = 10;
 
-/** Code, message and ids out of an error's body, cleaned; each may be ''. */
-export function saidBy(response: HttpResponse): Said {
-  const body = parseObject(response.body);
-  const error = objectOf(body['error']);
-  const inner = objectOf(error['innerError'] ?? error['innererror']);
+function forbidden({ roles, application, permission }: Asked): Refusal {
+  const refusal = { code: 'GRAPH_FORBIDDEN', what: 'Microsoft Graph denies access' } as const;
+  if (roles.includes('APIConnectors.ReadWrite.All')) {
+    return {
+      ...refusal,
+      what: 'Microsoft Graph denies access, though the access token carries APIConnectors.ReadWrite.All',
+      remedy:
+        'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
+      retry: 'yes',
+      within: REPLICAS,
+    };
+  }
+  const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
+  const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
+  const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
+  // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely.
+  const readIsNotEnough = permission === 'APIConnectors.Read.All' && roles.includes(permission);
+  const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
+  const why = readIsNotEnough
+    ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
+    : `The step needs ${needed}, with admin consent.`;
   return {
-    code: clean(error['code'], 100),
-    message: clean(error['message']),
-    requestId: clean(inner['request-id'] ?? response.headers['request-id'], 64),
-    date: clean(inner['date'] ?? response.headers['date'], 40) || new Date().toISOString(),
+    ...refusal,
+    remedy: `The access token carries ${carries}. ${why} As an administrator of the tenant:
+${grantCommands(application, needed)}`,
   };
 }
 
-function objectOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
+/** For a shell of the Azure CLI, ready to be pasted. */
+function grantCommands({ tenantId, clientId, cloud }: Application, permission: Permission): string {
+  return `az cloud set --name ${cloud.azureCliName}
+az login --tenant ${tenantId} --allow-no-subscriptions
+SP=$(az ad sp show --id ${clientId} --query id --output tsv)
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
 }

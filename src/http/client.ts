@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly body?: string;
   /** For this attempt alone, in milliseconds; {@link REQUEST_TIMEOUT} unless given. */
   readonly timeout?: number;
+  /** What is read of the response at the most, in bytes; {@link RESPONSE_LIMIT} unless given. */
+  readonly responseLimit?: number;
 }
 
 export interface HttpResponse {
@@ -28,7 +30,8 @@ export interface HttpResponse {
 /** What one request may take, in milliseconds. */
 export const REQUEST_TIMEOUT = 30_000;
 
-const RESPONSE_LIMIT = 1024 * 1024;
+/** A response with one object is a few kilobytes. */
+export const RESPONSE_LIMIT = 1024 * 1024;
 
 /** A certificate with its chain, and its private key, both PEM. */
 export interface PemIdentity {
@@ -107,7 +110,7 @@ export class Http implements AsyncDisposable {
    * @throws TransportError if no whole response came back; its `sent` says whether the server may have acted
    */
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const { timeout = REQUEST_TIMEOUT } = request;
+    const { timeout = REQUEST_TIMEOUT, responseLimit = RESPONSE_LIMIT } = request;
     const signal = AbortSignal.any([this.deadline.signal, AbortSignal.timeout(timeout)]);
     return await new Promise<HttpResponse>((resolve, reject) => {
       const { origin, pathname, search } = new URL(request.url);
@@ -125,7 +128,11 @@ export class Http implements AsyncDisposable {
       // Rejecting at once, rather than when undici notices: it does not look at a request that still waits for a connection.
       const onAbort = (): void => {
         // The reason first: what undici says of an aborted request is only that.
-        fail(this.deadline.signal.aborted ? this.deadline.signal.reason : new Error(`no response within ${timeout / 1000} s`));
+        fail(
+          this.deadline.signal.aborted
+            ? this.deadline.signal.reason
+            : new Error(`no response within ${timeout / 1000} s`),
+        );
         abort();
       };
       if (signal.aborted) {
@@ -161,7 +168,7 @@ export class Http implements AsyncDisposable {
           },
           onResponseData(controller, chunk) {
             size += chunk.length;
-            if (size > RESPONSE_LIMIT) controller.abort(new Error(`the response is larger than ${RESPONSE_LIMIT} bytes`));
+            if (size > responseLimit) controller.abort(new Error(`the response is larger than ${responseLimit} bytes`));
             else chunks.push(chunk);
           },
           onResponseEnd() {

@@ -4,10 +4,7 @@
 export const PARALLEL = 4;
 
 /** Runs `work` on each item, up to {@link PARALLEL} in parallel; the results are in the order of the items. */
-export async function mapInParallel<T, R>(
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
+export async function mapInParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
   const results: R[] = [];
   const waiting = items.entries();
   const worker = async (): Promise<void> => {

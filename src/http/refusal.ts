@@ -50,6 +50,16 @@ export function explainTransport(error: TransportError, service: string): Verdic
       ),
     };
   }
+  if (/the response is larger than \d+ bytes/.test(why)) {
+    return {
+      retry: 'no',
+      failure: failed(
+        'RESPONSE_TOO_LARGE',
+        `${service} sent more than is read: ${why}`,
+        'Name the connectors in connector-id instead of all: true, if that is set.',
+      ),
+    };
+  }
   if (UNTRUSTED.test(why)) {
     return {
       retry: 'no',

@@ -34,29 +34,33 @@ export async function retry<T>(
   for (let n = 1; ; n++) {
     const outcome = await explained(attempt(n), deadline, service);
     if ('done' in outcome) return outcome.done;
-    const { failure, within = Infinity } = outcome;
-    if (outcome.retry === 'no' || n === RETRY.attempts) throw failure;
-    const wait = waitBefore(n + 1, outcome);
-    if (deadline.now() - started + wait > within) throw failure;
-    if (wait >= deadline.remaining()) throw noTime(failure, wait, deadline);
-    log(`${failure.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`);
+    const wait = waitAfter(n, outcome, started, deadline);
+    log(tryingAgain(n, outcome.failure, wait));
     await deadline.sleep(wait);
   }
 }
 
-/** Milliseconds to wait before the nth attempt: they grow, with some chance, and are never less than what was asked for. */
-export function waitBefore(n: number, { retryAfter = 0 }: Pick<Verdict, 'retryAfter'>): number {
-  const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 2));
-  return Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
-}
-
-/** The failure that ends the retries because the step's time does. */
-export function noTime(failure: Failure, wait: number, deadline: Deadline): Failure {
+/**
+ * Milliseconds to wait after the nth attempt: they grow, with some chance, and are never less than what was asked for.
+ * @param started when the first attempt began
+ * @throws the failure if there is not to be another attempt
+ */
+export function waitAfter(n: number, verdict: Verdict, started: number, deadline: Deadline): number {
+  const { failure, retryAfter = 0, within = Infinity } = verdict;
+  const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1));
+  const wait = Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
+  if (verdict.retry === 'no' || n === RETRY.attempts || deadline.now() - started + wait > within) throw failure;
+  if (wait < deadline.remaining()) return wait;
   const left = Math.max(0, Math.floor(deadline.remaining() / 1000));
-  return withSentence(
+  throw withSentence(
     failure,
     `The next try would have to wait ${Math.ceil(wait / 1000)} s, and the step has only ${left} s left.`,
   );
+}
+
+/** The log line before a wait. */
+export function tryingAgain(n: number, failure: Failure, wait: number): string {
+  return `${failure.message} Trying again in ${(wait / 1000).toFixed(1)} s (${n} of ${RETRY.attempts} tries).`;
 }
 
 async function explained<T>(

@@ -3,6 +3,7 @@ import { setOutput } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
+import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
@@ -16,7 +17,7 @@ export function setCertificateOutputs(certificate: ClientCertificate): void {
 
 /** The outputs about what became of the connectors. */
 export function setConnectorOutputs(outcomes: readonly Outcome[], certificate: ClientCertificate): void {
-  setOutput('is-active', String(outcomes.every((outcome) => isActive(outcome, certificate.thumbprint))));
+  setOutput('is-active', String(outcomes.every((outcome) => isActive(outcome, certificate))));
   setOutput('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
   setOutput('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
@@ -41,12 +42,22 @@ export function setUncheckedOutputs(): void {
   setOutput('status', 'failing');
 }
 
+/** The failure that stands for outputs that could not be written; `done` is what was done all the same. */
+export function outputsNotWritten(done: string, cause: unknown): Failure {
+  return new Failure(
+    'OUTPUTS_NOT_WRITTEN',
+    `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${clean(cause instanceof Error ? cause.message : String(cause))}.`,
+    'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.',
+    { cause },
+  );
+}
+
 function updatedConnector(outcome: Outcome, certificate: ClientCertificate): Record<string, unknown> {
   const failure = failureOf(outcome);
   return {
     ...shown(outcome.id, outcome.connector),
     uploaded: outcome.result === 'changed',
-    isActive: isActive(outcome, certificate.thumbprint),
+    isActive: isActive(outcome, certificate),
     thumbprint: certificate.thumbprint,
     notBefore: certificate.notBefore.getTime() / 1000,
     notAfter: certificate.notAfter.getTime() / 1000,

@@ -33,9 +33,12 @@ export function uploadSummary(outcomes: readonly Outcome[], certificate: ClientC
         outcome.result === 'changed'
           ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
           : authentication(outcome.connector),
-        isActive(outcome, certificate.thumbprint) ? 'yes' : 'no',
+        isActive(outcome, certificate) ? 'yes' : 'no',
         daysLeft(outcome.connector, now),
-        markdown(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
+        markdown(
+          outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text,
+          600,
+        ),
       ]),
     ),
     '',

@@ -141,8 +141,7 @@ export function explainEntra(response: HttpResponse, application: Application, i
   const said = errorIn(response);
   const { status } = response;
   const unavailable =
-    retryForStatus(status) !== 'no' ||
-    (said.code === undefined && (status === 200 || !said.readable));
+    retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
   const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
   const presented = { application, idToken };
   const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(

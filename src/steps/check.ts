@@ -8,8 +8,8 @@ import { Http } from '../http/client.ts';
 import { mapInParallel } from '../http/concurrency.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readCheckInputs, type CheckInputs } from '../inputs.ts';
-import { reportFailure, warn } from '../report/annotations.ts';
-import { setCheckOutputs, setUncheckedOutputs } from '../report/outputs.ts';
+import { reportFailures, warn } from '../report/annotations.ts';
+import { outputsNotWritten, setCheckOutputs, setUncheckedOutputs } from '../report/outputs.ts';
 import { appendSummary, checkSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
@@ -22,13 +22,19 @@ export async function check(deadline: StepDeadline): Promise<void> {
     setUncheckedOutputs();
     throw error;
   });
-  for (const finding of findings) info(`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`);
-  setCheckOutputs(findings);
+  report(findings);
+}
+
+function report(findings: readonly Finding[]): void {
+  const line = ({ id, connector, text }: Finding): string => `API connector ${nameOf(id, connector)}: ${text}`;
+  for (const finding of findings) info(line(finding));
+  warn(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
+  reportFailures(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
   appendSummary(checkSummary(findings, new Date()));
-  for (const finding of findings) {
-    if (finding.status === 'failing') reportFailure(finding.failure);
-    if (finding.status === 'warning')
-      warn([`API connector ${nameOf(finding.id, finding.connector)}: ${finding.text}`], 'API connector');
+  try {
+    setCheckOutputs(findings);
+  } catch (error) {
+    throw outputsNotWritten('The API connectors were read', error);
   }
 }
 
@@ -38,7 +44,9 @@ async function findAll(
 ): Promise<readonly Finding[]> {
   await using http = new Http({ userAgent: await userAgent(process.env), deadline });
   const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
-  const connectors = new ApiConnectors(new GraphClient(http, application, access, info));
+  const connectors = new ApiConnectors(
+    new GraphClient({ http, application, access, permission: 'APIConnectors.Read.All', log: info }),
+  );
   const now = new Date();
   if (connectorIds === 'all') return (await connectors.list()).map((connector) => judge(connector, thresholds, now));
   return await mapInParallel(connectorIds, async (id) => {

@@ -12,8 +12,8 @@ import { Http } from '../http/client.ts';
 import { mapInParallel } from '../http/concurrency.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readUploadInputs, type UploadInputs } from '../inputs.ts';
-import { logOutcome, reportFailure, warn } from '../report/annotations.ts';
-import { setCertificateOutputs, setConnectorOutputs } from '../report/outputs.ts';
+import { logOutcome, reportFailures, warn } from '../report/annotations.ts';
+import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs } from '../report/outputs.ts';
 import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
@@ -27,14 +27,23 @@ export async function upload(deadline: StepDeadline): Promise<void> {
   const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
     throw beforeChange(error);
   });
-  setConnectorOutputs(outcomes, upload.certificate);
-  appendSummary(uploadSummary(outcomes, upload.certificate, new Date()));
-  for (const outcome of outcomes) {
-    warn(outcome.warnings, 'API connector');
-    const failure = failureOf(outcome);
-    if (failure) reportFailure(failure);
-  }
+  report(outcomes, upload);
+}
+
+/** What was done comes first: the outputs may not fit on the disk. */
+function report(outcomes: readonly Outcome[], { certificate }: CertificateUpload): void {
   info(uploadResult(outcomes));
+  warn(
+    outcomes.flatMap(({ warnings }) => warnings),
+    'API connector',
+  );
+  reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
+  appendSummary(uploadSummary(outcomes, certificate, new Date()));
+  try {
+    setConnectorOutputs(outcomes, certificate);
+  } catch (error) {
+    throw outputsNotWritten(uploadResult(outcomes), error);
+  }
 }
 
 /** Opens the certificate and shows everything that is wrong with it. */
@@ -58,7 +67,9 @@ async function updateConnectors(
   await using http = new Http({ userAgent: await userAgent(process.env), deadline });
   await using target = new TargetCheck(deadline, upload.certificate);
   const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
-  const connectors = new ApiConnectors(new GraphClient(http, application, access, info));
+  const connectors = new ApiConnectors(
+    new GraphClient({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: info }),
+  );
   const ask = verifyTarget ? async (url: string) => await target.verify(url) : undefined;
   let done = 0;
   return await mapInParallel(connectorIds, async (id) => {

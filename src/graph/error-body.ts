@@ -1,0 +1,64 @@
+/**
+ * The body of an error of Microsoft Graph, in any shape that it has been seen in.
+ * @see https://learn.microsoft.com/graph/errors#json-representation
+ */
+import type { HttpResponse } from '../http/client.ts';
+import { clean } from '../text/clean.ts';
+import { isObject, parseJson, type JsonObject } from '../text/json.ts';
+
+/** What an error says, cleaned. */
+export interface ErrorBody {
+  /** The codes, the most specific first, each once; none if there is none. */
+  readonly codes: readonly string[];
+  /** The most specific message, or ''. */
+  readonly message: string;
+  /** `request-id …` and `correlation id …`, what support asks for. */
+  readonly ids: readonly string[];
+  readonly date: string;
+}
+
+/** Deeper than any error that was seen. */
+const DEPTH = 8;
+const MOST_CODES = 3;
+
+/** Reads the body of an error. */
+export function saidBy(response: HttpResponse): ErrorBody {
+  const levels = levelsOf(parseJson(response.body), 0);
+  const inner = levels.toReversed();
+  const text = (...names: readonly string[]): string =>
+    inner.flatMap((level) => names.map((name) => clean(level[name], 100))).find((value) => value !== '') ?? '';
+  const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
+  const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
+  const codes = [...inner.map((level) => clean(level['code'], 100)), ...named].filter((code) => code !== '');
+  const requestId = text('request-id') || clean(response.headers['request-id'], 64);
+  const correlationId = text('correlationId');
+  return {
+    codes: [...new Set(codes)].slice(0, MOST_CODES),
+    message: messages[0] ?? '',
+    ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
+    date: text('date') || clean(response.headers['date'], 40) || new Date().toISOString(),
+  };
+}
+
+/** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
+function levelsOf(value: unknown, depth: number): readonly JsonObject[] {
+  if (!isObject(value) || depth > DEPTH) return [];
+  const error = value['error'] ?? value['odata.error'];
+  if (error !== undefined) {
+    const oauth = { code: error, message: value['error_description'] };
+    return isObject(error) ? levelsOf(error, depth + 1) : [oauth];
+  }
+  const inner = value['innerError'] ?? value['innererror'];
+  return [value, ...levelsOf(inner, depth + 1), ...levelsOf(jsonIn(value['message']), depth + 1)];
+}
+
+function jsonIn(message: unknown): unknown {
+  return typeof message === 'string' && /^\s*\{/.test(message) ? parseJson(message) : undefined;
+}
+
+/** A text, or `{ lang, value }` as OData 3 has it; '' for JSON, whose own message counts. */
+function messageOf(level: JsonObject): string {
+  const message = level['message'];
+  const text = isObject(message) ? message['value'] : message;
+  return isObject(jsonIn(text)) ? '' : clean(text);
+}

@@ -1,0 +1,19 @@
+/** A response of something between the runner and a service: a filter, a portal, a proxy. */
+import { Failure } from '../failure.ts';
+import { clean } from '../text/clean.ts';
+import type { HttpResponse } from './client.ts';
+
+/**
+ * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
+ * if the response is not a page. `service` is who was asked, as a person calls it.
+ */
+export function intercepted({ status, headers, body }: HttpResponse, service: string): Failure | undefined {
+  if (!/^\ufeff?\s*<(!doctype|html|head|body|\?xml)/i.test(body.slice(0, 512))) return undefined;
+  const title = /<title>([^<]{0,200})/i.exec(body.slice(0, 16_384))?.[1];
+  const named = title === undefined || clean(title) === '' ? '' : `, titled ${clean(title, 100)}`;
+  return new Failure(
+    'INTERCEPTED',
+    `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
+    'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.',
+  );
+}
