@@ -40,6 +40,8 @@ export class ScriptedDeadline implements Deadline {
 
 export class ScriptedHttp extends Http {
   readonly requests: HttpRequest[] = [];
+  /** Origins, in the order that connections to them were opened. */
+  readonly preconnected: string[] = [];
   readonly scripted: ScriptedDeadline;
   readonly #answers: Answer[];
 
@@ -53,6 +55,10 @@ export class ScriptedHttp extends Http {
   /** Milliseconds, in the order they were asked for. */
   get waits(): readonly number[] {
     return this.scripted.sleeps;
+  }
+
+  override preconnect(origin: string): void {
+    this.preconnected.push(origin);
   }
 
   override async send(request: HttpRequest): Promise<HttpResponse> {

@@ -2,12 +2,15 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { clean, markdown } from '../../src/text/clean.ts';
-import { cloudByName } from '../../src/sign-in/cloud.ts';
+import { cloudByName } from '../../src/sign-in/application.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import { FAILURE_CODES, Failure } from '../../src/failure.ts';
 import { explainGraph } from '../../src/graph/refusal.ts';
-import { Graph, parseConnector, type Connector } from '../../src/graph/api-connectors.ts';
-import { TransportError, type HttpRequest, type HttpResponse } from '../../src/http/client.ts';
+import { ApiConnectors } from '../../src/graph/api-connectors.ts';
+import { GraphClient } from '../../src/graph/client.ts';
+import { certificatesOf, parseConnector, type Connector } from '../../src/graph/connector.ts';
+import type { HttpRequest, HttpResponse } from '../../src/http/client.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
 
 /** Control and format characters, half characters, line and paragraph separators. */
@@ -16,6 +19,7 @@ const application = {
   tenantId: '11111111-2222-4333-8444-555555555555',
   clientId: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
   cloud: cloudByName('global'),
+  audience: 'api://AzureADTokenExchange',
 };
 
 /** Any UTF-16, and much of what something acts on. */
@@ -125,10 +129,10 @@ test('a connector is well-typed, or none', () => {
     fc.property(body(fc.oneof(connector, value)), (json) => {
       const parsed = parseConnector(json);
       if (parsed === undefined) return;
-      const { id, displayName, targetUrl, authentication, certificates } = parsed;
+      const { id, displayName, targetUrl, authentication } = parsed;
       expect([typeof id, typeof displayName, typeof targetUrl]).toEqual(['string', 'string', 'string']);
-      expect(['basic', 'certificate', 'none', 'unknown']).toContain(authentication);
-      for (const { thumbprint, notBefore, notAfter, isActive } of certificates) {
+      expect(['basic', 'certificate', 'none', 'unknown']).toContain(authentication.type);
+      for (const { thumbprint, notBefore, notAfter, isActive } of certificatesOf(parsed)) {
         expect(thumbprint).not.toMatch(UNPRINTABLE);
         expect([typeof notBefore, typeof notAfter, typeof isActive]).toEqual(['number', 'number', 'boolean']);
       }
@@ -145,7 +149,9 @@ test('whatever Entra answers is explained', () => {
   const idToken = fc.record({ jwt: fc.constant('jwt'), issuer: text, subject: text, audience: text });
   fc.assert(
     fc.property(response(body(said)), idToken, (answer, presented) => {
-      expectPresentable(explainEntra(answer, application, presented).failure);
+      const { failure, retry } = explainEntra(answer, application, presented);
+      expectPresentable(failure);
+      expect(['no', 'yes']).toContain(retry);
     }),
     { numRuns: 500 },
   );
@@ -157,7 +163,9 @@ test('whatever Graph answers is explained', () => {
   const said = fc.record({ error: fc.oneof(fc.record({ code, message: value, innerError }), value) });
   fc.assert(
     fc.property(response(body(said)), text, fc.array(text, { maxLength: 3 }), (answer, connectorId, roles) => {
-      expectPresentable(explainGraph(answer, { connectorId, roles, application }));
+      const { failure, retry } = explainGraph(answer, { connectorId, roles, application });
+      expectPresentable(failure);
+      expect(['no', 'yes', 'after-read']).toContain(retry);
     }),
     { numRuns: 500 },
   );
@@ -188,7 +196,8 @@ class LossyService {
   #connector(): object {
     const entry = { thumbprint: THUMBPRINT, notBefore: 1, notAfter: 2, isActive: true };
     const certificateList = Array.from({ length: this.entries }, () => entry);
-    return { id: 'id', authenticationConfiguration: { certificateList } };
+    const type = '#microsoft.graph.clientCertificateAuthentication';
+    return { id: 'id', authenticationConfiguration: { '@odata.type': type, certificateList } };
   }
 }
 
@@ -212,17 +221,17 @@ test('whatever gets lost, a certificate is uploaded at most once, and a success 
       const http = new ScriptedHttp(
         ...Array.from({ length: 60 }, () => (request: HttpRequest) => service.answer(request)),
       );
-      const graph = new Graph(http, application, { token: 'throw-away', roles: [] }, () => undefined);
+      const access = { token: 'throw-away', roles: [] };
+      const connectors = new ApiConnectors(new GraphClient(http, application, access, () => undefined));
       const connector: Connector = {
         id: 'id',
         displayName: '',
         targetUrl: '',
-        authentication: 'none',
-        certificates: [],
+        authentication: { type: 'none' },
       };
       let failure: unknown;
       try {
-        await graph.uploadClientCertificate(connector, { pkcs12Value: 'throw-away', password: '' }, THUMBPRINT);
+        await connectors.uploadClientCertificate(connector, { pkcs12Value: 'throw-away', password: '' }, THUMBPRINT);
       } catch (error) {
         failure = error;
       }

@@ -1,12 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { cloudByName } from '../../src/sign-in/cloud.ts';
-import { cannotHaveActed, explainGraph, isPassing, type Asked } from '../../src/graph/refusal.ts';
+import { explainGraph, type Asked } from '../../src/graph/refusal.ts';
+import { cloudByName } from '../../src/sign-in/application.ts';
 import { answer } from '../scripted-http.ts';
 
 const ASKED: Asked = {
   connectorId: 'c1',
   roles: [],
-  application: { tenantId: 'the-tenant', clientId: 'the-client', cloud: cloudByName('global') },
+  application: {
+    tenantId: 'the-tenant',
+    clientId: 'the-client',
+    cloud: cloudByName('global'),
+    audience: 'api://AzureADTokenExchange',
+  },
 };
 const DATE = '2026-02-03T04:05:06';
 
@@ -73,7 +78,7 @@ describe('what an answer of the B2C backend means', () => {
     ],
   ])('%s is %s', (backendCode = '', code = '', what = '', remedy = '') => {
     // Before the status: HTTP 404 would mean something else.
-    expect(explainGraph(answer(404, error(backendCode)), ASKED)).toMatchObject({
+    expect(explainGraph(answer(404, error(backendCode)), ASKED).failure).toMatchObject({
       code,
       message: `${what} (API connector c1): Because (HTTP 404, ${backendCode}, request-id the-request, ${DATE}).`,
       remedy,
@@ -81,7 +86,7 @@ describe('what an answer of the B2C backend means', () => {
   });
 
   test('a code that is not known leaves it to the status', () => {
-    expect(explainGraph(answer(400, error('AADB2C99999')), ASKED)).toMatchObject({
+    expect(explainGraph(answer(400, error('AADB2C99999')), ASKED).failure).toMatchObject({
       code: 'GRAPH_REFUSED',
       message: `Microsoft Graph refused the request (API connector c1): Because (HTTP 400, AADB2C99999, request-id the-request, ${DATE}).`,
     });
@@ -116,7 +121,7 @@ describe('what a status means', () => {
     [500, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
     [503, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
   ])('HTTP %d is %s', (status, code, what, remedy) => {
-    expect(explainGraph(answer(status, error('x')), ASKED)).toMatchObject({
+    expect(explainGraph(answer(status, error('x')), ASKED).failure).toMatchObject({
       code,
       message: `${what} (API connector c1): Because (HTTP ${status}, x, request-id the-request, ${DATE}).`,
       remedy,
@@ -124,7 +129,7 @@ describe('what a status means', () => {
   });
 
   test.each([300, 302, 307, 399])('HTTP %d is a redirect, which is not followed, whatever its body says', (status) => {
-    expect(explainGraph(answer(status, error('AADB2C90213')), ASKED)).toMatchObject({
+    expect(explainGraph(answer(status, error('AADB2C90213')), ASKED).failure).toMatchObject({
       code: 'REDIRECTED',
       message: expect.stringMatching(new RegExp(`^Microsoft Graph answered with a redirect \\(HTTP ${status}, `)),
     });
@@ -132,7 +137,7 @@ describe('what a status means', () => {
 
   test('in China, the connectors are listed from the Graph there', () => {
     const application = { ...ASKED.application, cloud: cloudByName('china') };
-    expect(explainGraph(answer(404), { ...ASKED, application }).remedy).toContain(
+    expect(explainGraph(answer(404), { ...ASKED, application }).failure.remedy).toContain(
       '--url https://microsoftgraph.chinacloudapi.cn/v1.0/identity/apiConnectors ',
     );
   });
@@ -151,7 +156,7 @@ az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/$
     ['several permissions', ['User.Read.All', 'Group.Read.All'], 'User.Read.All, Group.Read.All'],
     ['what is no permission', [`\u001b[1m${'r'.repeat(90)}`], `${'r'.repeat(80)}…`],
   ])('a token with %s: it is named, with the commands that give the right one', (_what, roles, carries) => {
-    expect(explainGraph(answer(403, error('accessDenied')), { ...ASKED, roles })).toMatchObject({
+    expect(explainGraph(answer(403, error('accessDenied')), { ...ASKED, roles }).failure).toMatchObject({
       code: 'GRAPH_FORBIDDEN',
       message: `Microsoft Graph denies access (API connector c1): Because (HTTP 403, accessDenied, request-id the-request, ${DATE}).`,
       remedy: `The access token carries ${carries}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:${COMMANDS}`,
@@ -161,7 +166,7 @@ az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/$
 
 describe('the words of a refusal', () => {
   const message = (body: unknown, headers: Record<string, string> = {}, asked = ASKED): string =>
-    explainGraph(answer(400, body, headers), asked).message;
+    explainGraph(answer(400, body, headers), asked).failure.message;
 
   test('without a connector none is named', () => {
     expect(message(error('x'), {}, { ...ASKED, connectorId: undefined })).toBe(
@@ -222,27 +227,36 @@ describe('the words of a refusal', () => {
   });
 });
 
-describe('asking again', () => {
+describe('sending the request again', () => {
   test.each([
-    [200, '', true, false],
-    [200, 'AADB2C90229', true, false],
-    [400, '', false, false],
-    [400, 'AADB2C90213', false, false],
-    [400, 'AADB2C90229', true, true],
-    [400, 'AADB2C90063', true, false],
-    [404, '', false, false],
-    [408, '', true, false],
-    [409, '', false, false],
-    [429, '', true, true],
-    [499, '', false, false],
-    [500, '', true, false],
-    [500, 'AADB2C90244', true, true],
-    [502, '', true, false],
-    [503, '', true, true],
-    [504, '', true, false],
-  ])('HTTP %d %s: may be asked again %s, without a look %s', (status, code, passing, notActed) => {
-    const response = answer(status, error(code));
-    expect(isPassing(response)).toBe(passing);
-    expect(cannotHaveActed(response)).toBe(notActed);
+    [200, '', 'after-read'],
+    [200, 'AADB2C90229', 'after-read'],
+    [400, '', 'no'],
+    [400, 'AADB2C90213', 'no'],
+    [400, 'AADB2C90229', 'yes'],
+    [400, 'AADB2C90063', 'after-read'],
+    [404, '', 'no'],
+    [408, '', 'after-read'],
+    [409, '', 'no'],
+    [423, '', 'yes'],
+    [425, '', 'yes'],
+    [429, '', 'yes'],
+    [499, '', 'no'],
+    [500, '', 'after-read'],
+    [500, 'AADB2C90244', 'yes'],
+    [502, '', 'after-read'],
+    [503, '', 'yes'],
+    [504, '', 'after-read'],
+  ])('HTTP %d %s: %s', (status, code, retry) => {
+    expect(explainGraph(answer(status, error(code)), ASKED).retry).toBe(retry);
+  });
+
+  test('not if something else answers in place of Graph', () => {
+    expect(explainGraph(answer(302, error('AADB2C90229')), ASKED).retry).toBe('no');
+  });
+
+  test('not before the time that the service asks for', () => {
+    expect(explainGraph(answer(429, '', { 'retry-after': '7' }), ASKED).retryAfter).toBe(7000);
+    expect(explainGraph(answer(429), ASKED).retryAfter).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
-/** One request over a real socket on this machine, and the retry policy on a scripted network. */
+/** One request over a real socket on this machine. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { getEventListeners, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -8,21 +8,11 @@ import { getCACertificates, setDefaultCACertificates, type PeerCertificate } fro
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { CertificateAuthority, clientCertificate } from '../../emulator/certificates.ts';
-import { connectAhead, type ConnectionAhead } from '../../src/ahead.ts';
 import { Failure } from '../../src/failure.ts';
-import {
-  Http,
-  reason,
-  retry,
-  RETRY,
-  retryAfter,
-  TransportError,
-  type Attempt,
-  type HttpRequest,
-  type Lifetime,
-  type PemIdentity,
-} from '../../src/http/client.ts';
-import { answer, ScriptedHttp, ScriptedLifetime } from '../scripted-http.ts';
+import { Http, REQUEST_TIMEOUT, type HttpRequest, type PemIdentity } from '../../src/http/client.ts';
+import type { Deadline } from '../../src/http/deadline.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
+import { ScriptedDeadline } from '../scripted-http.ts';
 
 const LIMIT = 1024 * 1024;
 
@@ -67,9 +57,9 @@ async function serveRaw(asked: (socket: Socket) => void): Promise<string> {
   return `http://127.0.0.1:${await listen(server)}`;
 }
 
-function open(lifetime: Lifetime = new ScriptedLifetime(), clientCertificate?: PemIdentity): Http {
-  const http = new Http('unit test (+https://github.com/o/r)', lifetime, { clientCertificate });
-  closing.push(async () => http.close());
+function open(deadline: Deadline = new ScriptedDeadline(), clientCertificate?: PemIdentity): Http {
+  const http = new Http({ userAgent: 'unit test (+https://github.com/o/r)', deadline, clientCertificate });
+  closing.push(async () => http[Symbol.asyncDispose]());
   return http;
 }
 
@@ -152,7 +142,7 @@ describe('an answer', () => {
   test('of one byte more is refused', async () => {
     const origin = await serve((_request, response) => response.end('x'.repeat(LIMIT + 1)));
     expect(await failing(open().send(get(origin)))).toMatchObject({
-      message: `GET ${origin}: the answer is larger than 1048576 bytes`,
+      message: `GET ${origin}: the response is larger than 1048576 bytes`,
       sent: true,
     });
   });
@@ -228,7 +218,17 @@ describe('a request', () => {
   });
 });
 
-describe('no answer', () => {
+test('a request may take 30 seconds, unless it says otherwise', async () => {
+  expect(REQUEST_TIMEOUT).toBe(30_000);
+  const asked = jest.spyOn(AbortSignal, 'timeout');
+  const origin = await serve((_request, response) => response.end());
+  await open().send({ method: 'GET', url: origin, headers: {} });
+  await open().send(get(origin, { timeout: 1234 }));
+  expect(asked.mock.calls).toEqual([[REQUEST_TIMEOUT], [1234]]);
+  asked.mockRestore();
+});
+
+describe('no response', () => {
   test('where nobody listens: nothing was sent', async () => {
     const server = createNetServer();
     const port = await listen(server);
@@ -270,35 +270,35 @@ describe('no answer', () => {
     });
     // Long enough for the request to be on its way.
     const error = await failing(open().send(get(origin, { timeout: 500 })));
-    expect(error).toMatchObject({ message: `GET ${origin}: no answer within 0.5 s`, sent: true });
+    expect(error).toMatchObject({ message: `GET ${origin}: no response within 0.5 s`, sent: true });
     expect(await closed).toBe('closed');
   });
 
   test('in whole in time', async () => {
     const origin = await serve((_request, response) => response.writeHead(200).write('{"a":'));
     const error = await failing(open().send(get(origin, { timeout: 500 })));
-    expect(error).toMatchObject({ message: `GET ${origin}: no answer within 0.5 s`, sent: true });
+    expect(error).toMatchObject({ message: `GET ${origin}: no response within 0.5 s`, sent: true });
   });
 
   test('because the step ends', async () => {
-    const lifetime = new ScriptedLifetime();
+    const deadline = new ScriptedDeadline();
     const origin = await serve(() => {
-      lifetime.end(cancelled);
+      deadline.end(cancelled);
     });
-    const error = await failing(open(lifetime).send(get(origin, { method: 'POST', body: 'x' })));
+    const error = await failing(open(deadline).send(get(origin, { method: 'POST', body: 'x' })));
     expect(error).toMatchObject({ sent: true, cause: cancelled });
     expect(error.message).toContain(`POST ${origin}: The job was cancelled (SIGINT).`);
   });
 
   test('because the step has ended before: nothing is sent', async () => {
-    const lifetime = new ScriptedLifetime();
-    lifetime.end(cancelled);
+    const deadline = new ScriptedDeadline();
+    deadline.end(cancelled);
     let asked = 0;
     const origin = await serve((_request, response) => {
       asked++;
       response.end();
     });
-    const error = await failing(open(lifetime).send(get(origin)));
+    const error = await failing(open(deadline).send(get(origin)));
     expect(error).toMatchObject({ sent: false, cause: cancelled });
     expect(error.message).toContain(`GET ${origin}: The job was cancelled (SIGINT).`);
     expect(await open().send(get(origin))).toMatchObject({ status: 200 });
@@ -319,7 +319,7 @@ describe('no answer', () => {
     const busy = [1, 2, 3, 4].map(async () => http.send(get(`${origin}/busy`)));
     await allBusy;
     const error = await failing(http.send(get(`${origin}/fifth`, { timeout: 50 })));
-    expect(error).toMatchObject({ message: `GET ${origin}: no answer within 0.05 s`, sent: false });
+    expect(error).toMatchObject({ message: `GET ${origin}: no response within 0.05 s`, sent: false });
     for (const response of held) response.end('done');
     expect((await Promise.all(busy)).map(({ body }) => body)).toEqual(['done', 'done', 'done', 'done']);
     expect((await http.send(get(`${origin}/sixth`))).body).toBe('free');
@@ -349,7 +349,7 @@ describe('a server that asks for a client certificate', () => {
   test('gets the one it is to get', async () => {
     const { url, presented } = await start();
     const { certificatePem, keyPem, thumbprint } = await clientCertificate();
-    const http = open(new ScriptedLifetime(), { cert: certificatePem, key: keyPem });
+    const http = open(new ScriptedDeadline(), { cert: certificatePem, key: keyPem });
     expect(await http.send(get(url))).toMatchObject({ status: 200, body: 'hello' });
     expect(presented.map(({ fingerprint }) => fingerprint.replaceAll(':', ''))).toEqual([thumbprint]);
   });
@@ -376,8 +376,7 @@ describe('a connection opened ahead', () => {
 
   test('serves the requests that follow, one after the other, and carries nothing of its own', async () => {
     const { origin, seen, connected } = await watched();
-    const http = new Http('unit test', new ScriptedLifetime());
-    closing.push(async () => http.close());
+    const http = open();
     // The client hears of it a moment after the server, and lets go of the connection in the same turn.
     const known = new Promise<void>((resolve) => {
       const listener = (): void => {
@@ -386,7 +385,7 @@ describe('a connection opened ahead', () => {
       };
       subscribe('undici:client:connected', listener);
     });
-    http.connect(origin);
+    http.preconnect(origin);
     await Promise.all([connected, known]);
     await setImmediate();
     await http.send({ method: 'GET', url: `${origin}/one`, headers: {}, timeout: 5_000 });
@@ -395,85 +394,12 @@ describe('a connection opened ahead', () => {
   });
 
   test('that cannot be made is met again by the request', async () => {
-    const http = new Http('unit test', new ScriptedLifetime());
-    closing.push(async () => http.close());
+    const http = open();
     const { origin } = await watched();
     const refused = origin.replace(/\d+$/, '1');
-    http.connect(refused);
+    http.preconnect(refused);
     const outcome = http.send({ method: 'GET', url: refused, headers: {}, timeout: 5_000 });
     await expect(outcome).rejects.toMatchObject({ name: 'TransportError', sent: false });
-  });
-});
-
-describe('a connection begun before anything else', () => {
-  /** A TLS server that answers everything, and what happens on it. */
-  let authority: CertificateAuthority;
-  beforeAll(async () => {
-    authority = await CertificateAuthority.create();
-    setDefaultCACertificates([authority.pem]);
-  });
-
-  async function watched(name: string): Promise<{ origin: string; seen: string[] }> {
-    const seen: string[] = [];
-    const server = createTlsServer(await authority.serverCertificate([name]), ({ method, url }, response) => {
-      seen.push(`${method ?? ''} ${url ?? ''}`);
-      response.end('{}');
-    });
-    server.on('connection', () => seen.push('connection'));
-    return { origin: `https://localhost:${await listen(server)}`, seen };
-  }
-
-  const begin = async (origin: string, environment: NodeJS.ProcessEnv = {}): Promise<ConnectionAhead | undefined> => {
-    const ahead = await connectAhead({
-      ACTIONS_ID_TOKEN_REQUEST_URL: `${origin}/token?api-version=2.0`,
-      ...environment,
-    });
-    if (ahead) closing.push(async () => Promise.resolve(ahead.socket.destroy()).then(() => undefined));
-    return ahead;
-  };
-
-  test('serves the first request to its origin, whether it stands by then or not', async () => {
-    for (const early of [true, false]) {
-      const { origin, seen } = await watched('localhost');
-      const ahead = await begin(origin);
-      if (!early) await ahead?.settled;
-      const http = new Http('unit test', new ScriptedLifetime(), { ahead });
-      closing.push(async () => http.close());
-      for (const path of ['/one', '/two']) {
-        await http.send({ method: 'GET', url: origin + path, headers: {}, timeout: 5_000 });
-      }
-      expect(seen).toEqual(['connection', 'GET /one', 'GET /two']);
-    }
-  });
-
-  test('is of no use for another origin', async () => {
-    const [one, other] = [await watched('localhost'), await watched('localhost')];
-    const ahead = await begin(one.origin);
-    const http = new Http('unit test', new ScriptedLifetime(), { ahead });
-    closing.push(async () => http.close());
-    await http.send({ method: 'GET', url: `${other.origin}/`, headers: {}, timeout: 5_000 });
-    expect(other.seen).toEqual(['connection', 'GET /']);
-    await ahead?.settled;
-    expect(one.seen).toEqual(['connection']);
-  });
-
-  test('to a server that is not trusted fails as any other', async () => {
-    const { origin, seen } = await watched('another.example');
-    const http = new Http('unit test', new ScriptedLifetime(), { ahead: await begin(origin) });
-    closing.push(async () => http.close());
-    const outcome = http.send({ method: 'GET', url: origin, headers: {}, timeout: 5_000 });
-    await expect(outcome).rejects.toThrow(/ERR_TLS_CERT_ALTNAME_INVALID|altnames/);
-    expect(seen).not.toContain('GET /');
-  });
-
-  test.each<[string, NodeJS.ProcessEnv]>([
-    ['through a proxy', { HTTPS_PROXY: 'http://127.0.0.1:9' }],
-    ['through a proxy for http, which serves https as well', { http_proxy: 'http://127.0.0.1:9' }],
-    ['where the job has no ID token', { ACTIONS_ID_TOKEN_REQUEST_URL: undefined }],
-    ['without TLS', { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://127.0.0.1:9/' }],
-    ['to what is no URL', { ACTIONS_ID_TOKEN_REQUEST_URL: 'localhost' }],
-  ])('is not begun %s', async (_, environment) => {
-    expect(await begin('https://localhost:9', environment)).toBeUndefined();
   });
 });
 
@@ -489,7 +415,7 @@ describe('closing', () => {
     });
     const http = open();
     await http.send(get(origin));
-    await http.close();
+    await http[Symbol.asyncDispose]();
     expect(await closed).toBe('closed');
   });
 
@@ -500,286 +426,7 @@ describe('closing', () => {
     const http = open();
     const failed = failing(http.send(get(origin)));
     await underWay;
-    await http.close();
+    await http[Symbol.asyncDispose]();
     expect(await failed).toMatchObject({ sent: true });
-  });
-});
-
-describe('waiting', () => {
-  afterEach(() => {
-    jest.useRealTimers();
-  });
-
-  test('lasts as long as it was asked to', async () => {
-    jest.useFakeTimers();
-    const http = open();
-    let over = false;
-    const waiting = http.wait(1000).then(() => (over = true));
-    await jest.advanceTimersByTimeAsync(999);
-    expect(over).toBe(false);
-    await jest.advanceTimersByTimeAsync(1);
-    expect(over).toBe(true);
-    await waiting;
-  });
-
-  test('ends with the step, and leaves no timer or listener behind', async () => {
-    jest.useFakeTimers();
-    const lifetime = new ScriptedLifetime();
-    const waiting = open(lifetime).wait(20_000);
-    expect(jest.getTimerCount()).toBe(1);
-    lifetime.end(cancelled);
-    await expect(waiting).rejects.toBe(cancelled);
-    expect(jest.getTimerCount()).toBe(0);
-    expect(getEventListeners(lifetime.signal, 'abort')).toHaveLength(0);
-  });
-
-  test('does not begin once the step has ended', async () => {
-    jest.useFakeTimers();
-    const lifetime = new ScriptedLifetime();
-    lifetime.end(cancelled);
-    await expect(open(lifetime).wait(20_000)).rejects.toBe(cancelled);
-    expect(jest.getTimerCount()).toBe(0);
-  });
-
-  test('listens for the end of the step no longer than it lasts', async () => {
-    const lifetime = new ScriptedLifetime();
-    const waiting = open(lifetime).wait(1);
-    expect(getEventListeners(lifetime.signal, 'abort')).toHaveLength(1);
-    await waiting;
-    expect(getEventListeners(lifetime.signal, 'abort')).toHaveLength(0);
-  });
-});
-
-test('the time that the step may still take is the lifetime’s', () => {
-  const lifetime = new ScriptedLifetime();
-  lifetime.left = 1234;
-  const http = open(lifetime);
-  expect(http.remaining()).toBe(1234);
-  expect(http.signal).toBe(lifetime.signal);
-});
-
-describe('trying again', () => {
-  const busy = new Failure('THROTTLED', 'Graph is busy.', 'Run the job again later.');
-
-  /** What came of attempts with these outcomes; of the last one, from there on. */
-  async function trying(http: ScriptedHttp, ...outcomes: readonly Attempt<string>[]) {
-    const asked: number[] = [];
-    const lines: string[] = [];
-    const result: unknown = await retry(
-      http,
-      async (n) => {
-        asked.push(n);
-        return await Promise.resolve(outcomes[Math.min(n, outcomes.length) - 1] ?? { done: 'nothing' });
-      },
-      (line) => lines.push(line),
-    ).catch((error: unknown) => error);
-    return { result, asked, lines };
-  }
-
-  test('is not needed where the first attempt is done', async () => {
-    const http = new ScriptedHttp();
-    expect(await trying(http, { done: 'token' })).toEqual({ result: 'token', asked: [1], lines: [] });
-    expect(http.waits).toEqual([]);
-  });
-
-  test('helps where the third attempt is done', async () => {
-    const http = new ScriptedHttp();
-    const { result, asked, lines } = await trying(http, { again: busy }, { again: busy }, { done: 'token' });
-    expect({ result, asked }).toEqual({ result: 'token', asked: [1, 2, 3] });
-    expect(http.waits).toHaveLength(2);
-    expect(lines).toEqual([
-      expect.stringMatching(/^Graph is busy\. Trying again in 0\.[345] s \(1 of 5 tries\)\.$/),
-      expect.stringMatching(/^Graph is busy\. Trying again in (0\.[5-9]|1\.0) s \(2 of 5 tries\)\.$/),
-    ]);
-  });
-
-  test('an empty result is a result', async () => {
-    expect(await trying(new ScriptedHttp(), { done: '' })).toMatchObject({ result: '', asked: [1] });
-  });
-
-  test('ends after five attempts with the failure of the last', async () => {
-    const last = new Failure('SERVICE_UNAVAILABLE', 'Graph answered HTTP 503.', 'Run the job again.');
-    const again = { again: busy };
-    const { result, asked, lines } = await trying(new ScriptedHttp(), again, again, again, again, { again: last });
-    expect(result).toBe(last);
-    expect(asked).toEqual([1, 2, 3, 4, 5]);
-    expect(lines).toHaveLength(4);
-  });
-
-  test('waits longer each time, by half and some chance', async () => {
-    const spread = new Set<number>();
-    for (let run = 0; run < 25; run++) {
-      const http = new ScriptedHttp();
-      await trying(http, { again: busy });
-      expect(http.waits).toHaveLength(4);
-      for (const [n, wait] of http.waits.entries()) {
-        const longest = RETRY.firstWait * 2 ** n;
-        expect(wait).toBeGreaterThanOrEqual(longest / 2);
-        expect(wait).toBeLessThanOrEqual(longest);
-        spread.add(wait / longest);
-      }
-    }
-    expect(spread.size).toBeGreaterThan(50);
-  });
-
-  test('waits as long as the service asks', async () => {
-    const http = new ScriptedHttp();
-    const { lines } = await trying(http, { again: busy, retryAfter: 17_000 }, { done: 'token' });
-    expect(http.waits).toEqual([17_000]);
-    expect(lines).toEqual(['Graph is busy. Trying again in 17.0 s (1 of 5 tries).']);
-  });
-
-  test('waits at least as long as without a Retry-After', async () => {
-    const http = new ScriptedHttp();
-    await trying(http, { again: busy, retryAfter: 0 }, { again: busy, retryAfter: undefined }, { done: 'token' });
-    expect(http.waits[0]).toBeGreaterThanOrEqual(250);
-    expect(http.waits[1]).toBeGreaterThanOrEqual(500);
-  });
-
-  test('waits where the step has a little more time than that', async () => {
-    const http = new ScriptedHttp();
-    http.lifetime.left = 60_900;
-    expect(await trying(http, { again: busy, retryAfter: 60_000 }, { done: 'token' })).toMatchObject({
-      result: 'token',
-    });
-    expect(http.waits).toEqual([60_000]);
-  });
-
-  test.each([
-    [60_000, 60_000, 'The next try would have to wait 60 s, and the step has only 60 s left.'],
-    [90_500, 59_999, 'The next try would have to wait 91 s, and the step has only 59 s left.'],
-  ])('ends where a wait of %d ms is asked for, and the step has %d ms left', async (asked, left, sentence) => {
-    const http = new ScriptedHttp();
-    http.lifetime.left = left;
-    const { result, lines } = await trying(http, { again: busy, retryAfter: asked }, { done: 'token' });
-    expect(result).toMatchObject({
-      code: 'THROTTLED',
-      message: `Graph is busy. ${sentence}`,
-      remedy: 'Run the job again later.',
-    });
-    expect(http.waits).toEqual([]);
-    expect(lines).toEqual([]);
-  });
-
-  test('ends with the step', async () => {
-    const http = new ScriptedHttp();
-    http.lifetime.end(cancelled);
-    expect(await trying(http, { again: busy })).toMatchObject({ result: cancelled, asked: [1] });
-  });
-
-  test('passes on what an attempt throws', async () => {
-    const http = new ScriptedHttp();
-    const attempt = async (): Promise<Attempt<string>> => Promise.reject(cancelled);
-    await expect(retry(http, attempt, () => undefined)).rejects.toBe(cancelled);
-    expect(http.waits).toEqual([]);
-  });
-
-  describe('within a time of its own', () => {
-    beforeEach(() => {
-      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-      jest.advanceTimersByTime(60_000);
-    });
-    afterEach(() => {
-      jest.useRealTimers();
-    });
-
-    test('ends where the next attempt would come too late', async () => {
-      const http = new ScriptedHttp();
-      const { result, asked } = await trying(http, { again: busy, within: 100 });
-      expect({ result, asked }).toEqual({ result: busy, asked: [1] });
-      expect(http.waits).toEqual([]);
-    });
-
-    test('counts from the first attempt, whatever the time was then', async () => {
-      const http = new ScriptedHttp();
-      let attempts = 0;
-      const result = retry(
-        http,
-        async () => {
-          attempts++;
-          jest.advanceTimersByTime(8000);
-          return await Promise.resolve({ again: busy, retryAfter: 5000, within: 30_000 });
-        },
-        () => undefined,
-      );
-      await expect(result).rejects.toBe(busy);
-      // 8 + 5, 16 + 5 and 24 + 5 seconds are within 30; 32 + 5 are not.
-      expect(attempts).toBe(4);
-      expect(http.waits).toEqual([5000, 5000, 5000]);
-    });
-
-    test('still has its last moment', async () => {
-      const http = new ScriptedHttp();
-      const again = { again: busy, retryAfter: 5000, within: 5000 };
-      expect(await trying(http, again, { done: 'token' })).toMatchObject({ result: 'token' });
-    });
-  });
-});
-
-describe('Retry-After', () => {
-  const now = new Date('2026-11-23T08:15:30Z');
-
-  test.each([
-    ['30', 30_000],
-    ['0', 0],
-    [' 120 ', 120_000],
-    ['999999999', 999_999_999_000],
-    ['Mon, 23 Nov 2026 08:16:00 GMT', 30_000],
-    ['Mon, 23 Nov 2026 08:15:00 GMT', 0],
-    ['-5', 0],
-    ['1234567890', undefined],
-    ['5 seconds', undefined],
-    ['soon', undefined],
-    ['', undefined],
-    ['   ', undefined],
-  ])('%j', (value, expected) => {
-    expect(retryAfter(answer(429, '', { 'retry-after': value }), now)).toBe(expected);
-  });
-
-  test('none', () => {
-    expect(retryAfter(answer(429), now)).toBeUndefined();
-  });
-});
-
-describe('the reason that is shown', () => {
-  const coded = (message: string, code: string): Error => Object.assign(new Error(message), { code });
-
-  test.each<[string, unknown, string]>([
-    ['the error itself', new Error('boom'), 'boom'],
-    ['the innermost cause', new Error('a', { cause: new Error('b', { cause: new Error('c') }) }), 'c'],
-    ['the innermost that says something', new Error('a', { cause: new Error('') }), 'a'],
-    ['with its code', coded('other side closed', 'UND_ERR_SOCKET'), 'other side closed (UND_ERR_SOCKET)'],
-    ['with its code only once', coded('connect ECONNREFUSED ::1:1', 'ECONNREFUSED'), 'connect ECONNREFUSED ::1:1'],
-    ['a code alone', coded('', 'ETIMEDOUT'), ' (ETIMEDOUT)'],
-    ['one of several', new AggregateError([new Error('on IPv6'), new Error('on IPv4')], 'both failed'), 'on IPv4'],
-    ['all together', new AggregateError([], 'both failed'), 'both failed'],
-    ['a cause that is no error', new Error('a', { cause: 'why' }), 'a'],
-    ['a text', 'just text', 'just text'],
-    ['nothing', undefined, 'undefined'],
-    ['an error without a word', new Error(''), 'Error'],
-  ])('%s', (_name, error, expected) => {
-    expect(reason(error)).toBe(expected);
-  });
-
-  test('is looked for eight errors deep', () => {
-    let error = new Error('12');
-    for (let n = 11; n >= 1; n--) error = new Error(String(n), { cause: error });
-    expect(reason(error)).toBe('8');
-  });
-
-  test('is found though the causes go in a circle', () => {
-    const error = new Error('round and round');
-    error.cause = error;
-    expect(reason(error)).toBe('round and round');
-  });
-});
-
-test('a transport error keeps its cause', () => {
-  const cause = new Error('why');
-  expect(new TransportError('no answer', true, { cause })).toMatchObject({
-    name: 'TransportError',
-    message: 'no answer',
-    sent: true,
-    cause,
   });
 });

@@ -1,7 +1,7 @@
 /** What it means that no answer came back, or a redirect. */
 import { describe, expect, test } from '@jest/globals';
-import { TransportError } from '../../src/http/client.ts';
 import { explainTransport, isRedirect, redirected } from '../../src/http/refusal.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
 
 const AT = String.raw`\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\)\.$`;
 
@@ -10,16 +10,16 @@ function dated(text: string): unknown {
   return expect.stringMatching(new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} ${AT}`));
 }
 
-function explained(message: string) {
-  const error = new TransportError('GET https://graph.example: fetch failed', false, { cause: new Error(message) });
-  const { failure, again } = explainTransport(error, 'graph.example');
+function explained(message: string, sent = false) {
+  const error = new TransportError('GET https://graph.example: fetch failed', sent, { cause: new Error(message) });
+  const { failure, retry } = explainTransport(error, 'graph.example');
   expect(failure.cause).toBe(error);
-  return { again, code: failure.code, message: failure.message, remedy: failure.remedy };
+  return { retry, code: failure.code, message: failure.message, remedy: failure.remedy };
 }
 
 test('a proxy that wants a password ends the step', () => {
   expect(explained('Proxy response (407) !== 200 when HTTP Tunneling')).toEqual({
-    again: false,
+    retry: 'no',
     code: 'PROXY_AUTHENTICATION_REQUIRED',
     message: dated(
       'The proxy on the way to graph.example asks for a user name and password, or does not take those it got: HTTP 407',
@@ -30,16 +30,16 @@ test('a proxy that wants a password ends the step', () => {
 });
 
 test.each([
-  [400, false],
-  [403, false],
-  [428, false],
-  [429, true],
-  [499, false],
-  [500, true],
-  [502, true],
-])('a proxy that answers HTTP %d; trying again may help: %s', (status, again) => {
+  [400, 'no'],
+  [403, 'no'],
+  [428, 'no'],
+  [429, 'yes'],
+  [499, 'no'],
+  [500, 'yes'],
+  [502, 'yes'],
+])('a proxy that answers HTTP %d; sending again: %s', (status, retry) => {
   expect(explained(`Proxy response (${status}) !== 200 when HTTP Tunneling`)).toEqual({
-    again,
+    retry,
     code: 'PROXY_REFUSED',
     message: dated(`The proxy did not open the way to graph.example: HTTP ${status}`),
     remedy:
@@ -60,7 +60,7 @@ test.each([
   'CERT_REVOKED',
 ])('a certificate with %s ends the step', (code) => {
   expect(explained(`no trust (${code})`)).toEqual({
-    again: false,
+    retry: 'no',
     code: 'TLS_NOT_TRUSTED',
     message: dated(`The TLS certificate of graph.example is not trusted: no trust (${code})`),
     remedy:
@@ -72,7 +72,7 @@ test.each(['getaddrinfo ENOTFOUND graph.example', 'getaddrinfo EAI_AGAIN graph.e
   '%s is tried again',
   (why) => {
     expect(explained(why)).toEqual({
-      again: true,
+      retry: 'yes',
       code: 'NETWORK_UNREACHABLE',
       message: dated(`The name of graph.example could not be resolved: ${why}`),
       remedy: 'Check the DNS of the runner, and HTTPS_PROXY where it has to go through a proxy.',
@@ -80,16 +80,31 @@ test.each(['getaddrinfo ENOTFOUND graph.example', 'getaddrinfo EAI_AGAIN graph.e
   },
 );
 
-test.each(['other side closed (UND_ERR_SOCKET)', 'no answer within 30 s', 'XENOTFOUNDX', 'CERT_HAS_EXPIRED_NOT'])(
+test.each(['other side closed (UND_ERR_SOCKET)', 'no response within 30 s', 'XENOTFOUNDX', 'CERT_HAS_EXPIRED_NOT'])(
   '%s is tried again',
   (why) => {
     expect(explained(why)).toEqual({
-      again: true,
+      retry: 'yes',
       code: 'NETWORK_UNREACHABLE',
       message: dated(`graph.example did not answer: ${why}`),
       remedy:
         'Run the job again. If it goes on, check that the runner may reach it on port 443, and HTTPS_PROXY and NO_PROXY.',
     });
+  },
+);
+
+test.each([
+  'other side closed (UND_ERR_SOCKET)',
+  'getaddrinfo EAI_AGAIN graph.example',
+  'Proxy response (502) !== 200',
+])('%s after the request was sent: only a read shows whether to send it again', (why) => {
+  expect(explained(why, true).retry).toBe('after-read');
+});
+
+test.each(['Proxy response (407) !== 200', 'Proxy response (403) !== 200', 'no trust (CERT_HAS_EXPIRED)'])(
+  '%s is final, whether the request was sent or not',
+  (why) => {
+    expect(explained(why, true).retry).toBe('no');
   },
 );
 

@@ -1,6 +1,6 @@
 /** The national clouds, and what is said of those that are none. */
 import { describe, expect, test } from '@jest/globals';
-import { cloudByName } from '../../src/sign-in/cloud.ts';
+import { cloudByName, graphIn } from '../../src/sign-in/application.ts';
 import { failureOf } from '../pkcs12/fixtures.ts';
 
 function refused(name: string): { code: string; message: string; remedy: string } {
@@ -40,6 +40,13 @@ test.each([
     remedy:
       'uploadClientCertificate exists in the global cloud and in China (21Vianet) only. Set cloud: global or cloud: china, if the tenant is there.',
   });
+});
+
+test.each([
+  ['global', 'https://graph.microsoft.com'],
+  ['china', 'https://microsoftgraph.chinacloudapi.cn'],
+])('Microsoft Graph in %s is both the host and the audience of the token', (name, graph) => {
+  expect(graphIn(cloudByName(name))).toEqual({ origin: graph, audience: graph });
 });
 
 describe('a cloud that is not known', () => {

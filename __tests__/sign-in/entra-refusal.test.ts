@@ -1,12 +1,17 @@
 /** What Microsoft Entra's refusals mean, and what helps. */
 import { describe, expect, test } from '@jest/globals';
-import { cloudByName, type Application } from '../../src/sign-in/cloud.ts';
+import { cloudByName, type Application } from '../../src/sign-in/application.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import type { HttpResponse } from '../../src/http/client.ts';
 import type { IdToken } from '../../src/sign-in/github-id-token.ts';
 import { answer } from '../scripted-http.ts';
 
-const application: Application = { tenantId: 'the-tenant', clientId: 'the-client', cloud: cloudByName('global') };
+const application: Application = {
+  tenantId: 'the-tenant',
+  clientId: 'the-client',
+  cloud: cloudByName('global'),
+  audience: 'api://AzureADTokenExchange',
+};
 const idToken: IdToken = {
   jwt: 'header.claims.signature',
   issuer: 'https://token.actions.githubusercontent.com',
@@ -43,10 +48,10 @@ const CREATE = `az ad app federated-credential create --id the-client --paramete
 const WITHOUT_IDS =
   'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n';
 
-const PASSING = {
+const TRANSIENT = {
   code: 'SERVICE_UNAVAILABLE',
   remedy: 'Run the job again; see https://status.cloud.microsoft.',
-  again: true,
+  retry: 'yes',
 };
 
 describe('a refusal that is known', () => {
@@ -55,7 +60,7 @@ describe('a refusal that is known', () => {
       code: 'FEDERATED_CREDENTIAL_MISMATCH',
       message: `No federated credential of the application the-client fits this job: Because (AADSTS${code}, trace t-1, ${TIME}).`,
       remedy: `${PRESENTED}\n${WITHOUT_IDS}Register exactly these (upper and lower case count):\n${CREATE}`,
-      again: true,
+      retry: 'yes',
       within: 30_000,
     });
   });
@@ -108,7 +113,7 @@ describe('a refusal that is known', () => {
       code: failure,
       message: `${what}: Because (AADSTS${code}, trace t-1, ${TIME}).`,
       remedy,
-      again: false,
+      retry: 'no',
     });
   });
 
@@ -117,7 +122,7 @@ describe('a refusal that is known', () => {
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `The application the-client has no federated credential: Because (AADSTS70025, trace t-1, ${TIME}).`,
       remedy: `Check that client-id is the right application. If so, register this job:\n${CREATE}`,
-      again: true,
+      retry: 'yes',
       within: 30_000,
     });
   });
@@ -127,7 +132,7 @@ describe('a refusal that is known', () => {
       code: 'ID_TOKEN_OUT_OF_TIME',
       message: `Microsoft Entra found the ID token outside its five minutes: Because (AADSTS700024, trace t-1, ${TIME}).`,
       remedy: 'Run the job again. On a self-hosted runner, check its clock.',
-      again: true,
+      retry: 'yes',
     });
   });
 
@@ -137,13 +142,13 @@ describe('a refusal that is known', () => {
       message: `Microsoft Entra could not reach the issuer https://token.actions.githubusercontent.com to check the ID token: Because (AADSTS${code}, trace t-1, ${TIME}).`,
       remedy:
         'Entra reads https://token.actions.githubusercontent.com/.well-known/openid-configuration over the internet: a GitHub Enterprise Server has to be reachable from there. On github.com, run the job again.',
-      again: true,
+      retry: 'yes',
     });
   });
 
   test.each([90033, 90006, 90012, 90024, 90055, 90090])('AADSTS%d passes, whatever its status', (code) => {
     expect(explained(refusal(code, {}, 400))).toEqual({
-      ...PASSING,
+      ...TRANSIENT,
       message: `Microsoft Entra did not issue a token: Because (AADSTS${code}, trace t-1, ${TIME}).`,
     });
   });
@@ -155,19 +160,19 @@ describe('a refusal that is not known', () => {
       code: 'SIGN_IN_REFUSED',
       message: `Microsoft Entra refused to sign in the application the-client in the tenant the-tenant: Because (AADSTS7000215, trace t-1, ${TIME}).`,
       remedy: 'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
-      again: false,
+      retry: 'no',
     });
   });
 
-  test.each([408, 429, 500, 503])('with HTTP %d passes', (status) => {
+  test.each([408, 423, 425, 429, 500, 503])('with HTTP %d passes', (status) => {
     expect(explained(refusal(7000215, {}, status))).toEqual({
-      ...PASSING,
+      ...TRANSIENT,
       message: `Microsoft Entra did not issue a token: Because (AADSTS7000215, trace t-1, ${TIME}).`,
     });
   });
 
   test('that is for good stays so with HTTP 503', () => {
-    expect(explained(refusal(700016, {}, 503))).toMatchObject({ code: 'APPLICATION_NOT_FOUND', again: false });
+    expect(explained(refusal(700016, {}, 503))).toMatchObject({ code: 'APPLICATION_NOT_FOUND', retry: 'no' });
   });
 
   test('without a code is for good, if it is an OAuth error', () => {
@@ -188,19 +193,19 @@ describe('a refusal that is not known', () => {
   ])('with %s in place of an OAuth error passes', (_name, body) => {
     for (const status of [200, 400, 404]) {
       expect(explained(answer(status, body, { date: DATE }))).toEqual({
-        ...PASSING,
+        ...TRANSIENT,
         message: `Microsoft Entra did not issue a token (HTTP ${status}, ${DATE}).`,
       });
     }
   });
 
   test('with HTTP 200 and an error without a code passes', () => {
-    expect(explained(answer(200, { error: 'server_error' }))).toMatchObject(PASSING);
+    expect(explained(answer(200, { error: 'server_error' }))).toMatchObject(TRANSIENT);
   });
 
   test('that is a redirect says so', () => {
-    const { code, message, again } = explained(answer(302, refusal(700016).body));
-    expect({ code, again }).toEqual({ code: 'REDIRECTED', again: false });
+    const { code, message, retry } = explained(answer(302, refusal(700016).body));
+    expect({ code, retry }).toEqual({ code: 'REDIRECTED', retry: 'no' });
     expect(message).toMatch(/^https:\/\/login\.microsoftonline\.com answered with a redirect \(HTTP 302, /);
   });
 });

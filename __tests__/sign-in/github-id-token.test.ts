@@ -1,10 +1,11 @@
 /** GitHub's ID token: whether the job may ask, what it asks, and what comes of each answer. */
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
-import { TransportError } from '../../src/http/client.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
+import type { Verdict } from '../../src/http/verdict.ts';
 import { idTokenService, requestIdToken } from '../../src/sign-in/github-id-token.ts';
-import type { RunContext } from '../../src/sign-in/workflow-run.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
+import { inRun, type RunOf } from './in-run.ts';
 
 const URL_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_URL';
 const TOKEN_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_TOKEN';
@@ -23,13 +24,12 @@ function jwt(payload: unknown): string {
   return `${part({ alg: 'RS256' })}.${part(payload)}.c2lnbmF0dXJl`;
 }
 
-async function thrown(promise: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof Failure)) throw new Error('no Failure', { cause: error });
-  return error;
+/** The failure of a verdict that no other attempt helps with. */
+async function final(outcome: Promise<{ readonly done: unknown } | Verdict>): Promise<Failure> {
+  const verdict = await outcome;
+  expect(verdict).toMatchObject({ retry: 'no' });
+  if ('done' in verdict) throw new Error('no failure');
+  return verdict.failure;
 }
 
 let written = '';
@@ -45,7 +45,6 @@ afterEach(() => {
 });
 
 describe('the service that gives out ID tokens', () => {
-  const run: RunContext = { url: undefined, fromFork: false, byDependabot: false };
   const permissions = `Add to the job (in a reusable workflow, to the job that calls it as well: the caller can only take away):
 permissions:
   id-token: write
@@ -53,9 +52,15 @@ permissions:
   const otherEvent =
     'Run this workflow on push, schedule or workflow_dispatch instead: whoever can change the code of a pull request must not reach the certificate.';
 
-  test('is the one that the runner names; its token is masked', () => {
+  /** Asks for the service where the job has none. */
+  const noService = async (): Promise<unknown> => {
+    const fresh = await import('../../src/sign-in/github-id-token.ts');
+    return await fresh.idTokenService(process.env);
+  };
+
+  test('is the one that the runner names; its token is masked', async () => {
     const environment = { [URL_VARIABLE]: service.url, [TOKEN_VARIABLE]: service.token };
-    expect(idTokenService(environment, run)).toEqual(service);
+    expect(await idTokenService(environment)).toEqual(service);
     expect(written).toContain('::add-mask::request-token');
   });
 
@@ -66,8 +71,8 @@ permissions:
     ['no address', { [TOKEN_VARIABLE]: service.token }],
     ['an empty address', { [URL_VARIABLE]: '', [TOKEN_VARIABLE]: service.token }],
     ['an address that is none', { [URL_VARIABLE]: 'run.actions', [TOKEN_VARIABLE]: service.token }],
-  ])('is missing where there is %s', (_name, environment) => {
-    expect(() => idTokenService(environment, run)).toThrow(
+  ])('is missing if there is %s', async (_name, environment) => {
+    await expect(idTokenService(environment)).rejects.toThrow(
       expect.objectContaining({
         code: 'ID_TOKEN_UNAVAILABLE',
         message: 'GitHub gives this job no ID token.',
@@ -77,17 +82,38 @@ permissions:
     expect(written).toBe('');
   });
 
-  test.each([
-    ['a fork', { ...run, fromFork: true }, 'The event is a pull request from a fork, and such runs get none.'],
-    ['Dependabot', { ...run, byDependabot: true }, 'Dependabot started this run, and such runs get none.'],
-  ])('is missing in a run by %s, and no permission helps', (_name, context, why) => {
-    expect(() => idTokenService({}, context)).toThrow(
-      expect.objectContaining({
-        code: 'ID_TOKEN_UNAVAILABLE',
-        message: `GitHub gives this job no ID token. ${why}`,
-        remedy: otherEvent,
-      }),
-    );
+  test.each<[string, RunOf]>([
+    ['a fork', { event: { pull_request: { head: { repo: { full_name: 'eve/hello' } } } } }],
+    ['a fork that was deleted since', { event: { pull_request: { head: { repo: null } } } }],
+  ])('is missing in a run by %s, and no permission helps', async (_name, run) => {
+    await expect(inRun(run, noService)).rejects.toMatchObject({
+      code: 'ID_TOKEN_UNAVAILABLE',
+      message: 'GitHub gives this job no ID token. The event is a pull request from a fork, and such runs get none.',
+      remedy: otherEvent,
+    });
+  });
+
+  test('is missing in a run by Dependabot, and no permission helps', async () => {
+    await expect(inRun({ GITHUB_ACTOR: 'dependabot[bot]' }, noService)).rejects.toMatchObject({
+      code: 'ID_TOKEN_UNAVAILABLE',
+      message: 'GitHub gives this job no ID token. Dependabot started this run, and such runs get none.',
+      remedy: otherEvent,
+    });
+  });
+
+  test("is missing in a pull request of the repository's own: the permission helps", async () => {
+    const event = { pull_request: { head: { repo: { full_name: 'octo/hello' } } } };
+    await expect(inRun({ event }, noService)).rejects.toMatchObject({
+      message: 'GitHub gives this job no ID token.',
+      remedy: permissions,
+    });
+  });
+
+  test('is missing in a run whose event cannot be read: the permission may help', async () => {
+    await expect(inRun({ eventText: 'not JSON' }, noService)).rejects.toMatchObject({
+      message: 'GitHub gives this job no ID token.',
+      remedy: permissions,
+    });
   });
 });
 
@@ -136,9 +162,9 @@ describe('asking for an ID token', () => {
     ['null', 'null'],
   ])('an answer with %s is no token, and nothing is masked', async (_name, body) => {
     const outcome = await ask(new ScriptedHttp(answer(200, body, { date: DATE })));
-    expect(outcome).toEqual({ again: expect.any(Failure), retryAfter: undefined });
+    expect(outcome).toEqual({ failure: expect.any(Failure), retry: 'yes', retryAfter: undefined });
     expect(outcome).toMatchObject({
-      again: {
+      failure: {
         code: 'SERVICE_UNAVAILABLE',
         message: `GitHub's ID token service answered without a token (${DATE}).`,
         remedy: 'Run the job again; see https://www.githubstatus.com.',
@@ -153,26 +179,27 @@ describe('asking for an ID token', () => {
     ['whose claims are null', jwt(null)],
   ])('a value %s is masked, and no token', async (_name, value) => {
     expect(await ask(new ScriptedHttp(answer(200, { value })))).toMatchObject({
-      again: { code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(ISO) },
+      failure: { code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(ISO) },
     });
     expect(written).toContain(`::add-mask::${value}`);
   });
 
-  test.each([408, 429, 500, 503, 599])('HTTP %d is asked again, when the service says', async (status) => {
+  test.each([408, 423, 425, 429, 500, 503, 599])('HTTP %d is asked again, when the service says', async (status) => {
     const http = new ScriptedHttp(answer(status, { value: jwt(claims) }, { date: DATE, 'retry-after': '9' }));
     expect(await ask(http)).toMatchObject({
-      again: {
+      failure: {
         code: 'SERVICE_UNAVAILABLE',
         message: `GitHub's ID token service answered HTTP ${status} (${DATE}).`,
         remedy: 'Run the job again; see https://www.githubstatus.com.',
       },
+      retry: 'yes',
       retryAfter: 9000,
     });
   });
 
   test.each([201, 204, 400, 401, 403, 404, 499])('HTTP %d is a refusal', async (status) => {
     const http = new ScriptedHttp(answer(status, { value: jwt(claims) }, { date: DATE }));
-    expect(await thrown(ask(http))).toMatchObject({
+    expect(await final(ask(http))).toMatchObject({
       code: 'ID_TOKEN_REFUSED',
       message: `GitHub's ID token service refused: HTTP ${status} (${DATE}).`,
       remedy:
@@ -181,39 +208,19 @@ describe('asking for an ID token', () => {
   });
 
   test('a refusal without a date has the time of this machine', async () => {
-    expect((await thrown(ask(new ScriptedHttp(answer(403))))).message).toMatch(ISO);
+    expect((await final(ask(new ScriptedHttp(answer(403))))).message).toMatch(ISO);
   });
 
   test('a redirect is not followed', async () => {
     const http = new ScriptedHttp(answer(307, '', { location: 'https://elsewhere.example/' }));
-    const failure = await thrown(ask(http));
+    const failure = await final(ask(http));
     expect(failure.code).toBe('REDIRECTED');
     expect(failure.message).toContain("GitHub's ID token service answered with a redirect (HTTP 307,");
   });
 
-  test('no answer is asked again', async () => {
-    const outcome = await ask(new ScriptedHttp(new TransportError('other side closed', true)));
-    expect(outcome).toEqual({ again: expect.any(Failure) });
-    expect(outcome).toMatchObject({
-      again: {
-        code: 'NETWORK_UNREACHABLE',
-        message: expect.stringContaining("GitHub's ID token service did not answer: other side closed"),
-      },
-    });
-  });
-
-  test('a certificate that is not trusted ends it', async () => {
-    const http = new ScriptedHttp(new TransportError('no trust (CERT_HAS_EXPIRED)', false));
-    expect((await thrown(ask(http))).code).toBe('TLS_NOT_TRUSTED');
-  });
-
-  test('the end of the step ends it, with its own failure', async () => {
-    const cancelled = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
-    const http: ScriptedHttp = new ScriptedHttp(() => {
-      http.lifetime.end(cancelled);
-      return new TransportError('The job was cancelled', true);
-    });
-    await expect(ask(http)).rejects.toBe(cancelled);
+  test('no response is passed on', async () => {
+    const error = new TransportError('other side closed', true);
+    await expect(ask(new ScriptedHttp(error))).rejects.toBe(error);
   });
 
   test('a mistake of our own is no outage', async () => {

@@ -1,0 +1,323 @@
+/** Reading connectors from Microsoft Graph: what is asked, in what order and pace, and what a refusal means. */
+import { describe, expect, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
+import { ApiConnectors } from '../../src/graph/api-connectors.ts';
+import { GraphClient } from '../../src/graph/client.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
+import { cloudByName } from '../../src/sign-in/application.ts';
+import { answer, ScriptedHttp, type Answer } from '../scripted-http.ts';
+import {
+  APPLICATION,
+  ROOT,
+  GUID,
+  OLD,
+  UNTRUSTED,
+  CANCELLED,
+  online,
+  cancelled,
+  failureOf,
+  error,
+  entry,
+  connectorBody,
+  connector,
+} from './scripted-graph.ts';
+
+function numbered(count: number): object[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `c${index + 1}`, displayName: `Number ${index + 1}` }));
+}
+
+describe('asking for a connector', () => {
+  test('one GET with the token, without a body', async () => {
+    const { http, connectors, log } = online(answer(200, connectorBody('c1', [entry(OLD)])));
+    expect(await connectors.get('c1')).toEqual(connector('c1', OLD));
+    expect(http.requests).toHaveLength(1);
+    const [request] = http.requests;
+    expect(request).toEqual({
+      method: 'GET',
+      url: `${ROOT}/c1`,
+      headers: { authorization: 'Bearer the-access-token', 'client-request-id': expect.stringMatching(GUID) },
+    });
+    expect(log).toEqual([]);
+    expect(http.waits).toEqual([]);
+  });
+
+  test('each request has an id of its own', async () => {
+    const { http, connectors } = online(answer(200, connectorBody('c1')), answer(200, connectorBody('c1')));
+    await connectors.get('c1');
+    await connectors.get('c1');
+    expect(new Set(http.requests.map(({ headers }) => headers['client-request-id'])).size).toBe(2);
+  });
+
+  test('in China, Graph is elsewhere', async () => {
+    const http = new ScriptedHttp(answer(200, connectorBody('c1')));
+    const china = { ...APPLICATION, cloud: cloudByName('china') };
+    const client = new GraphClient(http, china, { token: 'the-access-token', roles: [] }, () => undefined);
+    await new ApiConnectors(client).get('c1');
+    expect(http.requests[0]?.url).toBe('https://microsoftgraph.chinacloudapi.cn/v1.0/identity/apiConnectors/c1');
+  });
+
+  test('an id with characters of a URL stays one segment of the path', async () => {
+    const { http, connectors } = online(answer(200, connectorBody('c1')));
+    await connectors.get('../a?b#c d');
+    expect(http.requests[0]?.url).toBe(`${ROOT}/..%2Fa%3Fb%23c%20d`);
+  });
+
+  test('the connector keeps the id that was asked for, whatever the answer says', async () => {
+    const { connectors } = online(answer(200, connectorBody('another')));
+    expect((await connectors.get('c1')).id).toBe('c1');
+  });
+
+  test.each([408, 429, 500, 503, 504])('HTTP %d passes: it is asked again', async (status) => {
+    const { http, connectors, log } = online(answer(status, error('x', 'Not now.')), answer(200, connectorBody('c1')));
+    expect((await connectors.get('c1')).id).toBe('c1');
+    expect(http.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([`GET ${ROOT}/c1`, `GET ${ROOT}/c1`]);
+    expect(log).toEqual([
+      expect.stringMatching(/\(API connector c1\): Not now .*Trying again in .* \(1 of 5 tries\)\.$/),
+    ]);
+  });
+
+  test('Retry-After is waited for', async () => {
+    const { http, connectors } = online(answer(429, '', { 'retry-after': '7' }), answer(200, connectorBody('c1')));
+    await connectors.get('c1');
+    expect(http.waits).toEqual([7000]);
+  });
+
+  test.each([
+    [400, 'GRAPH_REFUSED'],
+    [401, 'GRAPH_UNAUTHORIZED'],
+    [403, 'GRAPH_FORBIDDEN'],
+    [302, 'REDIRECTED'],
+  ])('HTTP %d is final', async (status, code) => {
+    const { http, connectors, log } = online(answer(status));
+    expect(await failureOf(connectors.get('c1'))).toMatchObject({ code });
+    expect(http.requests).toHaveLength(1);
+    expect(log).toEqual([]);
+  });
+
+  test('HTTP 403 names the roles that the token carries, and the application', async () => {
+    const { connectors } = online(answer(403));
+    const { remedy } = await failureOf(connectors.get('c1'));
+    expect(remedy).toContain('The access token carries APIConnectors.Read.All;');
+    expect(remedy).toContain('az ad sp show --id the-client ');
+  });
+
+  test.each(['<html>Sign in</html>', '', '[]', '{"id":"c1"'])(
+    'an answer that cannot be read, %j, is asked for five times',
+    async (body) => {
+      const { http, connectors, log } = online(...Array.from({ length: 5 }, () => answer(200, body)));
+      const failure = await failureOf(connectors.get('c1'));
+      expect(failure).toMatchObject({
+        code: 'SERVICE_UNAVAILABLE',
+        message: expect.stringMatching(/^The answer of Microsoft Graph cannot be read \(API connector c1\)/),
+      });
+      expect(http.requests).toHaveLength(5);
+      expect(log).toHaveLength(4);
+    },
+  );
+
+  test('a connector in an answer other than 200 is not believed', async () => {
+    const { connectors } = online(answer(203, connectorBody('c1')));
+    expect(await failureOf(connectors.get('c1'))).toMatchObject({ code: 'GRAPH_REFUSED' });
+  });
+
+  test('without an answer it is asked again', async () => {
+    const { http, connectors, log } = online(new TransportError('reset', true), answer(200, connectorBody('c1')));
+    expect((await connectors.get('c1')).id).toBe('c1');
+    expect(http.requests).toHaveLength(2);
+    expect(log).toEqual([expect.stringMatching(/^Microsoft Graph did not answer: reset .*Trying again/)]);
+  });
+
+  test('a certificate of the server that is not trusted is final', async () => {
+    const { http, connectors } = online(new TransportError(UNTRUSTED, false));
+    expect(await failureOf(connectors.get('c1'))).toMatchObject({
+      code: 'TLS_NOT_TRUSTED',
+      message: expect.stringContaining('The TLS certificate of Microsoft Graph is not trusted'),
+    });
+    expect(http.requests).toHaveLength(1);
+  });
+
+  test('cancelled meanwhile: the cancellation is what is told', async () => {
+    const { http, connectors } = online(() => cancelled(http));
+    expect(await failureOf(connectors.get('c1'))).toBe(CANCELLED);
+    expect(http.requests).toHaveLength(1);
+    expect(http.waits).toEqual([]);
+  });
+
+  test('a fault of our own is no refusal, and not tried again', async () => {
+    const { http, connectors } = online(() => {
+      throw new RangeError('a fault');
+    });
+    await expect(connectors.get('c1')).rejects.toThrow(new RangeError('a fault'));
+    expect(http.requests).toHaveLength(1);
+  });
+});
+
+describe('a connector that does not exist', () => {
+  test('those that exist are listed', async () => {
+    const page = {
+      value: [
+        { id: 'c2', displayName: 'Sign-up' },
+        { id: 'c3\u0007', displayName: '\u001b[1mClaims' },
+      ],
+    };
+    const { http, connectors } = online(answer(404, error('NotFound', 'No such thing.')), answer(200, page));
+    const failure = await failureOf(connectors.get('c1'));
+    expect(failure).toMatchObject({
+      code: 'CONNECTOR_NOT_FOUND',
+      remedy: 'The tenant has these:\n  c2  Sign-up\n  c3  Claims',
+    });
+    expect(failure.message).toMatch(/^The tenant has no such API connector \(API connector c1\): No such thing /);
+    expect(failure.cause).toBeInstanceOf(Failure);
+    expect(http.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([`GET ${ROOT}/c1`, `GET ${ROOT}`]);
+  });
+
+  test('long names are cut', async () => {
+    const page = { value: [{ id: 'i'.repeat(70), displayName: 'n'.repeat(90) }] };
+    const { connectors } = online(answer(404), answer(200, page));
+    expect((await failureOf(connectors.get('c1'))).remedy).toBe(
+      `The tenant has these:\n  ${'i'.repeat(64)}…  ${'n'.repeat(80)}…`,
+    );
+  });
+
+  test('twenty are shown', async () => {
+    const { connectors } = online(answer(404), answer(200, { value: numbered(20) }));
+    const lines = (await failureOf(connectors.get('c1'))).remedy.split('\n');
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toBe('  c20  Number 20');
+  });
+
+  test('of more than twenty, the rest is hinted at', async () => {
+    const { connectors } = online(answer(404), answer(200, { value: numbered(21) }));
+    const lines = (await failureOf(connectors.get('c1'))).remedy.split('\n');
+    expect(lines).toHaveLength(22);
+    expect(lines.slice(-2)).toEqual(['  c20  Number 20', '  … and more']);
+  });
+
+  test('of several pages, the rest is hinted at', async () => {
+    const { connectors } = online(
+      answer(404),
+      answer(200, { value: numbered(2), '@odata.nextLink': `${ROOT}?$skip=2` }),
+    );
+    const lines = (await failureOf(connectors.get('c1'))).remedy.split('\n');
+    expect(lines.slice(-2)).toEqual(['  c2  Number 2', '  … and more']);
+  });
+
+  test('a tenant without any', async () => {
+    const { connectors } = online(answer(404), answer(200, { value: [] }));
+    const failure = await failureOf(connectors.get('c1'));
+    expect(failure.message).toMatch(/\. The tenant has no API connector at all\.$/);
+    expect(failure.remedy).toMatch(/^List them with: az rest /);
+  });
+
+  test.each<[string, Answer]>([
+    ['refused', answer(403, { value: [{ id: 'c2' }] })],
+    ['lost', new TransportError('reset', true)],
+    ['unreadable', answer(200, '<html>')],
+    ['empty JSON', answer(200, 'null')],
+  ])('where the list is %s, the command that lists them is named', async (_what, list) => {
+    const { http, connectors } = online(answer(404), list);
+    const failure = await failureOf(connectors.get('c1'));
+    expect(failure).toMatchObject({
+      code: 'CONNECTOR_NOT_FOUND',
+      remedy: `List them with: az rest --method get --url ${ROOT} --query "value[].[id,displayName]" --output tsv`,
+    });
+    expect(failure.message).not.toContain('at all');
+    expect(http.requests).toHaveLength(2);
+  });
+});
+
+describe('listing connectors', () => {
+  test('page by page', async () => {
+    const { http, connectors } = online(
+      answer(200, {
+        value: [JSON.parse(connectorBody('c1', [entry(OLD)]))],
+        '@odata.nextLink': `${ROOT}?$skiptoken=2`,
+      }),
+      answer(200, { value: [{ id: 'c2' }, { id: 'c3' }], '@odata.nextLink': `${ROOT}?$skiptoken=3` }),
+      answer(200, { value: [] }),
+    );
+    const all = await connectors.list();
+    expect(all.map(({ id }) => id)).toEqual(['c1', 'c2', 'c3']);
+    expect(all[0]).toEqual(connector('c1', OLD));
+    expect(http.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      `GET ${ROOT}`,
+      `GET ${ROOT}?$skiptoken=2`,
+      `GET ${ROOT}?$skiptoken=3`,
+    ]);
+  });
+
+  test('a page that leads back to one that was read ends the list', async () => {
+    const back = { value: [{ id: 'c2' }], '@odata.nextLink': `${ROOT}?$skiptoken=2` };
+    const { http, connectors } = online(answer(200, { ...back, value: [{ id: 'c1' }] }), answer(200, back));
+    expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1', 'c2']);
+    expect(http.requests).toHaveLength(2);
+  });
+
+  test('what is no connector is left out', async () => {
+    const { connectors } = online(answer(200, { value: [null, 'text', { id: 5 }, { id: 'c1' }] }));
+    expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1']);
+  });
+
+  test('a next link that is no text is none', async () => {
+    const { http, connectors } = online(answer(200, { value: [], '@odata.nextLink': 5 }));
+    expect(await connectors.list()).toEqual([]);
+    expect(http.requests).toHaveLength(1);
+  });
+
+  test('the letter case of a next link does not matter, and what follows it is kept', async () => {
+    const { http, connectors } = online(
+      answer(200, {
+        value: [],
+        '@odata.nextLink': 'https://GRAPH.microsoft.com/v1.0/identity/apiconnectors?$skiptoken=aBc',
+      }),
+      answer(200, { value: [] }),
+    );
+    await connectors.list();
+    expect(http.requests[1]?.url).toBe(`${ROOT}?$skiptoken=aBc`);
+  });
+
+  test.each([
+    'https://graph.example/v1.0/identity/apiConnectors?$skiptoken=2',
+    `https://graph.example/?${ROOT}?`,
+    ROOT,
+    `${ROOT}.example?$skiptoken=2`,
+    '/v1.0/identity/apiConnectors?$skiptoken=2',
+  ])('the token does not go to %s', async (nextLink) => {
+    const { http, connectors } = online(answer(200, { value: [{ id: 'c1' }], '@odata.nextLink': nextLink }));
+    expect(await failureOf(connectors.list())).toMatchObject({
+      code: 'GRAPH_REFUSED',
+      message: `Microsoft Graph's list goes on at ${nextLink}, which is not ${ROOT}.`,
+      remedy: 'Name the connectors in connector-id instead of all: true.',
+    });
+    expect(http.requests).toHaveLength(1);
+  });
+
+  test.each(['null', '[]', '{}', '{"value":{"id":"c1"}}', 'text'])(
+    '%s is no list, and asked for again',
+    async (body) => {
+      const { http, connectors } = online(answer(200, body), answer(200, { value: [{ id: 'c1' }] }));
+      expect(await connectors.list()).toHaveLength(1);
+      expect(http.requests).toHaveLength(2);
+    },
+  );
+
+  test('a refusal names no connector, and a list that is not found is not asked for twice', async () => {
+    const { http, connectors } = online(answer(404, error('NotFound', 'No such thing.')));
+    const failure = await failureOf(connectors.list());
+    expect(failure.message).toMatch(/^The tenant has no such API connector: No such thing /);
+    expect(http.requests).toHaveLength(1);
+  });
+});
+
+describe('the pace', () => {
+  test('200 requests go out at once, the next waits for the rest of the minute', async () => {
+    const more = (page: number): Answer => answer(200, { value: [], '@odata.nextLink': `${ROOT}?$skiptoken=${page}` });
+    const pages = Array.from({ length: 200 }, (_, page) => more(page));
+    const { http, connectors } = online(...pages, answer(200, { value: [] }));
+    await connectors.list();
+    expect(http.requests).toHaveLength(201);
+    expect(http.waits).toHaveLength(1);
+    expect(http.waits[0]).toBeGreaterThan(0);
+    expect(http.waits[0]).toBeLessThanOrEqual(60_000);
+  });
+});

@@ -1,0 +1,136 @@
+/** A connector as Microsoft Graph describes it. */
+import { describe, expect, test } from '@jest/globals';
+import { certificatesOf, parseConnector } from '../../src/graph/connector.ts';
+import { NEW, entry, connectorBody } from './scripted-graph.ts';
+
+/** The response on https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate, as printed there. */
+const EXAMPLE = {
+  '@odata.context': 'https://graph.microsoft.com/v1.0/$metadata#identity/apiConnectors/$entity',
+  id: '45715bb8-13f9-4bf6-927f-ef96c102d394',
+  displayName: 'My API connector',
+  targetUrl: 'https://api.contoso.com/endpoint',
+  authenticationConfiguration: {
+    '@odata.type': '#microsoft.graph.clientCertificateAuthentication',
+    certificateList: [
+      {
+        thumbprint: '0EB255CC895477798BA418B378255204304897AD',
+        notAfter: 1666350522,
+        notBefore: 1508670522,
+        isActive: true,
+      },
+    ],
+  },
+};
+
+describe('reading a connector', () => {
+  test("the API page's own example", () => {
+    const connector = parseConnector(JSON.stringify(EXAMPLE));
+    expect(connector).toEqual({
+      id: '45715bb8-13f9-4bf6-927f-ef96c102d394',
+      displayName: 'My API connector',
+      targetUrl: 'https://api.contoso.com/endpoint',
+      authentication: {
+        type: 'certificate',
+        certificates: [
+          {
+            thumbprint: '0EB255CC895477798BA418B378255204304897AD',
+            notAfter: 1666350522,
+            notBefore: 1508670522,
+            isActive: true,
+          },
+        ],
+      },
+    });
+    const [certificate] = certificatesOf(connector);
+    expect(new Date((certificate?.notBefore ?? 0) * 1000).toISOString()).toBe('2017-10-22T11:08:42.000Z');
+    expect(new Date((certificate?.notAfter ?? 0) * 1000).toISOString()).toBe('2022-10-21T11:08:42.000Z');
+  });
+
+  test('Int64 as strings, a thumbprint in lower case', () => {
+    const entry = {
+      thumbprint: '0eb255cc895477798ba418b378255204304897ad',
+      notAfter: '1666350522',
+      notBefore: '1508670522',
+      isActive: false,
+    };
+    const connector = parseConnector(
+      JSON.stringify({
+        ...EXAMPLE,
+        authenticationConfiguration: { ...EXAMPLE.authenticationConfiguration, certificateList: [entry] },
+      }),
+    );
+    expect(certificatesOf(connector)).toEqual([
+      {
+        thumbprint: '0EB255CC895477798BA418B378255204304897AD',
+        notAfter: 1666350522,
+        notBefore: 1508670522,
+        isActive: false,
+      },
+    ]);
+  });
+
+  test.each([
+    ['basic', { '@odata.type': '#microsoft.graph.basicAuthentication', username: 'u', password: '******' }],
+    ['none', null],
+    ['unknown', { '@odata.type': '#microsoft.graph.somethingNew' }],
+  ])('authentication: %s', (type, authenticationConfiguration) => {
+    const connector = parseConnector(JSON.stringify({ ...EXAMPLE, authenticationConfiguration }));
+    expect(connector?.authentication).toEqual({ type });
+    expect(certificatesOf(connector)).toEqual([]);
+  });
+
+  test.each(['', '<html>', '[]', 'null', '{"id":5}', JSON.stringify(EXAMPLE).slice(0, 200)])(
+    '%j is no connector',
+    (body) => {
+      expect(parseConnector(body)).toBeUndefined();
+    },
+  );
+});
+
+describe('reading a connector of an unforeseen shape', () => {
+  test('names that are missing or no text are empty', () => {
+    expect(parseConnector('{"id":"c1","displayName":7,"targetUrl":null}')).toEqual({
+      id: 'c1',
+      displayName: '',
+      targetUrl: '',
+      authentication: { type: 'none' },
+    });
+  });
+
+  test.each(['a text', 7, true, ['a list'], {}])(
+    'a configuration that is %j is of an unknown kind',
+    (configuration) => {
+      const connector = parseConnector(JSON.stringify({ id: 'c1', authenticationConfiguration: configuration }));
+      expect(connector?.authentication).toEqual({ type: 'unknown' });
+    },
+  );
+
+  test('a list of certificates that is no list holds none', () => {
+    expect(parseConnector(connectorBody('c1', { length: 1 }))?.authentication).toEqual({
+      type: 'certificate',
+      certificates: [],
+    });
+  });
+
+  test('what is no object in the list of certificates is passed over', () => {
+    const connector = parseConnector(connectorBody('c1', [null, 'text', [], entry(NEW)]));
+    expect(certificatesOf(connector).map(({ thumbprint }) => thumbprint)).toEqual([NEW]);
+  });
+
+  test.each([null, true, {}, undefined])('a date that is %j is no number', (date) => {
+    const connector = parseConnector(connectorBody('c1', [{ thumbprint: NEW, notBefore: date, notAfter: date }]));
+    expect(certificatesOf(connector)).toEqual([
+      { thumbprint: NEW, notBefore: Number.NaN, notAfter: Number.NaN, isActive: false },
+    ]);
+  });
+
+  test('only true means active', () => {
+    const connector = parseConnector(connectorBody('c1', [{ ...entry(NEW), isActive: 'true' }]));
+    expect(certificatesOf(connector)).toMatchObject([{ isActive: false }]);
+  });
+
+  test('a thumbprint is cleaned, and cut after 64 characters', () => {
+    const connector = parseConnector(connectorBody('c1', [entry(`\u001b[31m${'a'.repeat(70)}`)]));
+    expect(certificatesOf(connector)).toMatchObject([{ thumbprint: `${'A'.repeat(64)}…` }]);
+  });
+});

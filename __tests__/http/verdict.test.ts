@@ -1,0 +1,55 @@
+/** Whether a status may pass, and how long a service asks to wait. */
+import { describe, expect, test } from '@jest/globals';
+import { retryAfter, retryForStatus } from '../../src/http/verdict.ts';
+import { answer } from '../scripted-http.ts';
+
+describe('sending a request again', () => {
+  test.each([
+    [200, 'no'],
+    [204, 'no'],
+    [302, 'no'],
+    [400, 'no'],
+    [401, 'no'],
+    [403, 'no'],
+    [404, 'no'],
+    [408, 'after-read'],
+    [409, 'no'],
+    [423, 'yes'],
+    [425, 'yes'],
+    [429, 'yes'],
+    [499, 'no'],
+    [500, 'after-read'],
+    [502, 'after-read'],
+    [503, 'after-read'],
+    [504, 'after-read'],
+    [599, 'after-read'],
+    [600, 'no'],
+  ])('HTTP %d: %s', (status, retry) => {
+    expect(retryForStatus(status)).toBe(retry);
+  });
+});
+
+describe('Retry-After', () => {
+  const now = new Date('2026-11-23T08:15:30Z');
+
+  test.each([
+    ['30', 30_000],
+    ['0', 0],
+    [' 120 ', 120_000],
+    ['999999999', 999_999_999_000],
+    ['Mon, 23 Nov 2026 08:16:00 GMT', 30_000],
+    ['Mon, 23 Nov 2026 08:15:00 GMT', 0],
+    ['-5', 0],
+    ['1234567890', undefined],
+    ['5 seconds', undefined],
+    ['soon', undefined],
+    ['', undefined],
+    ['   ', undefined],
+  ])('%j', (value, expected) => {
+    expect(retryAfter(answer(429, '', { 'retry-after': value }), now)).toBe(expected);
+  });
+
+  test('none', () => {
+    expect(retryAfter(answer(429), now)).toBeUndefined();
+  });
+});

@@ -1,0 +1,129 @@
+/** Signing in from end to end: which requests, in which order, and what another attempt helps with. */
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
+import { TransportError } from '../../src/http/transport-error.ts';
+import { cloudByName, graphIn, type Application } from '../../src/sign-in/application.ts';
+import type { AccessToken } from '../../src/sign-in/entra.ts';
+import { signIn } from '../../src/sign-in/sign-in.ts';
+import { answer, ScriptedHttp, type Answer } from '../scripted-http.ts';
+
+const application: Application = {
+  tenantId: '11111111-2222-4333-8444-555555555555',
+  clientId: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
+  cloud: cloudByName('global'),
+  audience: 'api://ours',
+};
+const SERVICE = 'https://run.actions.githubusercontent.com/x?api-version=2.0';
+
+function jwt(payload: unknown): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'RS256' })}.${part(payload)}.c2lnbmF0dXJl`;
+}
+
+const idToken = (n = 1): Answer => answer(200, { value: jwt({ iss: 'i', sub: 's', aud: 'a', jti: n }) });
+const ACCESS = jwt({ roles: ['APIConnectors.ReadWrite.All'] });
+const issued = answer(200, { token_type: 'Bearer', expires_in: 3599, access_token: ACCESS });
+const refused = (code: number): Answer =>
+  answer(401, { error: 'invalid_client', error_description: `AADSTS${code}: No.`, error_codes: [code] });
+
+const before = process.env;
+let written = '';
+beforeEach(() => {
+  process.env = {
+    ...before,
+    ACTIONS_ID_TOKEN_REQUEST_URL: SERVICE,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'throw-away-request-token',
+  };
+  written = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  process.env = before;
+  jest.restoreAllMocks();
+});
+
+async function signedIn(http: ScriptedHttp): Promise<AccessToken> {
+  return await signIn(http, application, graphIn(application.cloud));
+}
+
+const urls = (http: ScriptedHttp): string[] => http.requests.map(({ url }) => new URL(url).host);
+
+test('an ID token for the audience of the federated credential, and an access token for it', async () => {
+  const http = new ScriptedHttp(idToken(), issued);
+  expect(await signedIn(http)).toEqual({ token: ACCESS, roles: ['APIConnectors.ReadWrite.All'] });
+  expect(urls(http)).toEqual(['run.actions.githubusercontent.com', 'login.microsoftonline.com']);
+  expect(new URL(http.requests[0]?.url ?? '').searchParams.get('audience')).toBe('api://ours');
+  expect(written).toContain(`Signed in to ${application.tenantId} as the application ${application.clientId}.`);
+});
+
+test('the connections that are needed next are opened meanwhile', async () => {
+  const http = new ScriptedHttp(idToken(), issued);
+  await signedIn(http);
+  expect(http.preconnected).toEqual(['https://login.microsoftonline.com', 'https://graph.microsoft.com']);
+});
+
+test('without an ID token service nothing is asked, and no connection is opened', async () => {
+  delete process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+  const http = new ScriptedHttp();
+  await expect(signedIn(http)).rejects.toMatchObject({ code: 'ID_TOKEN_UNAVAILABLE' });
+  expect([http.requests, http.preconnected]).toEqual([[], []]);
+});
+
+describe("GitHub's ID token service", () => {
+  test('without a response is asked again', async () => {
+    const http = new ScriptedHttp(new TransportError('other side closed', true), idToken(), issued);
+    expect(await signedIn(http)).toHaveProperty('token', ACCESS);
+    expect(http.requests).toHaveLength(3);
+    expect(written).toMatch(/GitHub's ID token service did not answer: other side closed .*Trying again in /);
+  });
+
+  test('that is not trusted ends the step', async () => {
+    const http = new ScriptedHttp(new TransportError('no trust (CERT_HAS_EXPIRED)', false));
+    await expect(signedIn(http)).rejects.toMatchObject({
+      code: 'TLS_NOT_TRUSTED',
+      message: expect.stringContaining("The TLS certificate of GitHub's ID token service is not trusted"),
+    });
+    expect(http.requests).toHaveLength(1);
+  });
+
+  test('without a response because the step ended: only that is reported', async () => {
+    const cancelled = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
+    const http: ScriptedHttp = new ScriptedHttp(() => {
+      http.scripted.end(cancelled);
+      return new TransportError('The job was cancelled', true);
+    });
+    await expect(signedIn(http)).rejects.toBe(cancelled);
+  });
+
+  test('that refuses ends the step', async () => {
+    const http = new ScriptedHttp(answer(403));
+    await expect(signedIn(http)).rejects.toMatchObject({ code: 'ID_TOKEN_REFUSED' });
+    expect(http.requests).toHaveLength(1);
+  });
+});
+
+describe('Microsoft Entra', () => {
+  test('that is busy is asked again, with a fresh ID token', async () => {
+    const http = new ScriptedHttp(idToken(1), answer(503), idToken(2), issued);
+    expect(await signedIn(http)).toHaveProperty('token', ACCESS);
+    const assertions = [1, 3].map((n) => new URLSearchParams(http.requests[n]?.body).get('client_assertion'));
+    expect(new Set(assertions).size).toBe(2);
+    expect(written).not.toContain('Waiting for the federated credential');
+  });
+
+  test('that knows no credential yet is asked again, and a notice reports the wait once', async () => {
+    const http = new ScriptedHttp(idToken(), refused(700213), idToken(), refused(700213), idToken(), issued);
+    expect(await signedIn(http)).toHaveProperty('token', ACCESS);
+    expect(http.waits).toEqual([5000, 5000]);
+    expect(written.match(/::notice title=Waiting for the federated credential::.*up to 30 s\./g)).toHaveLength(1);
+  });
+
+  test('that refuses for good ends the step', async () => {
+    const http = new ScriptedHttp(idToken(), refused(700016));
+    await expect(signedIn(http)).rejects.toMatchObject({ code: 'APPLICATION_NOT_FOUND' });
+    expect(http.requests).toHaveLength(2);
+  });
+});
