@@ -27,16 +27,24 @@ export interface ClientCertificate {
   readonly notAfter: Date;
 }
 
+let shared: Promise<CertificateAuthority> | undefined;
+
 export class CertificateAuthority {
   /** The authority's certificate, what NODE_EXTRA_CA_CERTS points to. */
   readonly pem: string;
   readonly #certificate: x509.X509Certificate;
   readonly #key: CryptoKey;
+  readonly #issued = new Map<string, Promise<{ key: string; cert: string }>>();
 
   private constructor(certificate: x509.X509Certificate, key: CryptoKey) {
     this.#certificate = certificate;
     this.#key = key;
     this.pem = certificate.toString('pem');
+  }
+
+  /** The one of this process, made when it is asked for first: emulators that come and go need none of their own. */
+  static async shared(): Promise<CertificateAuthority> {
+    return await (shared ??= CertificateAuthority.create());
   }
 
   static async create(): Promise<CertificateAuthority> {
@@ -56,10 +64,17 @@ export class CertificateAuthority {
   }
 
   /**
-   * One certificate for all of these hosts, in PEM as node:tls takes it. With `rsaBits` its key is RSA of that length:
-   * one of 1024 bits is too weak for clients of today.
+   * One certificate for all of these hosts, in PEM as node:tls takes it; the same whenever it is asked for. With `rsaBits`
+   * its key is RSA of that length: one of 1024 bits is too weak for clients of today.
    */
   async serverCertificate(hosts: readonly string[], rsaBits?: number): Promise<{ key: string; cert: string }> {
+    const name = [rsaBits, ...hosts].join(' ');
+    const issued = this.#issued.get(name) ?? this.#issue(hosts, rsaBits);
+    this.#issued.set(name, issued);
+    return await issued;
+  }
+
+  async #issue(hosts: readonly string[], rsaBits: number | undefined): Promise<{ key: string; cert: string }> {
     const algorithm = rsaBits === undefined ? ECDSA : { ...RSA, modulusLength: rsaBits };
     const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.create({

@@ -119,6 +119,9 @@ export interface NewConnector {
 /** Replaces an app of the same tenant and client id; what is left out is as in {@link GLOBAL}. */
 export type NewApp = Partial<Omit<App, 'loginHost'>> & { readonly cloud?: keyof typeof CLOUDS };
 
+/** Asked once: a step that runs in this process changes what is answered. */
+const TEMP = tmpdir();
+
 export class Emulator {
   readonly github: GitHubOidc;
   readonly entra: Entra;
@@ -188,7 +191,7 @@ export class Emulator {
   }
 
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
-    const emulator = new Emulator(await CertificateAuthority.create(), options);
+    const emulator = new Emulator(await CertificateAuthority.shared(), options);
     const services = emulator.#services;
     // A vault may be added later: what the TLS certificate names is all of them.
     const vaults = Object.values(CLOUDS).map(({ vaultResource }) => `*.${new URL(vaultResource).host}`);
@@ -204,7 +207,7 @@ export class Emulator {
       faults: emulator.#faults,
       credentials: options.proxyCredentials,
     });
-    emulator.#directory = await mkdtemp(join(tmpdir(), 'emulator-'));
+    emulator.#directory = await mkdtemp(join(TEMP, 'emulator-'));
     await writeFile(emulator.caFile, emulator.authority.pem);
     return emulator;
   }

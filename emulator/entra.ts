@@ -6,10 +6,11 @@
  * As seen in answers: the wording of the descriptions with Trace ID, Correlation ID and Timestamp at the end.
  * Assumed: the order of the checks, some of the `error` words, and 700027 for a signature that does not verify.
  */
-import { decodeJwt, exportJWK, generateKeyPair, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
+import { decodeJwt, exportJWK, jwtVerify, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { createHash, randomUUID } from 'node:crypto';
 import { discoveryDocument } from './entra-discovery.ts';
 import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
+import { signingKeys } from './signing-keys.ts';
 
 export interface EntraCloud {
   readonly loginHost: string;
@@ -106,7 +107,7 @@ export class Entra implements Service {
   readonly apps: App[] = [];
   /** Every access token given out. */
   readonly issued: string[] = [];
-  readonly #keys = generateKeyPair('RS256');
+  readonly #keys = signingKeys('entra');
   readonly #options: EntraOptions;
 
   constructor(options: EntraOptions) {

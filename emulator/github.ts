@@ -6,9 +6,10 @@
  * As its client reads it: `GET <request URL>&audience=…` with `Authorization: bearer <request token>` → `{"value": "<jwt>"}`.
  * Assumed: the field `count`, and how a wrong request token is refused.
  */
-import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
+import { exportJWK, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Answer, ReceivedRequest, RequestKind, Service } from './service.ts';
+import { signingKeys } from './signing-keys.ts';
 
 export const ISSUER = 'https://token.actions.githubusercontent.com';
 const REQUEST_HOST = 'pipelines.actions.githubusercontent.com';
@@ -25,7 +26,7 @@ export class GitHubOidc implements Service {
   claims: JWTPayload;
   /** Every token given out. */
   readonly issued: string[] = [];
-  readonly #keys = generateKeyPair('RS256');
+  readonly #keys = signingKeys('github');
   readonly #now: () => Date;
 
   constructor(claims: JWTPayload, now: () => Date) {

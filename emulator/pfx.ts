@@ -27,12 +27,32 @@ const FORMATS = {
   },
 } as const;
 
-/** The certificate and its key, if it has one, in a .pfx; `3des` is the only kind that the service accepts. */
+type Source = Pick<ClientCertificate, 'certificatePem'> & Partial<Pick<ClientCertificate, 'keyPem'>>;
+
+/** Files made before: each takes a fifth of a second, and is asked for again and again. */
+const made = new WeakMap<Source, Map<string, Buffer>>();
+
+/** The certificate and its key, if it has one, in a .pfx, the same whenever it is asked for; `3des` is the only kind that the service takes. */
 export function pfxOf(
-  certificate: Pick<ClientCertificate, 'certificatePem'> & Partial<Pick<ClientCertificate, 'keyPem'>>,
+  certificate: Source,
   password: string,
   kind: keyof typeof FORMATS = '3des',
   iterations = 2048,
+): Buffer {
+  const files = made.get(certificate) ?? new Map<string, Buffer>();
+  made.set(certificate, files);
+  const name = JSON.stringify([password, kind, iterations]);
+  const file = files.get(name) ?? makePfx(certificate, password, kind, iterations);
+  files.set(name, file);
+  // A copy, so that whoever changes it changes no other's.
+  return Buffer.from(file);
+}
+
+function makePfx(
+  certificate: Source,
+  password: string,
+  kind: keyof typeof FORMATS,
+  iterations: number,
 ): Buffer {
   const { encryption, hash, hashOid } = FORMATS[kind];
   // The older scheme derives its key from the password in UTF-16, the newer one in UTF-8.

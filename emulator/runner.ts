@@ -2,8 +2,9 @@
  * Runs an action as GitHub's runner runs it: its file says what to start and which defaults to fill in, the environment
  * holds what a runner gives and nothing of the machine but PATH and HOME, and what it prints is read for commands.
  *
- * As the runner's source has it: input names, escapes, masks line by line, commands on both streams, file commands.
- * Left out: the runner also masks encoded forms of a secret (base64, URI, JSON …), so a log here shows more than there.
+ * As the runner's source has it: input names, the warning for those that the action does not have, the `with:` header, line
+ * endings, both styles of commands on both streams, masks line by line and in encoded forms, the limits of annotations and
+ * of the summary, file commands (those of Linux).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { parse } from 'yaml';
 import type { Emulator } from './emulator.ts';
+import { JobLog, type Annotation } from './job-log.ts';
 
 export interface RunOptions {
   /** Path of the action.yml; the one of this repository unless given. */
@@ -29,35 +31,53 @@ export interface RunOptions {
   readonly cancel?: Promise<unknown>;
   /** A run that takes longer is killed; 60 000 unless given. */
   readonly timeoutMs?: number;
-}
-
-export interface Annotation {
-  readonly level: 'error' | 'warning' | 'notice';
-  readonly title: string;
-  readonly message: string;
+  /** How the step is started; {@link startProcess} unless given. */
+  readonly start?: StartStep;
 }
 
 export interface RunResult {
   /** null after a signal. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** What stands in the job's log before the step starts: its `with`, in which only the workflow's secrets are masked. */
+  readonly header: string;
   /** Both streams as a person reads them in the job's log: commands carried out, masks applied. */
   readonly log: string;
   readonly rawStdout: string;
   readonly stderr: string;
-  /** Every text that is masked, in the order of registration. */
+  /** Every text that is masked, in the order of registration; its encoded forms are, too. */
   readonly masks: readonly string[];
-  /** Masked, as the log is. */
   readonly annotations: readonly Annotation[];
   readonly outputs: Readonly<Record<string, string>>;
   readonly state: Readonly<Record<string, string>>;
   /** What the step set for later ones. */
   readonly env: Readonly<Record<string, string>>;
+  /** As the job's page shows it: masked; empty where it was too large. */
   readonly summary: string;
+  /** What the step wrote. */
+  readonly rawSummary: string;
   readonly durationMs: number;
   /** What the action left in its workspace and temporary directories, beside `files`. */
   readonly filesLeft: readonly string[];
 }
+
+export interface Streams {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+export interface Ended {
+  /** null after a signal. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Starts a step, hands over what it prints, and gives how it ended once all of that was read. */
+export type StartStep = (
+  step: Step,
+  streams: Streams,
+  options: Pick<RunOptions, 'cancel' | 'timeoutMs'>,
+) => Promise<Ended>;
 
 interface ActionFile {
   readonly inputs?: Readonly<Record<string, { readonly default?: string | number | boolean }>>;
@@ -65,16 +85,27 @@ interface ActionFile {
 }
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
+/** Asked once: a step that runs in this process changes what is answered. */
+const TEMP = tmpdir();
+const SUMMARY_LIMIT = 1024 * 1024;
+/** Where a workflow takes the action from. */
+const ACTION = { repository: 'octo-org/upload-api-connector-certificate', ref: 'v1' };
 const FILE_COMMANDS = ['output', 'state', 'env', 'path', 'step_summary'] as const;
 
-/** What the process of a step is started with. */
+/** What a step is started with. */
 export interface Step {
-  /** What the action's file says to run. */
+  /** The absolute path of the action's file. */
+  readonly actionFile: string;
+  /** What that says to run. */
   readonly script: string;
   /** The working directory. */
   readonly workspace: string;
   readonly temp: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The inputs by name, defaults filled in. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** The inputs that the action has. */
+  readonly known: readonly string[];
 }
 
 /** Lays out in the empty directory `home` what a runner has ready for a step. */
@@ -88,80 +119,143 @@ export async function prepareStep(
   for (const path of [...Object.values(directories), join(home, 'commands')]) await mkdir(path);
   for (const command of FILE_COMMANDS) await writeFile(join(home, 'commands', command), '');
   await writeFile(join(home, 'event.json'), JSON.stringify({ repository: { full_name: 'octo-org/octo-repo' } }));
+  const defaults = Object.entries(action.inputs ?? {}).map(([name, input]) => [name, String(input.default ?? '')]);
+  const inputs = { ...(Object.fromEntries(defaults) as Record<string, string>), ...options.with };
   return {
     ...directories,
+    actionFile,
     script: resolve(dirname(actionFile), action.runs.main),
     env: {
       ...runnerEnvironment(home, directories),
-      ...inputs(action, options.with),
-      ...options.emulator?.environment(),
+      ...inputVariables(inputs),
+      ...(options.emulator?.environment() ?? NO_NETWORK),
       ...options.env,
     },
+    inputs,
+    known: Object.keys(action.inputs ?? {}),
   };
 }
 
+/** Nobody listens there. */
+const NO_NETWORK = { HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' };
+
 export async function runAction(options: RunOptions): Promise<RunResult> {
-  const home = await mkdtemp(join(tmpdir(), 'runner-'));
+  const home = await mkdtemp(join(TEMP, 'runner-'));
   try {
-    const { script, workspace, temp, env } = await prepareStep(home, options);
-    for (const [name, content] of Object.entries(options.files ?? {})) {
-      const path = join(workspace, name);
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, content);
-    }
-
+    const step = await prepareStep(home, options);
+    await writeFiles(step.workspace, options.files);
     const log = new JobLog(options.secrets ?? [], options.env?.['RUNNER_DEBUG'] === '1');
-    const started = performance.now();
-    const child = spawn(process.execPath, [script], { cwd: workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const [rawStdout, stderr, ended] = await Promise.all([
-      readLines(child.stdout, (line) => {
-        log.read(line);
-      }),
-      readLines(child.stderr, (line) => {
-        log.read(line);
-      }),
-      end(child, options),
-    ]);
-    const durationMs = performance.now() - started;
+    const header = log.masked(headerOf(step));
+    warnOfUnknownInputs(log, step, options.with);
 
-    const written = Object.fromEntries(
-      await Promise.all(
-        FILE_COMMANDS.map(async (name) => [name, await readFile(join(home, 'commands', name), 'utf8')] as const),
-      ),
-    ) as Record<(typeof FILE_COMMANDS)[number], string>;
-    const left = await Promise.all(
-      [workspace, temp].map((path) => readdir(path, { recursive: true, withFileTypes: true })),
-    );
+    const [stdout, stderr] = [log.reader(), log.reader()];
+    const streams: Streams = {
+      stdout: (text) => {
+        stdout.write(text);
+      },
+      stderr: (text) => {
+        stderr.write(text);
+      },
+    };
+    const started = performance.now();
+    const ended = await (options.start ?? startProcess)(step, streams, options);
+    const durationMs = performance.now() - started;
+    stdout.end();
+    stderr.end();
+
+    const written = await readFileCommands(home);
     return {
       ...ended,
+      // Reported in the log, so it comes first.
+      summary: summaryOf(written.step_summary, log),
+      rawSummary: written.step_summary,
+      header,
       log: log.text,
-      rawStdout,
-      stderr,
+      rawStdout: stdout.text,
+      stderr: stderr.text,
       masks: log.masks,
       annotations: log.annotations,
-      outputs: fileCommand(written.output),
-      state: fileCommand(written.state),
+      outputs: { ...log.outputs, ...fileCommand(written.output) },
+      state: { ...log.state, ...fileCommand(written.state) },
       env: fileCommand(written.env),
-      summary: written.step_summary,
       durationMs,
-      filesLeft: left
-        .flat()
-        .filter((entry) => entry.isFile())
-        .map((entry) => relative(home, join(entry.parentPath, entry.name)))
-        .filter((path) => !Object.keys(options.files ?? {}).includes(relative('workspace', path))),
+      filesLeft: await filesIn(home, step, Object.keys(options.files ?? {})),
     };
   } finally {
     await rm(home, { recursive: true, force: true });
   }
 }
 
-function inputs(action: ActionFile, given: Readonly<Record<string, string>>): Record<string, string> {
-  const defaults = Object.entries(action.inputs ?? {}).map(
-    ([name, input]) => [name, String(input.default ?? '')] as const,
+/** Starts what the action's file names, in a process of its own. */
+export const startProcess: StartStep = async ({ script, workspace, env }, streams, options) => {
+  const child = spawn(process.execPath, [script], { cwd: workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const read = async (from: Readable, to: (text: string) => void): Promise<void> => {
+    for await (const text of from.setEncoding('utf8') as AsyncIterable<string>) to(text);
+  };
+  const [ended] = await Promise.all([
+    end(child, options),
+    read(child.stdout, streams.stdout),
+    read(child.stderr, streams.stderr),
+  ]);
+  return ended;
+};
+
+async function writeFiles(workspace: string, files: RunOptions['files'] = {}): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(workspace, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
+}
+
+/** What a step left in its workspace and temporary directory, without these, which it was given. */
+async function filesIn(home: string, { workspace, temp }: Step, given: readonly string[]): Promise<string[]> {
+  const entries = await Promise.all(
+    [workspace, temp].map((path) => readdir(path, { recursive: true, withFileTypes: true })),
   );
-  const all = { ...Object.fromEntries(defaults), ...given };
+  return entries
+    .flat()
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(home, join(entry.parentPath, entry.name)))
+    .filter((path) => !given.includes(relative('workspace', path)));
+}
+
+function headerOf({ actionFile, inputs }: Step): string {
+  const path = relative(REPOSITORY, dirname(actionFile));
+  const values = Object.entries(inputs).filter(([, value]) => value !== '');
+  return [
+    `▼ Run ${[ACTION.repository, path].filter((part) => part !== '').join('/')}@${ACTION.ref}`,
+    ...(values.length === 0 ? [] : ['with:', ...values.map(([name, value]) => `  ${name}: ${value}`)]),
+  ].join('\n');
+}
+
+function warnOfUnknownInputs(log: JobLog, { known }: Step, given: RunOptions['with']): void {
+  const lowerCase = known.map((name) => name.toLowerCase());
+  const unknown = Object.keys(given).filter((name) => !lowerCase.includes(name.toLowerCase()));
+  if (unknown.length === 0) return;
+  log.report('warning', `Unexpected input(s) '${unknown.join("', '")}', valid inputs are ['${known.join("', '")}']`);
+}
+
+function summaryOf(written: string, log: JobLog): string {
+  const size = Buffer.byteLength(written);
+  if (size <= SUMMARY_LIMIT) return log.masked(written);
+  log.report(
+    'error',
+    `$GITHUB_STEP_SUMMARY upload aborted, supports content up to a size of ${SUMMARY_LIMIT / 1024}k, got ${Math.floor(size / 1024)}k. For more information see: https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-markdown-summary`,
+  );
+  return '';
+}
+
+async function readFileCommands(home: string): Promise<Record<(typeof FILE_COMMANDS)[number], string>> {
+  const files = FILE_COMMANDS.map(
+    async (name) => [name, await readFile(join(home, 'commands', name), 'utf8')] as const,
+  );
+  return Object.fromEntries(await Promise.all(files)) as Record<(typeof FILE_COMMANDS)[number], string>;
+}
+
+function inputVariables(inputs: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(all).map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]),
+    Object.entries(inputs).map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]),
   );
 }
 
@@ -172,6 +266,8 @@ function runnerEnvironment(home: string, directories: { workspace: string; temp:
     HOME,
     TMPDIR: directories.temp,
     CI: 'true',
+    GITHUB_ACTION_REF: ACTION.ref,
+    GITHUB_ACTION_REPOSITORY: ACTION.repository,
     GITHUB_ACTIONS: 'true',
     GITHUB_ACTOR: 'octocat',
     GITHUB_API_URL: 'https://api.github.com',
@@ -196,10 +292,7 @@ function runnerEnvironment(home: string, directories: { workspace: string; temp:
   };
 }
 
-async function end(
-  child: ChildProcess,
-  options: RunOptions,
-): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {
+async function end(child: ChildProcess, options: Pick<RunOptions, 'cancel' | 'timeoutMs'>): Promise<Ended> {
   const timers: NodeJS.Timeout[] = [];
   const kill = (signal: NodeJS.Signals, ms: number): void => {
     timers.push(setTimeout(() => child.kill(signal), ms));
@@ -224,26 +317,13 @@ async function end(
   }
 }
 
-/** All of a stream's text, and each line as it comes. */
-async function readLines(stream: Readable, onLine: (line: string) => void): Promise<string> {
-  let [all, rest] = ['', ''];
-  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
-    all += chunk;
-    const lines = (rest + chunk).split(/\r?\n/);
-    rest = lines.pop() ?? '';
-    lines.forEach(onLine);
-  }
-  if (rest !== '') onLine(rest);
-  return all;
-}
-
 /** `name=value` and `name<<DELIMITER … DELIMITER`, as in the file behind GITHUB_OUTPUT. */
 function fileCommand(text: string): Record<string, string> {
   const values: Record<string, string> = {};
-  const lines = text.split(/\r?\n/);
+  const lines = text.split('\n');
   for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
     if (line === '') continue;
-    const [, name, operator, value] = /^(.*?)(<<|=)(.*)$/.exec(line) ?? [];
+    const [, name, operator, value] = /^(.*?)(<<|=)(.*)$/s.exec(line) ?? [];
     if (name === undefined || value === undefined) throw new Error(`The runner cannot read the line: ${line}`);
     if (operator === '=') {
       values[name] = value;
@@ -257,102 +337,4 @@ function fileCommand(text: string): Record<string, string> {
       .join('\n');
   }
   return values;
-}
-
-/** What the runner makes of the lines that an action prints. */
-class JobLog {
-  readonly masks: string[] = [];
-  readonly annotations: Annotation[] = [];
-  readonly #debug: boolean;
-  #lines: string[] = [];
-  /** While set, commands are text, until this token comes as a command. */
-  #stopToken: string | undefined;
-
-  constructor(secrets: readonly string[], debug: boolean) {
-    this.#debug = debug;
-    secrets.forEach((secret) => {
-      this.#mask(secret);
-    });
-  }
-
-  get text(): string {
-    return this.#lines.join('\n');
-  }
-
-  read(line: string): void {
-    const command = parseCommand(line);
-    if (this.#stopToken !== undefined) {
-      if (command?.name === this.#stopToken) this.#stopToken = undefined;
-      else this.#print(line);
-      return;
-    }
-    if (!command) {
-      this.#print(line);
-      return;
-    }
-    switch (command.name) {
-      case 'add-mask':
-        this.#mask(command.data);
-        return;
-      case 'error':
-      case 'warning':
-      case 'notice': {
-        const { data, properties } = command;
-        const level = command.name;
-        this.annotations.push({ level, title: this.#masked(properties['title'] ?? ''), message: this.#masked(data) });
-        this.#print(`${level.replace(/^./, (first) => first.toUpperCase())}: ${data}`);
-        return;
-      }
-      case 'debug':
-        if (this.#debug) this.#print(`##[debug]${command.data}`);
-        return;
-      case 'group':
-        this.#print(`▼ ${command.data}`);
-        return;
-      case 'endgroup':
-        return;
-      case 'stop-commands':
-        this.#stopToken = command.data;
-        return;
-      default:
-        this.#print(line);
-    }
-  }
-
-  /** The whole text and each line of it. */
-  #mask(secret: string): void {
-    if (secret.trim() === '') return;
-    this.masks.push(...new Set([secret, ...secret.split(/[\r\n]+/).filter((line) => line !== '')]));
-  }
-
-  #masked(text: string): string {
-    const longestFirst = this.masks.toSorted((a, b) => b.length - a.length);
-    return longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
-  }
-
-  #print(text: string): void {
-    this.#lines.push(...this.#masked(text).split('\n'));
-  }
-}
-
-interface Command {
-  readonly name: string;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly data: string;
-}
-
-/** `::name key=value,key=value::data` */
-function parseCommand(line: string): Command | undefined {
-  const [, name, properties = '', data = ''] = /^\s*::([^\s:]+)(?: (.*?))?::(.*)$/.exec(line) ?? [];
-  if (name === undefined) return undefined;
-  const pairs = properties.split(',').map((pair): [string, string] => {
-    const [, key = '', value = ''] = /^\s*([^=]*)=?(.*)$/.exec(pair) ?? [];
-    return [key, unescape(value)];
-  });
-  return { name: name.toLowerCase(), properties: Object.fromEntries(pairs), data: unescape(data) };
-}
-
-function unescape(text: string): string {
-  const characters: Readonly<Record<string, string>> = { '%25': '%', '%0D': '\r', '%0A': '\n', '%3A': ':', '%2C': ',' };
-  return text.replace(/%(?:25|0D|0A|3A|2C)/g, (escape) => characters[escape] ?? escape);
 }

@@ -27,7 +27,7 @@ test.each<[RequestKind, RegExp]>([
 ])('while the %s request is on its way', async (kind, message) => {
   // It would hang for 15 seconds and more.
   emulator.fault({ on: kind, do: { kind: 'hang' } });
-  const result = await runStep(emulator, { pfx }, { cancel: emulator.arrival(kind) });
+  const result = await runStep(emulator, { pfx }, { cancel: emulator.arrival(kind), bundle: true });
   // Ended by itself: SIGTERM, 7.5 seconds later, would have left a signal and no message.
   expect(result.signal).toBeNull();
   expect(result.exitCode).toBe(1);
@@ -42,7 +42,7 @@ test('while it waits to try again', async () => {
   const answered = emulator.arrival('token').then(async () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
   });
-  const result = await runStep(emulator, { pfx }, { cancel: answered });
+  const result = await runStep(emulator, { pfx }, { cancel: answered, bundle: true });
   expect(result.signal).toBeNull();
   expect(result.annotations.map(({ title }) => title)).toEqual(['CANCELLED']);
 });

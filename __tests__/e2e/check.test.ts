@@ -1,9 +1,9 @@
 /** The check step: reads, and warns in time. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
-import { runAction, type RunResult } from '../../emulator/runner.ts';
+import type { RunResult } from '../../emulator/runner.ts';
 import { refusal } from '../../emulator/entra.ts';
-import { expectNoLeak } from './step.ts';
+import { runStep } from './step.ts';
 
 let emulator: Emulator;
 beforeEach(async () => {
@@ -14,14 +14,8 @@ afterEach(async () => {
   await emulator.stop();
 });
 
-async function run(inputs: Record<string, string>): Promise<RunResult> {
-  const result = await runAction({
-    actionFile: 'check/action.yml',
-    with: { 'tenant-id': GLOBAL.tenantId, 'client-id': GLOBAL.clientId, ...inputs },
-    emulator,
-  });
-  expectNoLeak(result, emulator.secrets());
-  return result;
+async function run(inputs: Record<string, string>, bundle = false): Promise<RunResult> {
+  return await runStep(emulator, inputs, { actionFile: 'check/action.yml', bundle });
 }
 
 function add(id: string, daysLeft: number): void {
@@ -49,7 +43,7 @@ test('every connector of the tenant, over several pages: the one that ends first
   add('a2', 20);
   add('a3', 100);
   add('a4', 31);
-  const result = await run({ all: 'true' });
+  const result = await run({ all: 'true' }, true);
   expect(result.exitCode).toBe(0);
   expect(titles(result).sort()).toEqual(['warning API connector', 'warning API connector']);
   expect(result.outputs).toMatchObject({ status: 'warning', 'days-left': '20', thumbprint: 'A2'.padStart(40, '0') });
@@ -76,7 +70,7 @@ test('every connector of the tenant, over several pages: the one that ends first
 
 test('fewer days than fail-days: red', async () => {
   add('a1', 6);
-  const result = await run({ 'connector-id': 'a1' });
+  const result = await run({ 'connector-id': 'a1' }, true);
   expect(result.exitCode).toBe(1);
   expect(titles(result)).toEqual(['error CERTIFICATE_ENDS_SOON']);
   expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '6' });

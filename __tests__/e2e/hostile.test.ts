@@ -9,7 +9,7 @@ import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
 import type { Answer, RequestKind } from '../../emulator/service.ts';
 import { FAILURE_CODES } from '../../src/failure.ts';
-import { PASSWORD, runStep } from './step.ts';
+import { PASSWORD, runStep, type StepOptions } from './step.ts';
 
 const OUTPUTS = ['connectors', 'is-active', 'not-after', 'not-before', 'thumbprint', 'uploaded'];
 
@@ -45,8 +45,8 @@ afterEach(async () => {
 });
 
 /** A run, of which nothing may be the server's doing but words in a message. */
-async function run(changes: Record<string, string> = {}, env: Record<string, string> = {}): Promise<RunResult> {
-  const result = await runStep(emulator, { pfx, ...changes }, { env });
+async function run(changes: Record<string, string> = {}, options: StepOptions = {}): Promise<RunResult> {
+  const result = await runStep(emulator, { pfx, ...changes }, options);
   expectOnlyOwnCommands(result);
   expectOnlyOwnMarkup(result.summary);
   expect(Object.keys(result.outputs).sort()).toEqual(OUTPUTS.filter((name) => name in result.outputs));
@@ -346,7 +346,7 @@ describe('an id of the input', () => {
 
 describe('the environment', () => {
   test('MSAL_FORCE_REGION changes no host', async () => {
-    const result = await run({}, { MSAL_FORCE_REGION: 'westeurope', REGION_NAME: 'westeurope' });
+    const result = await run({}, { env: { MSAL_FORCE_REGION: 'westeurope', REGION_NAME: 'westeurope' }, bundle: true });
     expect(result.exitCode).toBe(0);
     expect(new Set(emulator.connects.map(({ host }) => host).slice(1))).toEqual(
       new Set(['login.microsoftonline.com', 'graph.microsoft.com']),
@@ -354,7 +354,10 @@ describe('the environment', () => {
   });
 
   test('RUNNER_DEBUG shows nothing that is secret', async () => {
-    const result = await run({}, { RUNNER_DEBUG: '1', NODE_DEBUG: '', MSAL_LOG_LEVEL: 'verbose' });
+    const result = await run(
+      {},
+      { env: { RUNNER_DEBUG: '1', NODE_DEBUG: '', MSAL_LOG_LEVEL: 'verbose' }, bundle: true },
+    );
     expect(result.exitCode).toBe(0);
   });
 });

@@ -19,22 +19,26 @@ const CREDENTIAL = { issuer: ISSUER, subject: SUBJECT, audience: GLOBAL.audience
 const SIGN_IN: readonly RequestKind[] = ['id-token', 'token'];
 let pfx: string;
 let directory: string;
-/** These wait for seconds between their tries: they are under way while the other tests run. */
-let slow: Record<'found' | 'throttled' | 'NO_PROXY' | 'no_proxy', Promise<Ended>>;
+/** These wait for seconds between their tries: they are under way, as bundles, while the other tests run. */
+let slow: Record<'found' | 'throttled' | 'NO_PROXY' | 'no_proxy', Promise<Ended>> & {
+  readonly unregistered: readonly Promise<Ended>[];
+};
 
 beforeAll(async () => {
   pfx = pfxOf(await clientCertificate(), PASSWORD).toString('base64');
   directory = await mkdtemp(join(tmpdir(), 'refusals-'));
   slow = {
+    unregistered: UNREGISTERED.map(async ([, , scenario]) => await run({ ...scenario, bundle: true })),
     found: run({
+      bundle: true,
       setUp: (emulator) => {
         emulator.registerApp({ federatedCredentials: [] });
         void registerAtSecondTry(emulator);
       },
     }),
-    throttled: run(forced('upload', graphError(400, 'AADB2C90229', 'Busy.'), Infinity)),
-    NO_PROXY: run({ env: () => ({ ...NO_NAMES, NO_PROXY: '.microsoftonline.com' }) }),
-    no_proxy: run({ env: () => ({ ...NO_NAMES, no_proxy: '.microsoftonline.com' }) }),
+    throttled: run({ ...forced('upload', graphError(400, 'AADB2C90229', 'Busy.'), Infinity), bundle: true }),
+    NO_PROXY: run({ bundle: true, env: () => ({ ...NO_NAMES, NO_PROXY: '.microsoftonline.com' }) }),
+    no_proxy: run({ bundle: true, env: () => ({ ...NO_NAMES, no_proxy: '.microsoftonline.com' }) }),
   };
 });
 afterAll(async () => {
@@ -46,6 +50,7 @@ interface Scenario {
   readonly setUp?: (emulator: Emulator) => void;
   readonly with?: Readonly<Record<string, string>>;
   readonly env?: (emulator: Emulator) => Record<string, string | undefined>;
+  readonly bundle?: boolean;
 }
 
 interface Ended extends RunResult {
@@ -58,11 +63,11 @@ interface Ended extends RunResult {
 }
 
 /** One run with an emulator of its own, so that several may run at once. */
-async function run({ options, setUp, with: changes, env }: Scenario = {}): Promise<Ended> {
+async function run({ options, setUp, with: changes, env, bundle = false }: Scenario = {}): Promise<Ended> {
   const emulator = await Emulator.start(options);
   try {
     setUp?.(emulator);
-    const result = await runStep(emulator, { pfx, ...changes }, { env: env?.(emulator) ?? {} });
+    const result = await runStep(emulator, { pfx, ...changes }, { env: env?.(emulator) ?? {}, bundle });
     expect(emulator.refusedConnects).toEqual([]);
     expect(result.exitCode).toBe(result.annotations.some(({ level }) => level === 'error') ? 1 : 0);
     const error = result.annotations.find(({ level }) => level === 'error');
@@ -109,6 +114,53 @@ function createCommand(subject: string, audience: string = GLOBAL.audience, issu
 function presented(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
   return `GitHub presented\n  issuer:   ${issuer}\n  subject:  ${subject}\n  audience: ${audience}`;
 }
+
+const IDS_IN_SUBJECT = 'repo:octo-org@123/octo-repo@456:environment:production';
+const ENTERPRISE_ISSUER = `${ISSUER}/octo-enterprise`;
+const ANOTHER = [{ ...CREDENTIAL, subject: 'repo:octo-org/another:environment:production' }];
+const NONE: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: [] }) };
+const MISMATCH: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: ANOTHER }) };
+/** Code of Entra, code of the failure, scenario, and what the message holds. */
+const UNREGISTERED: readonly [number, string, Scenario, readonly string[]][] = [
+  [
+    70021,
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    forced('token', refusal(70021), Infinity),
+    [presented(SUBJECT), createCommand(SUBJECT)],
+  ],
+  [
+    700211,
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    { options: { claims: { iss: ENTERPRISE_ISSUER } } },
+    [
+      presented(SUBJECT, GLOBAL.audience, ENTERPRISE_ISSUER),
+      createCommand(SUBJECT, GLOBAL.audience, ENTERPRISE_ISSUER),
+    ],
+  ],
+  [
+    700212,
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    { with: { audience: 'api://ours' } },
+    [presented(SUBJECT, 'api://ours'), createCommand(SUBJECT, 'api://ours')],
+  ],
+  [
+    700213,
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    MISMATCH,
+    [presented(SUBJECT), createCommand(SUBJECT), 'names without ids: a credential for "repo:OWNER@OWNER_ID/'],
+  ],
+  [
+    700213,
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    { options: { claims: { sub: IDS_IN_SUBJECT } } },
+    [
+      presented(IDS_IN_SUBJECT),
+      createCommand(IDS_IN_SUBJECT),
+      `ids beside its names: a credential for "${SUBJECT}", without them,`,
+    ],
+  ],
+  [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['client-id is the right application', createCommand(SUBJECT)]],
+];
 
 describe('Entra refuses at once', () => {
   test.each<[number, string, Scenario, readonly string[]]>([
@@ -192,69 +244,6 @@ test.each([90033, 700024, 50166])('AADSTS%i passes: a fresh ID token, and it wor
   expect(outputs['uploaded']).toBe('true');
   expect(kinds).toEqual([...SIGN_IN, ...SIGN_IN, 'get', 'upload']);
   expect(log).toMatch(new RegExp(`AADSTS${aadsts}, .*Trying again in .*\\(1 of 5 tries\\)`));
-});
-
-describe('a federated credential that may just have been made', () => {
-  const ids = 'repo:octo-org@123/octo-repo@456:environment:production';
-  const issuer = `${ISSUER}/octo-enterprise`;
-  const other = [{ ...CREDENTIAL, subject: 'repo:octo-org/another:environment:production' }];
-
-  test('is waited for; in the end the step says what to register', async () => {
-    const none: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: [] }) };
-    const mismatch: Scenario = { setUp: (emulator) => emulator.registerApp({ federatedCredentials: other }) };
-    const rows: readonly [number, string, Scenario, readonly string[]][] = [
-      [
-        70021,
-        'FEDERATED_CREDENTIAL_MISMATCH',
-        forced('token', refusal(70021), Infinity),
-        [presented(SUBJECT), createCommand(SUBJECT)],
-      ],
-      [
-        700211,
-        'FEDERATED_CREDENTIAL_MISMATCH',
-        { options: { claims: { iss: issuer } } },
-        [presented(SUBJECT, GLOBAL.audience, issuer), createCommand(SUBJECT, GLOBAL.audience, issuer)],
-      ],
-      [
-        700212,
-        'FEDERATED_CREDENTIAL_MISMATCH',
-        { with: { audience: 'api://ours' } },
-        [presented(SUBJECT, 'api://ours'), createCommand(SUBJECT, 'api://ours')],
-      ],
-      [
-        700213,
-        'FEDERATED_CREDENTIAL_MISMATCH',
-        mismatch,
-        [presented(SUBJECT), createCommand(SUBJECT), 'names without ids: a credential for "repo:OWNER@OWNER_ID/'],
-      ],
-      [
-        700213,
-        'FEDERATED_CREDENTIAL_MISMATCH',
-        { options: { claims: { sub: ids } } },
-        [presented(ids), createCommand(ids), `ids beside its names: a credential for "${SUBJECT}", without them,`],
-      ],
-      [70025, 'FEDERATED_CREDENTIAL_MISSING', none, ['client-id is the right application', createCommand(SUBJECT)]],
-    ];
-    await Promise.all(
-      rows.map(async ([aadsts, code, scenario, texts]) => {
-        const { kinds, log, message, ...result } = await run(scenario);
-        expect(result.code).toBe(code);
-        expect(message).toContain(`AADSTS${aadsts}`);
-        for (const text of texts) expect(message).toContain(text);
-        expect(kinds).toEqual(Array.from({ length: 5 }, () => SIGN_IN).flat());
-        expect(log.match(/Trying again in 5\.0 s/g)).toHaveLength(4);
-      }),
-    );
-  }, 60_000);
-
-  test('is found once it is known', async () => {
-    const { exitCode, outputs, kinds, log } = await slow.found;
-    expect(exitCode).toBe(0);
-    expect(outputs['uploaded']).toBe('true');
-    expect(kinds).toEqual([...SIGN_IN, ...SIGN_IN, 'get', 'upload']);
-    expect(log).toContain('has no federated credential');
-    expect(log).toContain('Trying again in 5.0 s (1 of 5 tries)');
-  }, 30_000);
 });
 
 describe('Graph refuses', () => {
@@ -382,7 +371,10 @@ describe('GitHub gives no ID token', () => {
     const path = join(directory, `${String(fullName?.replace('/', '-'))}.json`);
     const head = { repo: fullName === null ? null : { full_name: fullName } };
     await writeFile(path, JSON.stringify({ pull_request: { head }, repository: { full_name: 'octo-org/octo-repo' } }));
-    return await run({ env: () => ({ ...none, GITHUB_EVENT_PATH: path, GITHUB_EVENT_NAME: 'pull_request' }) });
+    return await run({
+      bundle: true,
+      env: () => ({ ...none, GITHUB_EVENT_PATH: path, GITHUB_EVENT_NAME: 'pull_request' }),
+    });
   }
 
   test.each<[string, string | null]>([
@@ -404,7 +396,10 @@ describe('GitHub gives no ID token', () => {
   });
 
   test('to Dependabot', async () => {
-    const { code, message, emulator } = await run({ env: () => ({ ...none, GITHUB_ACTOR: 'dependabot[bot]' }) });
+    const { code, message, emulator } = await run({
+      bundle: true,
+      env: () => ({ ...none, GITHUB_ACTOR: 'dependabot[bot]' }),
+    });
     expect(code).toBe('ID_TOKEN_UNAVAILABLE');
     expect(message).toContain('Dependabot started this run');
     expect(emulator.connects).toEqual([]);
@@ -425,7 +420,7 @@ describe('the proxy', () => {
   });
 
   test('gets its credentials, and they are seen nowhere', async () => {
-    const { exitCode, emulator } = await run({ options: { proxyCredentials } });
+    const { exitCode, emulator } = await run({ options: { proxyCredentials }, bundle: true });
     expect(exitCode).toBe(0);
     expect(emulator.connects.every(({ status }) => status === 200)).toBe(true);
   });
@@ -437,7 +432,7 @@ describe('the proxy', () => {
       (emulator) => ({ HTTPS_PROXY: emulator.proxyUrl.replace(/\/\/.*@/, '//proxy-user:secret-guess@') }),
     ],
   ])('asks for credentials and %s', async (_, env) => {
-    const result = await run({ options: { proxyCredentials }, ...(env ? { env } : {}) });
+    const result = await run({ options: { proxyCredentials }, ...(env ? { env } : {}), bundle: true });
     expect(result.code).toBe('PROXY_AUTHENTICATION_REQUIRED');
     expect(result.message).toContain('http://USER:PASSWORD@HOST:PORT');
     // Not asked a second time by any of the connections.
@@ -448,7 +443,7 @@ describe('the proxy', () => {
   test.each(['proxy.example:8080', 'http://user:100%-throw-away@127.0.0.1:9', '::'])(
     'is no URL that can be used: %s',
     async (HTTPS_PROXY) => {
-      const { code, message, kinds } = await run({ env: () => ({ HTTPS_PROXY }) });
+      const { code, message, kinds } = await run({ env: () => ({ HTTPS_PROXY }), bundle: true });
       expect(code).toBe('PROXY_INVALID');
       expect(message).not.toContain(HTTPS_PROXY);
       expect(kinds).toEqual([]);
@@ -457,6 +452,7 @@ describe('the proxy', () => {
 
   test('refuses a host', async () => {
     const { code, message } = await run({
+      bundle: true,
       setUp: (emulator) => {
         emulator.fault({
           on: 'connect',
@@ -488,7 +484,10 @@ describe('the proxy', () => {
 test.each([{}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' }])(
   'a TLS certificate that is not trusted, with %j: verification stays on, and the step says how to trust it',
   async (env) => {
-    const { code, message, kinds } = await run({ env: () => ({ NODE_EXTRA_CA_CERTS: undefined, ...env }) });
+    const { code, message, kinds } = await run({
+      env: () => ({ NODE_EXTRA_CA_CERTS: undefined, ...env }),
+      bundle: true,
+    });
     expect({ code, message }).toEqual({
       code: 'TLS_NOT_TRUSTED',
       message: expect.stringContaining('NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem'),
@@ -496,3 +495,28 @@ test.each([{}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' }])(
     expect(kinds).toEqual([]);
   },
 );
+
+// At the end, since these are waited for longest.
+describe('a federated credential that may just have been made', () => {
+  test('is waited for; in the end the step says what to register', async () => {
+    await Promise.all(
+      UNREGISTERED.map(async ([aadsts, code, , texts], row) => {
+        const { kinds, log, message, ...result } = (await slow.unregistered[row]) as Ended;
+        expect(result.code).toBe(code);
+        expect(message).toContain(`AADSTS${aadsts}`);
+        for (const text of texts) expect(message).toContain(text);
+        expect(kinds).toEqual(Array.from({ length: 5 }, () => SIGN_IN).flat());
+        expect(log.match(/Trying again in 5\.0 s/g)).toHaveLength(4);
+      }),
+    );
+  }, 60_000);
+
+  test('is found once it is known', async () => {
+    const { exitCode, outputs, kinds, log } = await slow.found;
+    expect(exitCode).toBe(0);
+    expect(outputs['uploaded']).toBe('true');
+    expect(kinds).toEqual([...SIGN_IN, ...SIGN_IN, 'get', 'upload']);
+    expect(log).toContain('has no federated credential');
+    expect(log).toContain('Trying again in 5.0 s (1 of 5 tries)');
+  }, 30_000);
+});

@@ -24,9 +24,9 @@ afterEach(async () => {
   await emulator.stop();
 });
 
-async function run(changes: Record<string, string> = {}): Promise<RunResult> {
+async function run(changes: Record<string, string> = {}, bundle = false): Promise<RunResult> {
   const pfx = pfxOf(certificate, PASSWORD).toString('base64');
-  return await runStep(emulator, { pfx, ...changes });
+  return await runStep(emulator, { pfx, ...changes }, { bundle });
 }
 
 function seconds(date: Date): number {
@@ -154,7 +154,7 @@ describe('verify-target', () => {
       });
       response.writeHead(presented(request) === '' ? 401 : 405).end();
     });
-    const result = await run({ 'verify-target': 'true' });
+    const result = await run({ 'verify-target': 'true' }, true);
     expect(titles(result)).toEqual([]);
     expect(result.outputs['uploaded']).toBe('true');
     expect(seen).toEqual([

@@ -27,9 +27,9 @@ afterEach(async () => {
   await emulator.stop();
 });
 
-async function run(certificate: ClientCertificate): Promise<RunResult> {
+async function run(certificate: ClientCertificate, bundle = false): Promise<RunResult> {
   const pfx = pfxOf(certificate, PASSWORD).toString('base64');
-  return await runStep(emulator, { pfx, 'verify-target': 'true' });
+  return await runStep(emulator, { pfx, 'verify-target': 'true' }, { bundle });
 }
 
 function expectUploaded(result: RunResult): void {
@@ -61,13 +61,13 @@ function expectTurnedAway(result: RunResult, why: RegExp): void {
 
     test('it trusts the certificate: uploaded', async () => {
       await behindNginx(async () => {
-        expectUploaded(await run(trusted));
+        expectUploaded(await run(trusted, true));
       });
     });
 
     test('it does not know the certificate: stop, nothing uploaded', async () => {
       await behindNginx(async () => {
-        expectTurnedAway(await run(unknown), /HTTP 400, 400 The SSL certificate error/);
+        expectTurnedAway(await run(unknown, true), /HTTP 400, 400 The SSL certificate error/);
       });
     });
   },

@@ -1,10 +1,10 @@
-/** The committed bundle, run as the runner runs it, against the emulator: what a person sees, and what went over the wire. */
+/** The upload step as the runner runs it, against the emulator: what a person sees, and what went over the wire. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
 import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak, runStep } from './step.ts';
+import { expectNoLeak, runStep, type StepOptions } from './step.ts';
 
 const PASSWORD = 'throw-away: "quotes", blanks & more ';
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -24,11 +24,8 @@ afterEach(async () => {
   await emulator.stop();
 });
 
-async function run(
-  changes: Record<string, string> = {},
-  env: Record<string, string | undefined> = {},
-): Promise<RunResult> {
-  const result = await runStep(emulator, { pfx, password: PASSWORD, ...changes }, { env });
+async function run(changes: Record<string, string> = {}, options: StepOptions = {}): Promise<RunResult> {
+  const result = await runStep(emulator, { pfx, password: PASSWORD, ...changes }, options);
   // Nothing left on disk, in any scenario.
   expect(result.filesLeft).toEqual([]);
   return result;
@@ -44,7 +41,7 @@ function iso(date: Date): string {
 
 describe('a certificate is uploaded', () => {
   test('outputs, connector, and the four requests with what each must carry', async () => {
-    const result = await run();
+    const result = await run({}, { bundle: true });
 
     expect(result.annotations).toEqual([]);
     expect(result.exitCode).toBe(0);
@@ -133,7 +130,7 @@ describe('a certificate is uploaded', () => {
     const text = (blank: number): string => [first, ' '.repeat(blank), ...rest].join('\r\n');
     const longest = text(32_766 - text(0).length);
     expect(longest).toHaveLength(32_766);
-    expect((await run({ pfx: longest })).outputs['uploaded']).toBe('true');
+    expect((await run({ pfx: longest }, { bundle: true })).outputs['uploaded']).toBe('true');
   });
 
   test('from a file with backslashes and blanks in its path', async () => {
@@ -145,7 +142,7 @@ describe('a certificate is uploaded', () => {
 
   test('from a file on the runner', async () => {
     const files = { 'my cert.pfx': pfxOf(certificate, PASSWORD) };
-    const result = await runStep(emulator, { 'pfx-file': 'my cert.pfx', password: PASSWORD }, { files });
+    const result = await runStep(emulator, { 'pfx-file': 'my cert.pfx', password: PASSWORD }, { files, bundle: true });
     expect(result.outputs['thumbprint']).toBe(certificate.thumbprint);
     expect(result.outputs['uploaded']).toBe('true');
   });
@@ -250,7 +247,10 @@ describe('nothing is uploaded', () => {
 describe('several connectors', () => {
   test('one that fails does not stop the others; the step ends red and tells which did what', async () => {
     emulator.addConnector({ id: 'second', displayName: 'Second' });
-    const result = await run({ 'connector-id': `# ours\n${GLOBAL.connectorId}\n\n  missing  \nsecond\nsecond` });
+    const result = await run(
+      { 'connector-id': `# ours\n${GLOBAL.connectorId}\n\n  missing  \nsecond\nsecond` },
+      { bundle: true },
+    );
     expect(result.exitCode).toBe(1);
     expect(result.annotations.map(({ level, title }) => `${level} ${title}`)).toEqual(['error CONNECTOR_NOT_FOUND']);
     const connectors = JSON.parse(result.outputs['connectors'] ?? '') as {
@@ -324,7 +324,7 @@ describe('inputs are refused before any request', () => {
   test('no id-token permission', async () => {
     const result = await run(
       {},
-      { ACTIONS_ID_TOKEN_REQUEST_URL: undefined, ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined },
+      { env: { ACTIONS_ID_TOKEN_REQUEST_URL: undefined, ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined } },
     );
     expect(result.annotations[0]).toMatchObject({ title: 'ID_TOKEN_UNAVAILABLE' });
     expect(result.annotations[0]?.message).toContain('id-token: write');
@@ -335,7 +335,7 @@ describe('inputs are refused before any request', () => {
 describe('masks', () => {
   test('whole secrets and each line of them; never an id or a thumbprint', async () => {
     const wrapped = pfx.replace(/.{76}/g, '$&\n');
-    const result = await run({ pfx: wrapped });
+    const result = await run({ pfx: wrapped }, { bundle: true });
     expect(result.exitCode).toBe(0);
     const ends = wrapped.split('\n').filter((line) => line.length >= 16);
     expect(result.masks).toEqual(expect.arrayContaining([...ends, pfx, PASSWORD, ...emulator.secrets()]));
@@ -363,7 +363,7 @@ describe('refusals of the services', () => {
 describe('lost answers', () => {
   test('an upload whose answer is lost is found by a look, and not sent again', async () => {
     emulator.fault({ on: 'upload', do: { kind: 'reset' }, actFirst: true });
-    const result = await run();
+    const result = await run({}, { bundle: true });
     expect(result.exitCode).toBe(0);
     expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
     expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);

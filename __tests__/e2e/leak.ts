@@ -1,0 +1,95 @@
+/** The search for secrets in everything that a run leaves behind where somebody could read it. */
+import { expect } from '@jest/globals';
+import type { RunResult } from '../../emulator/runner.ts';
+
+/** So many characters of a secret in a row are a leak, too. */
+const PIECE = 12;
+/** In three alignments of base64 what every certificate and key begins its algorithms with, 1.2.840.113549.1: no secret. */
+const PUBLIC = /hkiG9w0B|SIb3DQE|KoZIhvcNAQ/;
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
+
+/**
+ * Fails where any of the secrets shows, or a piece of one: raw, as a browser, a JSON parser or a shell would read it, in
+ * base64 or hex, and with other blanks or none.
+ */
+export function expectNoLeak(result: RunResult, secrets: readonly string[]): void {
+  const whole = new Set(secrets.flatMap(forms).filter((form) => form !== ''));
+  const pieces = new Set(secrets.flatMap(piecesOf));
+  const shown = Object.entries(visible(result)).filter(([, text]) =>
+    readings(text).some((reading) => [...whole].some((form) => reading.includes(form)) || hasPiece(reading, pieces)),
+  );
+  // Where it shows and not what, so that a red test does not print it either.
+  expect(shown.map(([where]) => where)).toEqual([]);
+}
+
+/** As the step wrote it, before the runner hides anything; without the commands that ask for that. */
+function visible(result: RunResult): Readonly<Record<string, string>> {
+  const list = (record: Readonly<Record<string, string>>): string => Object.entries(record).flat().join('\n');
+  return {
+    log: result.log,
+    stdout: result.rawStdout.replace(/^::add-mask::.*$/gm, ''),
+    stderr: result.stderr,
+    summary: result.rawSummary,
+    outputs: list(result.outputs),
+    state: list(result.state),
+    env: list(result.env),
+    annotations: result.annotations.flatMap(({ title, message }) => [title, message]).join('\n'),
+    filesLeft: result.filesLeft.join('\n'),
+  };
+}
+
+function readings(text: string): readonly string[] {
+  const read = decoded(text);
+  return [...new Set([text, read, withoutBlanks(text), withoutBlanks(read)])];
+}
+
+/** HTML entities, Markdown's backslashes, JSON's and the runner's escapes, and percent-encoding, undone in one go. */
+function decoded(text: string): string {
+  return text.replace(
+    /&#(\d{1,7});|&#x([0-9a-f]{1,6});|&(amp|lt|gt|quot|apos|nbsp);|\\u([0-9a-f]{4})|\\([!-/:-@[-`{-~])|(?:%[0-9a-f]{2})+/gi,
+    (found, decimal?: string, hex?: string, name?: string, unicode?: string, escaped?: string) => {
+      const code = decimal === undefined ? Number.parseInt(hex ?? unicode ?? '', 16) : Number(decimal);
+      if (!Number.isNaN(code)) return code <= 0x10ffff ? String.fromCodePoint(code) : found;
+      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? found;
+      return escaped ?? Buffer.from(found.replaceAll('%', ''), 'hex').toString();
+    },
+  );
+}
+
+function withoutBlanks(text: string): string {
+  return text.replace(/[\s\u200b\u2060\ufeff]+/g, '');
+}
+
+/** What a secret looks like in the readings of a text. */
+function forms(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  // Two alignments more, for where other bytes stand in front; the last digits depend on what follows.
+  const base64 = [0, 1, 2].map((skipped) => bytes.subarray(skipped).toString('base64').replace(/.?=+$/, ''));
+  return [
+    secret,
+    withoutBlanks(secret),
+    JSON.stringify(secret).slice(1, -1),
+    encodeURIComponent(secret.toWellFormed()),
+    bytes.toString('hex'),
+    ...(bytes.length < 6 ? [bytes.toString('base64').replace(/=+$/, '')] : base64),
+  ];
+}
+
+/** The same .pfx is searched for in run after run. */
+const known = new Map<string, readonly string[]>();
+
+function piecesOf(secret: string): readonly string[] {
+  const before = known.get(secret);
+  if (before) return before;
+  const pieces = forms(secret).flatMap((form) =>
+    Array.from({ length: Math.max(0, form.length - PIECE + 1) }, (_, at) => form.slice(at, at + PIECE)),
+  );
+  const secretOnes = [...new Set(pieces)].filter((piece) => !PUBLIC.test(piece));
+  known.set(secret, secretOnes);
+  return secretOnes;
+}
+
+function hasPiece(text: string, pieces: ReadonlySet<string>): boolean {
+  for (let at = 0; at + PIECE <= text.length; at++) if (pieces.has(text.slice(at, at + PIECE))) return true;
+  return false;
+}
