@@ -367,7 +367,9 @@ test('the runner carries out commands on both streams and masks every line of a 
       'Error: It was ***!',
       'It was ***.',
       'Notice: On the other stream',
+      '::stop-commands::token',
       '::warning::only text',
+      '::token::',
       '*** and last',
     ].toSorted(),
   );

@@ -222,9 +222,10 @@ async function filesIn(home: string, { workspace, temp }: Step, given: readonly 
 
 function headerOf({ actionFile, inputs }: Step): string {
   const path = relative(REPOSITORY, dirname(actionFile));
+  const name = [ACTION.repository, path].filter((part) => part !== '').join('/');
   const values = Object.entries(inputs).filter(([, value]) => value !== '');
   return [
-    `▼ Run ${[ACTION.repository, path].filter((part) => part !== '').join('/')}@${ACTION.ref}`,
+    `▼ Run ${path.startsWith('..') ? path : `${name}@${ACTION.ref}`}`,
     ...(values.length === 0 ? [] : ['with:', ...values.map(([name, value]) => `  ${name}: ${value}`)]),
   ].join('\n');
 }

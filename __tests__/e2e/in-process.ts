@@ -3,15 +3,16 @@
  * time. What belongs to the whole process (environment, working directory, streams, exit code, trusted authorities) is the
  * step's while it runs, so one runs after the other.
  */
-import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { Console } from 'node:console';
 import dns from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setDefaultCACertificates } from 'node:tls';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { afterAll } from '@jest/globals';
 import type { Ended, StartStep, Step, Streams } from '../../emulator/runner.ts';
 import { run } from '../../src/main.ts';
+import { watchHandles } from './handles.ts';
 
 /** What each action's file starts. */
 const ENTRIES: Readonly<Record<string, () => Promise<void>>> = {
@@ -26,8 +27,14 @@ const ENTRIES: Readonly<Record<string, () => Promise<void>>> = {
 const REPOSITORY = resolve(import.meta.dirname, '..', '..');
 /** Node reads them when it starts. */
 const FOR_NODE = /^(NODE_(?!EXTRA_CA_CERTS$)|SSL_|UV_|OPENSSL_)/;
-/** What a step may take to close what it had open when it was done. */
+/** What a step may take to close what it had open when it was done, in milliseconds. */
 const CLOSING = 5_000;
+
+/** Restored when the file's tests are over: for each run it would take longer than the run. */
+const authorities = getCACertificates('default');
+afterAll(() => {
+  setDefaultCACertificates(authorities);
+});
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -63,7 +70,7 @@ async function runStep(step: Step, streams: Streams, timeoutMs: number): Promise
         throw new Error(`The step still runs after ${timeoutMs} ms.`);
       }),
     ]);
-    await handles.closed();
+    await handles.closed(CLOSING);
     if (signalListeners() !== listeners) throw new Error('The step still listens for signals after its end.');
     return { exitCode: Number(process.exitCode ?? 0), signal: null };
   } finally {
@@ -92,9 +99,9 @@ function takeProcess({ env, workspace }: Step, streams: Streams): () => void {
   globalThis.console = new Console({ stdout, stderr });
   // No name leads anywhere, so that nothing leaves the machine, whatever the step does about the proxy.
   dns.lookup = noNames as unknown as typeof dns.lookup;
-  // As Node itself does, but once: these are added to nothing else.
-  const authorities = env['NODE_EXTRA_CA_CERTS'];
-  setDefaultCACertificates(authorities === undefined ? [] : [readFileSync(authorities, 'utf8')]);
+  // What Node does when it starts, without its own authorities, which nobody here has a certificate of.
+  const extra = env['NODE_EXTRA_CA_CERTS'];
+  setDefaultCACertificates(extra === undefined ? [] : [readFileSync(extra, 'utf8')]);
   return () => {
     process.env = before.env;
     process.chdir(before.directory);
@@ -125,42 +132,4 @@ function noNames(name: string, ...rest: unknown[]): void {
 
 function signalListeners(): number {
   return (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).reduce((sum, signal) => sum + process.listenerCount(signal), 0);
-}
-
-/** A socket, a timer, a process: as long as one is open that counts, Node does not end. */
-interface Handle {
-  hasRef(): boolean;
-}
-
-/** Knows what the step itself opens, apart from what the emulator opens for it in the same process. */
-function watchHandles() {
-  const context = new AsyncLocalStorage<true>();
-  const opened = new Map<number, { readonly type: string; readonly handle: Handle }>();
-  const hook = createHook({
-    init(id, type, _trigger, resource) {
-      if (context.getStore() && 'hasRef' in resource) opened.set(id, { type, handle: resource as Handle });
-    },
-    // A timer that is over says that it counts all the same.
-    destroy(id) {
-      opened.delete(id);
-    },
-    trackPromises: false,
-  }).enable();
-  const open = (): string[] => [...opened.values()].filter(({ handle }) => handle.hasRef()).map(({ type }) => type);
-  return {
-    during: async (work: () => Promise<void>): Promise<void> => {
-      await context.run(true, work);
-    },
-    /** Waits for them, as the end of a process does; but not for long. */
-    closed: async (): Promise<void> => {
-      const until = performance.now() + CLOSING;
-      while (open().length > 0) {
-        if (performance.now() > until) throw new Error(`The step left open: ${open().join(', ')}.`);
-        await sleep(5);
-      }
-    },
-    stop: (): void => {
-      hook.disable();
-    },
-  };
 }
