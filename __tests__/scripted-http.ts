@@ -43,6 +43,8 @@ export class ScriptedHttp extends Http {
   /** Origins, in the order that connections to them were opened. */
   readonly preconnected: string[] = [];
   readonly scripted: ScriptedDeadline;
+  /** What answers when the script is over. */
+  otherwise: ((request: HttpRequest) => HttpResponse | TransportError) | undefined;
   readonly #answers: Answer[];
 
   constructor(...answers: readonly Answer[]) {
@@ -63,7 +65,7 @@ export class ScriptedHttp extends Http {
 
   override async send(request: HttpRequest): Promise<HttpResponse> {
     this.requests.push(request);
-    const next = this.#answers.shift();
+    const next = this.#answers.shift() ?? this.otherwise;
     if (next === undefined) throw new Error(`not in the script: ${request.method} ${request.url}`);
     const answer = typeof next === 'function' ? next(request) : next;
     if (answer instanceof TransportError) return await Promise.reject(answer);

@@ -17,10 +17,10 @@ import { watchHandles } from './handles.ts';
 /** What each action's file starts. */
 const ENTRIES: Readonly<Record<string, () => Promise<void>>> = {
   'action.yml': async () => {
-    await run();
+    await run('upload');
   },
   'check/action.yml': async () => {
-    await run();
+    await run('check');
   },
 };
 

@@ -4,7 +4,7 @@ import { cloudByName } from '../../src/sign-in/application.ts';
 import { Failure } from '../../src/failure.ts';
 import { ApiConnectors } from '../../src/graph/api-connectors.ts';
 import { GraphClient } from '../../src/graph/client.ts';
-import type { Connector } from '../../src/graph/connector.ts';
+import type { CertificateIdentity, Connector } from '../../src/graph/connector.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 import { ScriptedHttp, type Answer } from '../scripted-http.ts';
 
@@ -19,6 +19,13 @@ export const GUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 export const UPLOAD = { pkcs12Value: 'cGZ4', password: 'pass' };
 export const NEW = 'A'.repeat(40);
 export const OLD = 'B'.repeat(40);
+/** What the certificate {@link NEW} is recognised by. */
+export const CERTIFICATE: CertificateIdentity = {
+  thumbprint: NEW,
+  sha256: 'C'.repeat(64),
+  notBefore: new Date(1508670522_000),
+  notAfter: new Date(1666350522_000),
+};
 export const UNTRUSTED = 'self-signed certificate in certificate chain (SELF_SIGNED_CERT_IN_CHAIN)';
 export const CANCELLED = new Failure('CANCELLED', 'The job was cancelled.', 'Run the job again.');
 
@@ -27,7 +34,8 @@ export function online(...answers: Answer[]): { http: ScriptedHttp; connectors: 
   const http = new ScriptedHttp(...answers);
   const log: string[] = [];
   const access = { token: 'the-access-token', roles: ['APIConnectors.Read.All'] };
-  const client = new GraphClient(http, APPLICATION, access, (text) => log.push(text));
+  const permission = 'APIConnectors.ReadWrite.All';
+  const client = new GraphClient({ http, application: APPLICATION, access, permission, log: (text) => log.push(text) });
   return { http, log, connectors: new ApiConnectors(client) };
 }
 
