@@ -1,6 +1,7 @@
 /** A failure, as the log and the annotations take it. */
 import { expect, test } from '@jest/globals';
-import { Failure, FAILURE_CODES, withSentence } from '../src/failure.ts';
+import { asFailure, Failure, FAILURE_CODES, withSentence } from '../src/failure.ts';
+import { VERSION } from '../src/version.ts';
 
 test('a failure is a code, what happened, and what to do', () => {
   const cause = new Error('why');
@@ -26,6 +27,25 @@ test('one more sentence leaves code and remedy as they are, and the failure belo
     cause: failure,
   });
   expect(failure.message).toBe('The job was cancelled (SIGINT).');
+});
+
+test('a failure that was thrown is that failure', () => {
+  const failure = new Failure('THROTTLED', 'Graph is busy.', 'Run the job again later.');
+  expect(asFailure(failure)).toBe(failure);
+});
+
+test.each<[string, unknown, string]>([
+  ['an error', new RangeError('a fault'), 'RangeError: a fault'],
+  ['an error with control characters', new Error('a\n::error::b\u001b[31m'), 'Error: a ::error::b'],
+  ['a text', 'just text', 'just text'],
+  ['nothing', undefined, 'undefined'],
+])('anything else that was thrown is one too: %s', (_, thrown, shown) => {
+  expect(asFailure(thrown)).toMatchObject({
+    code: 'INTERNAL_ERROR',
+    message: `Something went wrong that this action (version ${VERSION}) does not know: ${shown}`,
+    remedy: 'Please report it, with this message.',
+    cause: thrown,
+  });
 });
 
 test('each code is one word in capitals, and there once', () => {

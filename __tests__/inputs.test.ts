@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { cloudByName } from '../src/sign-in/cloud.ts';
 import type { FailureCode } from '../src/failure.ts';
-import { readInputs, type CheckInputs, type Inputs } from '../src/inputs.ts';
+import { readCheckInputs, readUploadInputs, type CheckInputs, type UploadInputs } from '../src/inputs.ts';
+import { cloudByName } from '../src/sign-in/application.ts';
+import { inStep, masksIn, type Changes } from './in-step.ts';
 import { failureOf } from './pkcs12/fixtures.ts';
 
 const TENANT = '11111111-2222-4333-8444-555555555555';
@@ -15,9 +16,6 @@ const PASSWORD = 'throw-away password';
 const PFX = 'VGhyb3ctYXdheSB0ZXh0LCBubyBrZXkgaW4gaXQ=';
 const EXAMPLE = '00000000-0000-0000-0000-000000000000';
 const EMPTY_ELSEWHERE = 'A variable or secret is empty where it is not defined in this repository or environment.';
-const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
-
-type Changes = Readonly<Record<string, string>>;
 
 interface Action {
   inputs: Record<string, { default?: string }>;
@@ -46,60 +44,22 @@ const checkStep = (changes: Changes): Changes => ({
   ...changes,
 });
 
-/** Calls `action` where these are the inputs and the rest of the environment; gives its result, and the lines it printed. */
-function inStep<T>(inputs: Changes, environment: Changes, action: () => T): { result: T; lines: string[] } {
-  const before = process.env;
-  const foreign = (name: string): boolean => name.startsWith('INPUT_') || PROXY_VARIABLES.includes(name);
-  process.env = {
-    ...Object.fromEntries(Object.entries(before).filter(([name]) => !foreign(name))),
-    ...Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
-    ...environment,
-  };
-  const write = process.stdout.write.bind(process.stdout);
-  let printed = '';
-  process.stdout.write = (chunk: string | Uint8Array): boolean => {
-    printed += chunk.toString();
-    return true;
-  };
-  try {
-    const result = action();
-    return { result, lines: printed.split('\n').filter((line) => line !== '') };
-  } finally {
-    process.stdout.write = write;
-    process.env = before;
-  }
-}
-
-function masksIn(lines: readonly string[]): string[] {
-  return lines
-    .filter((line) => line.startsWith('::add-mask::'))
-    .map((line) => line.slice('::add-mask::'.length))
-    .map((value) => value.replaceAll('%0D', '\r').replaceAll('%0A', '\n').replaceAll('%25', '%'));
-}
-
 interface Read<T> {
   readonly inputs: T;
   readonly masks: string[];
   readonly warnings: string[];
 }
 
-function read(inputs: Changes, environment: Changes = {}): Read<Inputs | CheckInputs> {
-  const { result, lines } = inStep(inputs, environment, readInputs);
+function read<T>(inputs: Changes, environment: Changes, reader: () => T): Read<T> {
+  const { result, lines } = inStep(inputs, environment, reader);
   const masks = masksIn(lines);
   return { inputs: result, masks, warnings: lines.filter((line) => !line.startsWith('::add-mask::')) };
 }
 
-function readUpload(changes: Changes = {}, environment: Changes = {}): Read<Inputs> {
-  const { inputs, ...printed } = read(uploadStep(changes), environment);
-  if (inputs.step !== 'upload') throw new Error('these are the inputs of another step');
-  return { inputs, ...printed };
-}
-
-function readCheck(changes: Changes = {}, environment: Changes = {}): Read<CheckInputs> {
-  const { inputs, ...printed } = read(checkStep(changes), environment);
-  if (inputs.step !== 'check') throw new Error('these are the inputs of another step');
-  return { inputs, ...printed };
-}
+const readUpload = (changes: Changes = {}, environment: Changes = {}): Read<UploadInputs> =>
+  read(uploadStep(changes), environment, readUploadInputs);
+const readCheck = (changes: Changes = {}, environment: Changes = {}): Read<CheckInputs> =>
+  read(checkStep(changes), environment, readCheckInputs);
 
 interface Refused {
   readonly code: FailureCode;
@@ -107,27 +67,31 @@ interface Refused {
   readonly remedy: string;
 }
 
-function refusalOf(inputs: Changes, environment: Changes = {}): { failure: Refused; masks: string[] } {
-  const { result, lines } = inStep(inputs, environment, () => failureOf(readInputs));
+interface Refusal {
+  readonly failure: Refused;
+  readonly masks: string[];
+}
+
+function refusalOf(inputs: Changes, environment: Changes, reader: () => unknown): Refusal {
+  const { result, lines } = inStep(inputs, environment, () => failureOf(reader));
   const { code, message, remedy } = result;
   return { failure: { code, message, remedy }, masks: masksIn(lines) };
 }
-const refused = (changes: Changes): Refused => refusalOf(uploadStep(changes)).failure;
-const refusedCheck = (changes: Changes): Refused => refusalOf(checkStep(changes)).failure;
-
-/** Masks without those of {@link PFX} and {@link PASSWORD}. */
-const masksOf = (changes: Changes, environment: Changes = {}): string[] =>
-  readUpload({ pfx: '', 'pfx-file': 'a.pfx', password: '', ...changes }, environment).masks;
+const refusalOfUpload = (changes: Changes, environment: Changes = {}): Refusal =>
+  refusalOf(uploadStep(changes), environment, readUploadInputs);
+const refused = (changes: Changes): Refused => refusalOfUpload(changes).failure;
+const refusedCheck = (changes: Changes): Refused => refusalOf(checkStep(changes), {}, readCheckInputs).failure;
 
 describe('the inputs of the upload step', () => {
   test('with nothing but what is required, the rest has the defaults of action.yml', () => {
     const { inputs, warnings } = readUpload({ password: '' });
     expect(inputs).toEqual({
-      step: 'upload',
-      tenantId: TENANT,
-      clientId: CLIENT,
-      cloud: cloudByName('global'),
-      audience: 'api://AzureADTokenExchange',
+      application: {
+        tenantId: TENANT,
+        clientId: CLIENT,
+        cloud: cloudByName('global'),
+        audience: 'api://AzureADTokenExchange',
+      },
       connectorIds: [CONNECTOR],
       source: { kind: 'text', text: PFX, password: '' },
       minimumDaysLeft: 0,
@@ -150,17 +114,19 @@ describe('the inputs of the upload step', () => {
       'minimum-days-left': '30',
     });
     expect(inputs).toMatchObject({
-      tenantId: 'contoso.onmicrosoft.com',
-      cloud: cloudByName('china'),
-      audience: 'api://ours',
+      application: {
+        tenantId: 'contoso.onmicrosoft.com',
+        cloud: cloudByName('china'),
+        audience: 'api://ours',
+      },
       connectorIds: [CONNECTOR, 'second'],
       source: { kind: 'file', path: 'certs/my cert.pfx', password: PASSWORD },
       minimumDaysLeft: 30,
     });
   });
 
-  test('the audience is that of the cloud, where none is given', () => {
-    expect(readUpload({ cloud: 'china' }).inputs.audience).toBe('api://AzureADTokenExchangeChina');
+  test('the audience is that of the cloud if none is given', () => {
+    expect(readUpload({ cloud: 'china' }).inputs.application.audience).toBe('api://AzureADTokenExchangeChina');
   });
 
   test('blanks at the ends of the password count', () => {
@@ -209,7 +175,7 @@ describe('what an input may be', () => {
   test.each([TENANT.toUpperCase(), 'contoso.onmicrosoft.com', 'CONTOSO.com', 'x.co', 'a-b.c-1.example', '1.example'])(
     'tenant-id %s',
     (value) => {
-      expect(readUpload({ 'tenant-id': value }).inputs.tenantId).toBe(value);
+      expect(readUpload({ 'tenant-id': value }).inputs.application.tenantId).toBe(value);
     },
   );
 
@@ -240,15 +206,15 @@ describe('what an input may be', () => {
     const part = 'a'.repeat(63);
     const longest = `${part}.${part}.${part}.${'b'.repeat(57)}.com`;
     expect(longest).toHaveLength(253);
-    expect(readUpload({ 'tenant-id': longest }).inputs.tenantId).toBe(longest);
+    expect(readUpload({ 'tenant-id': longest }).inputs.application.tenantId).toBe(longest);
     expect(refused({ 'tenant-id': `${part}.${part}.${part}.${'b'.repeat(58)}.com` }).code).toBe('INPUT_INVALID');
     expect(refused({ 'tenant-id': `a${part}.com` }).code).toBe('INPUT_INVALID');
-    expect(readUpload({ 'tenant-id': `a.${part}` }).inputs.tenantId).toBe(`a.${part}`);
+    expect(readUpload({ 'tenant-id': `a.${part}` }).inputs.application.tenantId).toBe(`a.${part}`);
     expect(refused({ 'tenant-id': `a.${part}a` }).code).toBe('INPUT_INVALID');
   });
 
   test('client-id, in either letter case', () => {
-    expect(readUpload({ 'client-id': CLIENT.toUpperCase() }).inputs.clientId).toBe(CLIENT.toUpperCase());
+    expect(readUpload({ 'client-id': CLIENT.toUpperCase() }).inputs.application.clientId).toBe(CLIENT.toUpperCase());
   });
 
   test.each(['my app', 'contoso.com', `${CLIENT}0`, `0${CLIENT}`, CLIENT.replaceAll('-', '')])(
@@ -338,7 +304,7 @@ describe('connector ids', () => {
     expect(ids('a#b\nc#')).toEqual(['a#b', 'c#']);
   });
 
-  test('each once, whatever its letter case, where it stood first', () => {
+  test('each once, whatever its letter case, at its first place', () => {
     const list = ids(`${CLIENT}\n${CONNECTOR}\n${CLIENT.toUpperCase()}\n${CONNECTOR}`);
     expect(list.map((id) => id.toLowerCase())).toEqual([CLIENT, CONNECTOR]);
   });
@@ -391,7 +357,7 @@ describe('pfx and pfx-file', () => {
   test.each([`"${'A'.repeat(400)}"`, `'${'A'.repeat(400)}'`, `data:application/x-pkcs12;base64,${'A'.repeat(400)}`])(
     'base64 in pfx-file in quotes, or with its type, is no path either, and is masked: %.12s…',
     (text) => {
-      const { failure, masks } = refusalOf(uploadStep({ pfx: '', 'pfx-file': text }));
+      const { failure, masks } = refusalOfUpload({ pfx: '', 'pfx-file': text });
       expect(failure.message).toBe('The input "pfx-file" holds what looks like the content of a file, not its path.');
       expect(masks).toContain(text);
     },
@@ -459,7 +425,7 @@ describe('limits', () => {
 
   test('other characters of an audience are left as they are', () => {
     const audience = 'api://Größe ~\u0080!';
-    expect(readUpload({ audience }).inputs.audience).toBe(audience);
+    expect(readUpload({ audience }).inputs.application.audience).toBe(audience);
   });
 });
 
@@ -479,7 +445,7 @@ describe('a refused value in the message', () => {
     ['over two lines', 'throw-away\nthrow-away'],
     ['not in ASCII', 'größe'],
     ['in base64', 'dGhyb3ctYXdheQ=='],
-  ])('%s, only its length is told', (_, value) => {
+  ])('%s, only its length is shown', (_, value) => {
     expect(message(value)).toBe(
       `The input "client-id" is a text of ${value.length} characters, which is not what it should be.`,
     );
@@ -513,135 +479,40 @@ describe('masks', () => {
 
   test('they are set before anything is refused', () => {
     const proxy = { HTTPS_PROXY: 'http://user:throw-away@proxy.example:8080' };
-    const { failure, masks } = refusalOf(uploadStep({ cloud: 'mars' }), proxy);
+    const { failure, masks } = refusalOfUpload({ cloud: 'mars' }, proxy);
     expect(failure.code).toBe('CLOUD_UNKNOWN');
     expect(masks).toEqual(expect.arrayContaining([PFX, PASSWORD, 'user:throw-away', 'throw-away']));
   });
 
   test('they are set before too long a password is refused', () => {
     const password = 'throw-away '.repeat(100);
-    expect(refusalOf(uploadStep({ password })).masks).toContain(password);
-  });
-
-  test.each([
-    ['LF', '\n'],
-    ['CRLF', '\r\n'],
-    ['CR', '\r'],
-  ])('a .pfx of several lines is masked line by line, with %s between them', (_, end) => {
-    const pfx = ['A'.repeat(64), ` ${'B'.repeat(64)}\t`, 'C'.repeat(16), 'D'.repeat(15)].join(end);
-    expect(masksOf({ pfx, 'pfx-file': '' })).toEqual(['A'.repeat(64), 'B'.repeat(64), 'C'.repeat(16)]);
-  });
-
-  test('the armour around a .pfx is not masked, even where it is cut', () => {
-    const body = `${'A'.repeat(27)}-----`;
-    const pfx = ['-----BEGIN CERTIFICATE-----', body, ' -----END CERTIFICATE-----', '-----BEGIN CERTIFICATE'].join(
-      '\n',
-    );
-    expect(masksOf({ pfx, 'pfx-file': '' })).toEqual([body]);
+    expect(refusalOfUpload({ password }).masks).toContain(password);
   });
 
   test('the content of a file, given as its path, is masked line by line', () => {
     const lines = ['A', 'B', 'C', 'D', 'E', 'F'].map((letter) => letter.repeat(76));
-    const { failure, masks } = refusalOf(uploadStep({ pfx: '', password: '', 'pfx-file': lines.join('\n') }));
+    const { failure, masks } = refusalOfUpload({ pfx: '', password: '', 'pfx-file': lines.join('\n') });
     expect(failure.code).toBe('INPUT_INVALID');
     expect(masks).toEqual(lines);
   });
 
   test('a path is not masked', () => {
-    expect(masksOf({ 'pfx-file': 'certificates/production.pfx' })).toEqual([]);
+    const { masks } = readUpload({ pfx: '', 'pfx-file': 'certificates/production.pfx', password: '' });
+    expect(masks).toEqual([]);
   });
 
-  test.each<[string, string, string[]]>([
-    ['four characters', 'p4ss', ['p4ss']],
-    ['blanks at its ends', ' throw-away ', [' throw-away ']],
-    ['a percent sign', '100% throw-away', ['100% throw-away']],
-    ['two lines, LF', 'throw\naway', ['throw', 'away']],
-    ['two lines, CRLF', 'throw\r\naway', ['throw', 'away']],
-    ['two lines, CR', 'throw\raway', ['throw', 'away']],
-    ['a short line among its lines', 'abc\nthrow-away\n', ['throw-away']],
-  ])('a password with %s', (_, password, masks) => {
-    const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password });
-    expect(step.masks).toEqual(masks);
-    expect(step.warnings).toEqual([]);
-    expect(step.inputs.source.password).toBe(password);
-  });
-
-  test.each([
-    ['three characters', 'abc'],
-    ['one blank', ' '],
-    ['short lines only', 'abc\r\nabc'],
-  ])('a password of %s is not masked, and a warning says so without it', (_, password) => {
-    const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password });
-    expect(step.masks).toEqual([]);
-    expect(step.warnings).toEqual([
-      '::warning title=Short password::The password has fewer than 4 characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.',
-    ]);
-    expect(step.inputs.source.password).toBe(password);
-  });
-
-  test('no password: nothing to mask, nothing to warn of', () => {
-    const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password: '' });
-    expect([step.masks, step.warnings]).toEqual([[], []]);
-  });
-});
-
-describe('masks of a proxy', () => {
-  const base64 = (text: string): string => Buffer.from(text).toString('base64');
-
-  test.each(PROXY_VARIABLES)('the credentials in %s, as they stand there and as they are sent', (name) => {
-    expect(masksOf({}, { [name]: 'http://us%40er:throw%2Faway%25@proxy.example:8080' })).toEqual([
-      'us%40er:throw%2Faway%25',
-      'throw%2Faway%25',
-      'throw/away%',
-      base64('us@er:throw/away%'),
-    ]);
-  });
-
-  test('those of the check step as well', () => {
-    const { masks } = readCheck({}, { HTTPS_PROXY: 'http://user:throw-away@proxy.example:8080' });
-    expect(masks).toEqual(['user:throw-away', 'throw-away', 'throw-away', base64('user:throw-away')]);
-  });
-
-  test('one that is no percent-encoding is taken as it is', () => {
-    expect(masksOf({}, { https_proxy: 'http://us%zzer:throw%away@proxy.example' })).toEqual([
-      'us%zzer:throw%away',
-      'throw%away',
-      'throw%away',
-      base64('us%zzer:throw%away'),
-    ]);
-  });
-
-  test('a password of four characters is masked, one of three only together with the user name', () => {
-    expect(masksOf({}, { HTTP_PROXY: 'http://user:p4ss@proxy.example' })).toContain('p4ss');
-    expect(masksOf({}, { HTTP_PROXY: 'http://user:abc@proxy.example' })).toEqual(['user:abc', base64('user:abc')]);
-  });
-
-  test.each(['http://throw-away-token@proxy.example:8080', 'http://throw-away-token:@proxy.example:8080'])(
-    'a user name alone, which may be a token: %s',
-    (proxy) => {
-      expect(masksOf({}, { HTTPS_PROXY: proxy })).toEqual([
-        'throw-away-token',
-        'throw-away-token',
-        base64('throw-away-token:'),
-      ]);
+  test.each(['p4ss', ' throw-away ', 'throw\r\naway', 'abc', ' ', ''])(
+    'the password %j is given on as it is',
+    (password) => {
+      const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password });
+      expect(step.inputs.source.password).toBe(password);
+      expect(step.warnings).toHaveLength(password !== '' && password.length < 4 ? 1 : 0);
     },
   );
 
-  test.each([
-    ['no credentials', 'http://proxy.example:8080'],
-    ['nothing in it', ''],
-    ['what is no URL', '//user:throw-away@'],
-  ])('nothing is masked where there is %s', (_, proxy) => {
-    expect(masksOf({}, { HTTPS_PROXY: proxy })).toEqual([]);
-  });
-
-  test('one variable that is of no use does not hide the next', () => {
-    const environment = {
-      HTTPS_PROXY: 'not a URL',
-      https_proxy: 'http://proxy.example',
-      http_proxy: 'http://user:throw-away@proxy.example',
-    };
-    expect(masksOf({}, environment)).toContain('throw-away');
+  test('those of a proxy are set in the check step as well', () => {
+    const { masks } = readCheck({}, { HTTPS_PROXY: 'http://user:throw-away@proxy.example:8080' });
+    expect(masks).toEqual(['user:throw-away', 'throw-away', Buffer.from('user:throw-away').toString('base64')]);
   });
 });
 
@@ -649,14 +520,14 @@ describe('the inputs of the check step', () => {
   test('with nothing but what is required, the rest has the defaults of check/action.yml', () => {
     const { inputs, masks, warnings } = readCheck();
     expect(inputs).toEqual({
-      step: 'check',
-      tenantId: TENANT,
-      clientId: CLIENT,
-      cloud: cloudByName('global'),
-      audience: 'api://AzureADTokenExchange',
+      application: {
+        tenantId: TENANT,
+        clientId: CLIENT,
+        cloud: cloudByName('global'),
+        audience: 'api://AzureADTokenExchange',
+      },
       connectorIds: [CONNECTOR],
-      warnDays: 30,
-      failDays: 7,
+      thresholds: { warnDays: 30, failDays: 7 },
     });
     expect([masks, warnings]).toEqual([[], []]);
   });
@@ -691,8 +562,7 @@ describe('the inputs of the check step', () => {
     ['apart', '60', '14'],
   ])('warn-days and fail-days: %s', (_, warn, fail) => {
     expect(readCheck({ 'warn-days': warn, 'fail-days': fail }).inputs).toMatchObject({
-      warnDays: Number(warn),
-      failDays: Number(fail),
+      thresholds: { warnDays: Number(warn), failDays: Number(fail) },
     });
   });
 

@@ -62,12 +62,12 @@ describe('asking for a connector', () => {
     expect(http.requests[0]?.url).toBe(`${ROOT}/..%2Fa%3Fb%23c%20d`);
   });
 
-  test('the connector keeps the id that was asked for, whatever the answer says', async () => {
+  test('the connector keeps the id that was asked for, whatever the response says', async () => {
     const { connectors } = online(answer(200, connectorBody('another')));
     expect((await connectors.get('c1')).id).toBe('c1');
   });
 
-  test.each([408, 429, 500, 503, 504])('HTTP %d passes: it is asked again', async (status) => {
+  test.each([408, 429, 500, 503, 504])('HTTP %d is transient: it is asked again', async (status) => {
     const { http, connectors, log } = online(answer(status, error('x', 'Not now.')), answer(200, connectorBody('c1')));
     expect((await connectors.get('c1')).id).toBe('c1');
     expect(http.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([`GET ${ROOT}/c1`, `GET ${ROOT}/c1`]);
@@ -115,12 +115,12 @@ describe('asking for a connector', () => {
     },
   );
 
-  test('a connector in an answer other than 200 is not believed', async () => {
+  test('a connector in a response other than 200 is not believed', async () => {
     const { connectors } = online(answer(203, connectorBody('c1')));
     expect(await failureOf(connectors.get('c1'))).toMatchObject({ code: 'GRAPH_REFUSED' });
   });
 
-  test('without an answer it is asked again', async () => {
+  test('without a response it is asked again', async () => {
     const { http, connectors, log } = online(new TransportError('reset', true), answer(200, connectorBody('c1')));
     expect((await connectors.get('c1')).id).toBe('c1');
     expect(http.requests).toHaveLength(2);
@@ -136,7 +136,7 @@ describe('asking for a connector', () => {
     expect(http.requests).toHaveLength(1);
   });
 
-  test('cancelled meanwhile: the cancellation is what is told', async () => {
+  test('cancelled meanwhile: the cancellation is what is reported', async () => {
     const { http, connectors } = online(() => cancelled(http));
     expect(await failureOf(connectors.get('c1'))).toBe(CANCELLED);
     expect(http.requests).toHaveLength(1);
@@ -214,7 +214,7 @@ describe('a connector that does not exist', () => {
     ['lost', new TransportError('reset', true)],
     ['unreadable', answer(200, '<html>')],
     ['empty JSON', answer(200, 'null')],
-  ])('where the list is %s, the command that lists them is named', async (_what, list) => {
+  ])('if the list is %s, the command that lists them is named', async (_what, list) => {
     const { http, connectors } = online(answer(404), list);
     const failure = await failureOf(connectors.get('c1'));
     expect(failure).toMatchObject({

@@ -20,7 +20,7 @@ function error(code: unknown, message: unknown = 'Because.'): object {
   return { error: { code, message, innerError: { date: DATE, 'request-id': 'the-request' } } };
 }
 
-describe('what an answer of the B2C backend means', () => {
+describe('what a response of the B2C backend means', () => {
   test.each([
     [
       'AADB2C90213',
@@ -208,7 +208,7 @@ describe('the words of a refusal', () => {
     ['an error that is null', { error: null }],
     ['an error that is a text', { error: 'no' }],
     ['an error without an inner one', { error: {} }],
-  ])('where the body is %s, the headers tell the request id and the date', (_what, body) => {
+  ])('if the body is %s, the headers give the request id and the date', (_what, body) => {
     expect(message(body, { 'request-id': 'from-a-header', date: 'Tue, 03 Feb 2026 04:05:06 GMT' })).toBe(
       'Microsoft Graph refused the request (API connector c1) (HTTP 400, request-id from-a-header, Tue, 03 Feb 2026 04:05:06 GMT).',
     );

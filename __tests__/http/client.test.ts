@@ -84,7 +84,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 const cancelled = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
 
-describe('an answer', () => {
+describe('a response', () => {
   test('comes back whole: status, headers, body', async () => {
     const origin = await serve((_request, response) => {
       response.writeHead(201, { 'X-Request-Id': 'abc', 'content-type': 'application/json' }).end('{"a":1}');
@@ -94,7 +94,7 @@ describe('an answer', () => {
     expect(response.headers).toMatchObject({ 'x-request-id': 'abc', 'content-type': 'application/json' });
   });
 
-  test.each([400, 404, 429, 500, 503])('HTTP %d is an answer, not an error', async (status) => {
+  test.each([400, 404, 429, 500, 503])('HTTP %d is a response, not an error', async (status) => {
     const origin = await serve((_request, response) => response.writeHead(status).end('no'));
     expect(await open().send(get(origin))).toMatchObject({ status, body: 'no' });
   });
@@ -218,7 +218,7 @@ describe('a request', () => {
   });
 });
 
-test('a request may take 30 seconds, unless it says otherwise', async () => {
+test('a request may take 30 seconds, unless it has a time of its own', async () => {
   expect(REQUEST_TIMEOUT).toBe(30_000);
   const asked = jest.spyOn(AbortSignal, 'timeout');
   const origin = await serve((_request, response) => response.end());
@@ -229,7 +229,7 @@ test('a request may take 30 seconds, unless it says otherwise', async () => {
 });
 
 describe('no response', () => {
-  test('where nobody listens: nothing was sent', async () => {
+  test('if nobody listens: nothing was sent', async () => {
     const server = createNetServer();
     const port = await listen(server);
     await closing.pop()?.();
@@ -241,21 +241,21 @@ describe('no response', () => {
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  test('where the connection is cut before the headers: it may have been sent', async () => {
+  test('if the connection is cut before the headers: it may have been sent', async () => {
     const origin = await serveRaw((socket) => socket.destroy());
     const error = await failing(open().send(get(origin, { method: 'PATCH', body: '{}' })));
     expect(error.sent).toBe(true);
     expect(error.message).toMatch(/^PATCH http:.*: \S/);
   });
 
-  test('where the connection is cut after the headers', async () => {
+  test('if the connection is cut after the headers', async () => {
     const origin = await serveRaw((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a":', () => socket.destroy());
     });
     expect(await failing(open().send(get(origin)))).toMatchObject({ sent: true });
   });
 
-  test('where something else than HTTP comes back', async () => {
+  test('if something else than HTTP comes back', async () => {
     const origin = await serveRaw((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n'));
     expect(await failing(open().send(get(origin)))).toMatchObject({ sent: true });
   });
@@ -354,14 +354,14 @@ describe('a server that asks for a client certificate', () => {
     expect(presented.map(({ fingerprint }) => fingerprint.replaceAll(':', ''))).toEqual([thumbprint]);
   });
 
-  test('gets none where there is none', async () => {
+  test('gets none if there is none', async () => {
     const { url, presented } = await start();
     expect(await open().send(get(url))).toMatchObject({ status: 200, body: 'hello' });
     expect(presented).toEqual([{}]);
   });
 });
 
-describe('a connection opened ahead', () => {
+describe('a connection opened before the first request', () => {
   /** A server that answers everything, and what happens on it. */
   async function watched(): Promise<{ origin: string; seen: string[]; connected: Promise<unknown> }> {
     const seen: string[] = [];
@@ -419,7 +419,7 @@ describe('closing', () => {
     expect(await closed).toBe('closed');
   });
 
-  test('ends a request that waits for its answer', async () => {
+  test('ends a request that waits for its response', async () => {
     let asked: (value: unknown) => void = () => undefined;
     const underWay = new Promise((resolve) => (asked = resolve));
     const origin = await serve(asked);

@@ -25,13 +25,13 @@ describe('trying again', () => {
     return { result, asked, lines };
   }
 
-  test('is not needed where the first attempt is done', async () => {
+  test('is not needed if the first attempt is done', async () => {
     const deadline = new ScriptedDeadline();
     expect(await trying(deadline, { done: 'token' })).toEqual({ result: 'token', asked: [1], lines: [] });
     expect(deadline.sleeps).toEqual([]);
   });
 
-  test('helps where the third attempt is done', async () => {
+  test('helps if the third attempt is done', async () => {
     const deadline = new ScriptedDeadline();
     const { result, asked, lines } = await trying(deadline, verdict(), verdict(), { done: 'token' });
     expect({ result, asked }).toEqual({ result: 'token', asked: [1, 2, 3] });
@@ -92,7 +92,7 @@ describe('trying again', () => {
     expect(deadline.sleeps[1]).toBeGreaterThanOrEqual(500);
   });
 
-  test('waits where the step has a little more time than that', async () => {
+  test('waits if the step has a little more time than that', async () => {
     const deadline = new ScriptedDeadline();
     deadline.left = 60_900;
     expect(await trying(deadline, verdict({ retryAfter: 60_000 }), { done: 'token' })).toMatchObject({
@@ -104,7 +104,7 @@ describe('trying again', () => {
   test.each([
     [60_000, 60_000, 'The next try would have to wait 60 s, and the step has only 60 s left.'],
     [90_500, 59_999, 'The next try would have to wait 91 s, and the step has only 59 s left.'],
-  ])('ends where a wait of %d ms is asked for, and the step has %d ms left', async (asked, left, sentence) => {
+  ])('ends if a wait of %d ms is asked for, and the step has %d ms left', async (asked, left, sentence) => {
     const deadline = new ScriptedDeadline();
     deadline.left = left;
     const { result, lines } = await trying(deadline, verdict({ retryAfter: asked }), { done: 'token' });
@@ -169,7 +169,7 @@ describe('trying again', () => {
   });
 
   describe('within a time of its own', () => {
-    test('ends where the next attempt would come too late', async () => {
+    test('ends if the next attempt would come too late', async () => {
       const deadline = new ScriptedDeadline();
       const { result, asked } = await trying(deadline, verdict({ within: 100 }));
       expect({ result, asked }).toEqual({ result: busy, asked: [1] });

@@ -146,7 +146,7 @@ describe('a refusal that is known', () => {
     });
   });
 
-  test.each([90033, 90006, 90012, 90024, 90055, 90090])('AADSTS%d passes, whatever its status', (code) => {
+  test.each([90033, 90006, 90012, 90024, 90055, 90090])('AADSTS%d is transient, whatever its status', (code) => {
     expect(explained(refusal(code, {}, 400))).toEqual({
       ...TRANSIENT,
       message: `Microsoft Entra did not issue a token: Because (AADSTS${code}, trace t-1, ${TIME}).`,
@@ -164,7 +164,7 @@ describe('a refusal that is not known', () => {
     });
   });
 
-  test.each([408, 423, 425, 429, 500, 503])('with HTTP %d passes', (status) => {
+  test.each([408, 423, 425, 429, 500, 503])('with HTTP %d is transient', (status) => {
     expect(explained(refusal(7000215, {}, status))).toEqual({
       ...TRANSIENT,
       message: `Microsoft Entra did not issue a token: Because (AADSTS7000215, trace t-1, ${TIME}).`,
@@ -190,7 +190,7 @@ describe('a refusal that is not known', () => {
     ['a text', '"error"'],
     ['an error that is no text', { error: 1 }],
     ['an empty object', {}],
-  ])('with %s in place of an OAuth error passes', (_name, body) => {
+  ])('with %s in place of an OAuth error is transient', (_name, body) => {
     for (const status of [200, 400, 404]) {
       expect(explained(answer(status, body, { date: DATE }))).toEqual({
         ...TRANSIENT,
@@ -199,7 +199,7 @@ describe('a refusal that is not known', () => {
     }
   });
 
-  test('with HTTP 200 and an error without a code passes', () => {
+  test('with HTTP 200 and an error without a code is transient', () => {
     expect(explained(answer(200, { error: 'server_error' }))).toMatchObject(TRANSIENT);
   });
 
@@ -251,7 +251,7 @@ describe('what Entra wrote', () => {
     expect(said({ error_description: 'x'.repeat(5000) })).toContain(`: ${'x'.repeat(300)}… (`);
   });
 
-  test('the time is that of the body, of the answer, or of this machine', () => {
+  test('the time is that of the body, of the response, or of this machine', () => {
     expect(said({}, { date: DATE })).toBe(`: Because (AADSTS53003, trace t-1, ${TIME}).`);
     expect(said({ timestamp: undefined }, { date: DATE })).toBe(`: Because (AADSTS53003, trace t-1, ${DATE}).`);
     expect(said({ timestamp: 5 })).toMatch(/, trace t-1, \d{4}-\d\d-\d\dT[\d:.]+Z\)\.$/);
@@ -292,7 +292,7 @@ describe('the credential that helps', () => {
     },
   );
 
-  test('is a command that a shell takes as it is, quotes included', () => {
+  test('is a command that a shell accepts as it is, quotes included', () => {
     const remedy = remedyFor({ subject: "repo:octo/hello:environment:Bob's 'prod'" });
     expect(remedy).toContain(String.raw`"subject":"repo:octo/hello:environment:Bob'\''s '\''prod'\''"`);
   });

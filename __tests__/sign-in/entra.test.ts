@@ -134,7 +134,7 @@ describe('the request', () => {
   test.each([
     ['one that nobody knows', 'https://login.contoso.example'],
     ['another name of the global cloud’s', 'https://login.windows.net'],
-  ])('is not sent where the host would have to be looked up: %s', async (_name, loginOrigin) => {
+  ])('is not sent if the host would have to be looked up: %s', async (_name, loginOrigin) => {
     const cloud: Cloud = { ...application.cloud, loginOrigin };
     const http = new ScriptedHttp();
     const failure = await failing(exchange(http, { ...application, cloud }, graph, idToken));

@@ -52,7 +52,7 @@ permissions:
   const otherEvent =
     'Run this workflow on push, schedule or workflow_dispatch instead: whoever can change the code of a pull request must not reach the certificate.';
 
-  /** Asks for the service where the job has none. */
+  /** Asks for the service in a job that has none. */
   const noService = async (): Promise<unknown> => {
     const fresh = await import('../../src/sign-in/github-id-token.ts');
     return await fresh.idTokenService(process.env);
@@ -160,7 +160,7 @@ describe('asking for an ID token', () => {
     ['a value with a line break before it', { value: `\n${jwt(claims)}` }],
     ['no JSON', 'hello'],
     ['null', 'null'],
-  ])('an answer with %s is no token, and nothing is masked', async (_name, body) => {
+  ])('a response with %s is no token, and nothing is masked', async (_name, body) => {
     const outcome = await ask(new ScriptedHttp(answer(200, body, { date: DATE })));
     expect(outcome).toEqual({ failure: expect.any(Failure), retry: 'yes', retryAfter: undefined });
     expect(outcome).toMatchObject({
