@@ -1,6 +1,6 @@
 /** A connector as Microsoft Graph describes it. */
 import { describe, expect, test } from '@jest/globals';
-import { certificatesOf, parseConnector } from '../../src/graph/connector.ts';
+import { certificatesOf, entriesAfter, entriesOf, parseConnector, type Connector } from '../../src/graph/connector.ts';
 import { NEW, entry, connectorBody } from './scripted-graph.ts';
 
 /** The response on https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate, as printed there. */
@@ -89,7 +89,7 @@ describe('reading a connector', () => {
 
 describe('reading a connector of an unforeseen shape', () => {
   test('names that are missing or no text are empty', () => {
-    expect(parseConnector('{"id":"c1","displayName":7,"targetUrl":null}')).toEqual({
+    expect(parseConnector('{"id":"c1","displayName":7,"targetUrl":null,"authenticationConfiguration":null}')).toEqual({
       id: 'c1',
       displayName: '',
       targetUrl: '',
@@ -131,6 +131,89 @@ describe('reading a connector of an unforeseen shape', () => {
 
   test('a thumbprint is cleaned, and cut after 64 characters', () => {
     const connector = parseConnector(connectorBody('c1', [entry(`\u001b[31m${'a'.repeat(70)}`)]));
-    expect(certificatesOf(connector)).toMatchObject([{ thumbprint: `${'A'.repeat(64)}…` }]);
+    expect(certificatesOf(connector)).toMatchObject([{ thumbprint: `${'a'.repeat(64)}…` }]);
+  });
+});
+
+describe('what a connector authenticates with, in any spelling', () => {
+  const typeOf = (authenticationConfiguration: unknown): unknown =>
+    parseConnector(JSON.stringify({ id: 'c1', authenticationConfiguration }))?.authentication.type;
+
+  test.each([
+    ['basic', { '@odata.type': '#microsoft.graph.basicAuthentication', username: 'u', password: '******' }],
+    ['basic', { '@odata.type': 'microsoft.graph.basicAuthentication', username: 'u' }],
+    ['basic', { '@odata.type': '#Microsoft.Graph.BasicAuthentication' }],
+    ['basic', { username: 'u', password: '******' }],
+    ['certificate', { '@odata.type': '#microsoft.graph.clientCertificateAuthentication', certificateList: [] }],
+    ['certificate', { '@odata.type': 'microsoft.graph.clientCertificateAuthentication', certificateList: null }],
+    ['certificate', { certificateList: [] }],
+    ['none', null],
+    ['unknown', undefined],
+    ['unknown', {}],
+    ['unknown', 'text'],
+    ['unknown', { '@odata.type': '#microsoft.graph.apiAuthenticationConfigurationBase' }],
+    ['unknown', { '@odata.type': '#microsoft.graph.pkcs12Certificate', pkcs12Value: null, password: '******' }],
+    ['unknown', { '@odata.type': '#microsoft.graph.managedIdentityAuthentication' }],
+  ])('%s: %j', (type, configuration) => {
+    expect(typeOf(configuration)).toBe(type);
+  });
+});
+
+describe('a certificate is recognised', () => {
+  const SHA1 = '0EB255CC895477798BA418B378255204304897AD';
+  const SHA256 = 'E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855';
+  const own = {
+    thumbprint: SHA1,
+    sha256: SHA256,
+    notBefore: new Date(1508670522_000),
+    notAfter: new Date(1666350522_000),
+  };
+  const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
+  const pairs = (hex: string, separator: string): string => hex.match(/../g)?.join(separator) ?? '';
+  const withEntries = (...entries: object[]): Connector | undefined => parseConnector(connectorBody('c1', entries));
+
+  test.each([
+    SHA1,
+    SHA1.toLowerCase(),
+    pairs(SHA1, ':'),
+    pairs(SHA1.toLowerCase(), ' '),
+    pairs(SHA1, '-'),
+    `\u200e${SHA1}`,
+    ` ${SHA1}\n`,
+    bytes(SHA1).toString('base64'),
+    bytes(SHA1).toString('base64url'),
+    SHA256,
+    pairs(SHA256.toLowerCase(), ':'),
+    bytes(SHA256).toString('base64'),
+  ])('by the thumbprint %j', (thumbprint) => {
+    const connector = withEntries({ ...entry(thumbprint), notBefore: 5, notAfter: 6 });
+    expect(entriesOf(connector, own)).toHaveLength(1);
+  });
+
+  test.each([[null], ['in some new form'], ['']])('by its two dates, if the thumbprint is %j', (thumbprint) => {
+    expect(entriesOf(withEntries({ ...entry(''), thumbprint }), own)).toHaveLength(1);
+    expect(entriesOf(withEntries({ ...entry(''), thumbprint, notAfter: 1 }), own)).toEqual([]);
+  });
+
+  test('not by its dates alone, if the thumbprint is of another certificate', () => {
+    expect(entriesOf(withEntries(entry('A'.repeat(40))), own)).toEqual([]);
+  });
+
+  test('after a change by the dates of a new entry, whatever its thumbprint', () => {
+    const before = withEntries(entry('A'.repeat(40)));
+    const after = withEntries(entry('A'.repeat(40)), entry('F'.repeat(40)));
+    expect(entriesAfter(before, after, own)).toMatchObject([{ thumbprint: 'F'.repeat(40) }]);
+    expect(entriesAfter(before, before, own)).toEqual([]);
+  });
+
+  test.each([
+    [1666350522, 1666350522],
+    ['1666350522', 1666350522],
+    ['2022-10-21T11:08:42Z', 1666350522],
+    [null, Number.NaN],
+    ['', Number.NaN],
+    ['soon', Number.NaN],
+  ])('the date %j is read as %j', (notAfter, seconds) => {
+    expect(certificatesOf(withEntries({ ...entry(SHA1), notAfter }))[0]?.notAfter).toBe(seconds);
   });
 });

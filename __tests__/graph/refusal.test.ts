@@ -5,6 +5,7 @@ import { answer } from '../scripted-http.ts';
 
 const ASKED: Asked = {
   connectorId: 'c1',
+  permission: 'APIConnectors.ReadWrite.All',
   roles: [],
   application: {
     tenantId: 'the-tenant',
@@ -26,19 +27,19 @@ describe('what a response of the B2C backend means', () => {
       'AADB2C90213',
       'UPLOAD_PASSWORD_REFUSED',
       'The service says that the password of the certificate is incorrect',
-      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
+      'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
     ],
     [
       'AADB2C95025',
       'UPLOAD_PASSWORD_REFUSED',
       'The service says that the password of the certificate is incorrect',
-      'The password opened the file here, and the file went out in TripleDES-SHA1. Characters beyond ASCII in the password are not foreseen by the service: export the certificate again with a password of ASCII letters and digits.',
+      'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
     ],
     [
       'AADB2C90214',
       'UPLOAD_EXPIRED_REFUSED',
       'The service says that the certificate has expired',
-      'Upload a newer certificate; not-after in the outputs tells when this one ends.',
+      'Upload a newer certificate; not-after in the outputs shows when this one expires.',
     ],
     [
       'AADB2C90215',
@@ -58,6 +59,24 @@ describe('what a response of the B2C backend means', () => {
       'The service finds no certificate in the file that is valid now',
       'Check not-before and not-after in the outputs.',
     ],
+    ...['AADB2C90176', 'AADB2C90178'].map((code) => [
+      code,
+      'UPLOAD_FILE_REFUSED',
+      'The service finds no private key in the file, though there is one',
+      'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+    ]),
+    ...['AADB2C90180', 'AADB2C95049'].map((code) => [
+      code,
+      'UPLOAD_ALREADY_THERE',
+      'The service does not accept this certificate a second time',
+      'Leave force out. The outputs and the summary show which certificates the connector has.',
+    ]),
+    [
+      'AADB2C90245',
+      'GRAPH_REFUSED',
+      'The service says that the tenant is disabled',
+      'Ask the owner of the tenant: its subscription or its trial may have ended.',
+    ],
     [
       'AADB2C95044',
       'CONNECTOR_OF_ANOTHER_TENANT',
@@ -74,7 +93,7 @@ describe('what a response of the B2C backend means', () => {
       'AADB2C90063',
       'SERVICE_UNAVAILABLE',
       'The service has a problem',
-      'Run the job again; see https://status.cloud.microsoft.',
+      'It often says so of an ID or a value that it does not know: check connector-id and tenant-id. Else: Run the job again; see https://status.cloud.microsoft.',
     ],
   ])('%s is %s', (backendCode = '', code = '', what = '', remedy = '') => {
     // Before the status: HTTP 404 would mean something else.
@@ -95,24 +114,24 @@ describe('what a response of the B2C backend means', () => {
 
 describe('what a status means', () => {
   const AGAIN = 'Run the job again; see https://status.cloud.microsoft.';
-  const SUPPORT = "The message above is the service's. With the request-id, Microsoft support can tell more.";
+  const SUPPORT = "The message above is the service's. With the request-id, Microsoft support can find out more.";
   const COULD_NOT = 'Microsoft Graph could not serve the request';
 
   test.each([
-    [200, 'SERVICE_UNAVAILABLE', 'The answer of Microsoft Graph cannot be read', AGAIN],
-    [204, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
+    [200, 'SERVICE_UNAVAILABLE', 'The response of Microsoft Graph cannot be read', AGAIN],
+    [204, 'SERVICE_UNAVAILABLE', 'The response of Microsoft Graph cannot be read', AGAIN],
     [400, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
     [
       401,
       'GRAPH_UNAUTHORIZED',
-      'Microsoft Graph does not take the access token',
+      'Microsoft Graph does not accept the access token',
       "Check that cloud is the tenant's, and run the job again.",
     ],
     [
       404,
       'CONNECTOR_NOT_FOUND',
       'The tenant has no such API connector',
-      'List them with: az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv',
+      'The check step with all: true lists the API connectors of the tenant with their IDs.',
     ],
     [408, 'SERVICE_UNAVAILABLE', COULD_NOT, AGAIN],
     [409, 'GRAPH_REFUSED', 'Microsoft Graph refused the request', SUPPORT],
@@ -134,33 +153,71 @@ describe('what a status means', () => {
       message: expect.stringMatching(new RegExp(`^Microsoft Graph answered with a redirect \\(HTTP ${status}, `)),
     });
   });
-
-  test('in China, the connectors are listed from the Graph there', () => {
-    const application = { ...ASKED.application, cloud: cloudByName('china') };
-    expect(explainGraph(answer(404), { ...ASKED, application }).failure.remedy).toContain(
-      '--url https://microsoftgraph.chinacloudapi.cn/v1.0/identity/apiConnectors ',
-    );
-  });
 });
 
 describe('access denied', () => {
-  const COMMANDS = `
+  const commands = (permission: string, graph = 'https://graph.microsoft.com', cloud = 'AzureCloud'): string =>
+    `
+az cloud set --name ${cloud}
+az login --tenant the-tenant --allow-no-subscriptions
 SP=$(az ad sp show --id the-client --query id --output tsv)
 MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='APIConnectors.ReadWrite.All'].id" --output tsv)
-az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
+  const denied = (asked: Partial<Asked>) => explainGraph(answer(403, error('accessDenied')), { ...ASKED, ...asked });
 
   test.each([
     ['no permission', [], 'no application permission'],
     ['one permission', ['APIConnectors.Read.All'], 'APIConnectors.Read.All'],
     ['several permissions', ['User.Read.All', 'Group.Read.All'], 'User.Read.All, Group.Read.All'],
     ['what is no permission', [`\u001b[1m${'r'.repeat(90)}`], `${'r'.repeat(80)}…`],
+    [
+      'very many',
+      Array.from({ length: 120 }, () => 'R'),
+      `${Array.from({ length: 10 }, () => 'R').join(', ')} and 110 more`,
+    ],
   ])('a token with %s: it is named, with the commands that give the right one', (_what, roles, carries) => {
-    expect(explainGraph(answer(403, error('accessDenied')), { ...ASKED, roles }).failure).toMatchObject({
+    const { failure, retry } = denied({ roles });
+    expect(retry).toBe('no');
+    expect(failure).toMatchObject({
       code: 'GRAPH_FORBIDDEN',
       message: `Microsoft Graph denies access (API connector c1): Because (HTTP 403, accessDenied, request-id the-request, ${DATE}).`,
-      remedy: `The access token carries ${carries}; it needs APIConnectors.ReadWrite.All (the check step: APIConnectors.Read.All), with admin consent. As an administrator of the tenant:${COMMANDS}`,
+      remedy: `The access token carries ${carries}. The step needs APIConnectors.ReadWrite.All, with admin consent. As an administrator of the tenant:${commands('APIConnectors.ReadWrite.All')}`,
     });
+  });
+
+  test('the check step asks for no more than reading', () => {
+    const { failure } = denied({ permission: 'APIConnectors.Read.All' });
+    expect(failure.remedy).toContain('The step needs APIConnectors.Read.All, with admin consent.');
+    expect(failure.remedy).toContain(commands('APIConnectors.Read.All'));
+  });
+
+  test('a token that may read is refused: that the documents name another permission is said', () => {
+    const { failure } = denied({ permission: 'APIConnectors.Read.All', roles: ['APIConnectors.Read.All'] });
+    expect(failure.remedy).toContain('Microsoft documents only APIConnectors.ReadWrite.All for reading');
+    expect(failure.remedy).toContain(commands('APIConnectors.ReadWrite.All'));
+  });
+
+  test('a token that carries the permission: it may not be known everywhere yet, and no command grants it again', () => {
+    const verdict = denied({ roles: ['APIConnectors.ReadWrite.All'] });
+    expect(verdict).toMatchObject({ retry: 'yes', within: 15_000 });
+    expect(verdict.failure.message).toContain('though the access token carries APIConnectors.ReadWrite.All');
+    expect(verdict.failure.remedy).not.toContain('appRoleAssignments');
+  });
+
+  test('in China the commands are for the cloud there', () => {
+    const application = { ...ASKED.application, cloud: cloudByName('china') };
+    expect(denied({ application }).failure.remedy).toContain(
+      commands('APIConnectors.ReadWrite.All', 'https://microsoftgraph.chinacloudapi.cn', 'AzureChinaCloud'),
+    );
+  });
+
+  test('a directory of the wrong kind is not a matter of permissions', () => {
+    const said =
+      "'' is an Azure AD B2C directory. Access to this Api can only be made for an Azure AD directory (non b2c).";
+    const { failure } = explainGraph(answer(403, error('AADB2C', said)), ASKED);
+    expect(failure.code).toBe('TENANT_KIND_UNSUPPORTED');
+    expect(failure.remedy).not.toContain('appRoleAssignments');
   });
 });
 
@@ -200,13 +257,11 @@ describe('the words of a refusal', () => {
   });
 
   test.each([
-    ['HTML', '<html>'],
     ['nothing', ''],
     ['null', 'null'],
     ['a text', '"no"'],
     ['no error', {}],
     ['an error that is null', { error: null }],
-    ['an error that is a text', { error: 'no' }],
     ['an error without an inner one', { error: {} }],
   ])('if the body is %s, the headers give the request id and the date', (_what, body) => {
     expect(message(body, { 'request-id': 'from-a-header', date: 'Tue, 03 Feb 2026 04:05:06 GMT' })).toBe(
@@ -227,25 +282,90 @@ describe('the words of a refusal', () => {
   });
 });
 
+describe('the body of an error', () => {
+  const explained = (body: unknown, status = 400) => explainGraph(answer(status, body), ASKED).failure;
+  const ids = { 'request-id': 'the-request', date: DATE };
+
+  test.each<[string, unknown]>([
+    ['in innerError', { error: { code: 'BadRequest', message: 'Bad.', innerError: { code: 'AADB2C90213', ...ids } } }],
+    ['three deep', { error: { code: 'x', innerError: { code: 'y', innererror: { code: 'AADB2C90213' }, ...ids } } }],
+    [
+      'in a message that is JSON',
+      {
+        error: {
+          code: 'UnknownError',
+          message: JSON.stringify({ error: { code: 'AADB2C90213', message: 'No.' } }),
+          innerError: ids,
+        },
+      },
+    ],
+    [
+      'in the words of the message',
+      { error: { code: 'BadRequest', message: 'AADB2C90213: The password is incorrect.', innerError: ids } },
+    ],
+    ['in an odata.error', { 'odata.error': { code: 'AADB2C90213', message: { lang: 'en', value: 'No.' } } }],
+  ])('the telling code is found %s', (_where, body) => {
+    expect(explained(body).code).toBe('UPLOAD_PASSWORD_REFUSED');
+  });
+
+  test('the message of the error inside is shown, and not its JSON', () => {
+    const inside = JSON.stringify({ error: { code: 'AADB2C99999', message: 'What really happened.' } });
+    expect(explained({ error: { code: 'UnknownError', message: inside } }).message).toContain(
+      ': What really happened (HTTP 400, AADB2C99999, UnknownError, ',
+    );
+  });
+
+  test('the correlation id, which support asks for, is shown', () => {
+    const body = { error: { code: 'x', innerError: { correlationId: 'the-correlation', ...ids } } };
+    expect(explained(body).message).toContain('request-id the-request, correlation id the-correlation, ');
+  });
+
+  test.each<[string, unknown, string]>([
+    [
+      'a text, as in OAuth',
+      { error: 'invalid_request', error_description: 'Why.' },
+      ': Why (HTTP 400, invalid_request, ',
+    ],
+    [
+      'an object with a message that is one',
+      { error: { code: 'c', message: { lang: 'en', value: 'Bad.' } } },
+      ': Bad (HTTP 400, c, ',
+    ],
+  ])('an error that is %s', (_what, body, shown) => {
+    expect(explained(body).message).toContain(shown);
+  });
+
+  test('a byte order mark before it does not matter', () => {
+    expect(explained(`\ufeff${JSON.stringify(error('AADB2C90213'))}`).code).toBe('UPLOAD_PASSWORD_REFUSED');
+  });
+
+  test('errors in errors without end are read to an end', () => {
+    const body = `{"error":${'{"innerError":'.repeat(5000)}{}${'}'.repeat(5000)}}`;
+    expect(explained(body).code).toBe('GRAPH_REFUSED');
+  });
+});
+
 describe('sending the request again', () => {
   test.each([
     [200, '', 'after-read'],
-    [200, 'AADB2C90229', 'after-read'],
     [400, '', 'no'],
     [400, 'AADB2C90213', 'no'],
     [400, 'AADB2C90229', 'yes'],
     [400, 'AADB2C90063', 'after-read'],
     [404, '', 'no'],
     [408, '', 'after-read'],
+    [401, '', 'yes'],
     [409, '', 'no'],
+    [409, 'Directory_ConcurrencyViolation', 'yes'],
     [423, '', 'yes'],
     [425, '', 'yes'],
     [429, '', 'yes'],
     [499, '', 'no'],
     [500, '', 'after-read'],
     [500, 'AADB2C90244', 'yes'],
+    [500, 'AADB2C90213', 'no'],
     [502, '', 'after-read'],
-    [503, '', 'yes'],
+    [503, '', 'after-read'],
     [504, '', 'after-read'],
   ])('HTTP %d %s: %s', (status, code, retry) => {
     expect(explainGraph(answer(status, error(code)), ASKED).retry).toBe(retry);

@@ -25,18 +25,18 @@ const MOST_CODES = 3;
 export function saidBy(response: HttpResponse): ErrorBody {
   const levels = levelsOf(parseJson(response.body), 0);
   const inner = levels.toReversed();
-  const text = (...names: readonly string[]): string =>
-    inner.flatMap((level) => names.map((name) => clean(level[name], 100))).find((value) => value !== '') ?? '';
+  const text = (name: string, longest: number): string =>
+    inner.map((level) => clean(level[name], longest)).find((value) => value !== '') ?? '';
   const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
   const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
   const codes = [...inner.map((level) => clean(level['code'], 100)), ...named].filter((code) => code !== '');
-  const requestId = text('request-id') || clean(response.headers['request-id'], 64);
-  const correlationId = text('correlationId');
+  const requestId = text('request-id', 64) || clean(response.headers['request-id'], 64);
+  const correlationId = text('correlationId', 64);
   return {
     codes: [...new Set(codes)].slice(0, MOST_CODES),
     message: messages[0] ?? '',
     ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
-    date: text('date') || clean(response.headers['date'], 40) || new Date().toISOString(),
+    date: text('date', 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
   };
 }
 
