@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // Most tests wait for a process of their own.
+  // Many tests wait: for a process of their own, or between two tries.
   maxWorkers: '100%',
   // For a machine that is busy with other things, too: what hangs is found by its own deadline.
   testTimeout: 60_000,

@@ -1,17 +1,34 @@
 /** That a step leaves nothing open is only seen where this is noticed. */
-import { expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { watchHandles } from './handles.ts';
 
 interface Opened {
   close(): void;
 }
 
+let port: number;
+const listener = createServer();
+beforeAll(async () => {
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  ({ port } = listener.address() as AddressInfo);
+});
+afterAll(() => {
+  listener.close();
+});
+
 const OPENERS: readonly [string, () => Opened][] = [
   ['a timer', () => timer(setTimeout(() => undefined, 60_000))],
   ['an interval', () => timer(setInterval(() => undefined, 60_000))],
   ['a server', () => createServer().listen(0, '127.0.0.1')],
+  [
+    'a connection that lets the process end',
+    () => {
+      const socket = connect(port, '127.0.0.1').unref();
+      return { close: () => socket.destroy() };
+    },
+  ],
   [
     'a process',
     () => {

@@ -7,6 +7,9 @@ interface Handle {
   hasRef(): boolean;
 }
 
+/** Connections and processes count while they are there, though an idle one would let the process end. */
+const COUNTED = new Set(['TCPWRAP', 'TCPSERVERWRAP', 'PIPEWRAP', 'PROCESSWRAP']);
+
 /** Knows what the step itself opens, apart from what the emulator opens for it in the same process. */
 export function watchHandles() {
   const context = new AsyncLocalStorage<true>();
@@ -21,7 +24,8 @@ export function watchHandles() {
     },
     trackPromises: false,
   }).enable();
-  const open = (): string[] => [...opened.values()].filter(({ handle }) => handle.hasRef()).map(({ type }) => type);
+  const open = (): string[] =>
+    [...opened.values()].filter(({ type, handle }) => COUNTED.has(type) || handle.hasRef()).map(({ type }) => type);
   return {
     during: async (work: () => Promise<void>): Promise<void> => {
       await context.run(true, work);
