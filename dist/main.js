@@ -27535,17 +27535,17 @@ const MOST_CODES = 3;
 function saidBy(response) {
     const levels = levelsOf((0,json/* parseJson */.qF)(response.body), 0);
     const inner = levels.toReversed();
-    const text = (...names) => inner.flatMap((level) => names.map((name) => (0,clean/* clean */.uH)(level[name], 100))).find((value) => value !== '') ?? '';
+    const text = (name, longest) => inner.map((level) => (0,clean/* clean */.uH)(level[name], longest)).find((value) => value !== '') ?? '';
     const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
     const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
     const codes = [...inner.map((level) => (0,clean/* clean */.uH)(level['code'], 100)), ...named].filter((code) => code !== '');
-    const requestId = text('request-id') || (0,clean/* clean */.uH)(response.headers['request-id'], 64);
-    const correlationId = text('correlationId');
+    const requestId = text('request-id', 64) || (0,clean/* clean */.uH)(response.headers['request-id'], 64);
+    const correlationId = text('correlationId', 64);
     return {
         codes: [...new Set(codes)].slice(0, MOST_CODES),
         message: messages[0] ?? '',
         ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
-        date: text('date') || (0,clean/* clean */.uH)(response.headers['date'], 40) || new Date().toISOString(),
+        date: text('date', 40) || (0,clean/* clean */.uH)(response.headers['date'], 40) || new Date().toISOString(),
     };
 }
 /** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
@@ -27676,7 +27676,6 @@ const BACKEND = {
         what: 'The service has a problem',
         remedy: `It often says so of an ID or a value that it does not know: check connector-id and tenant-id. Else: ${STATUS_PAGE}`,
         retry: 'after-read',
-        within: REPLICAS,
     },
 };
 const WRONG_DIRECTORY = {
@@ -28025,12 +28024,10 @@ function certificatesFrom(list) {
 }
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value) {
-    if (typeof value === 'number')
-        return value;
-    if (typeof value !== 'string' || value.trim() === '')
-        return Number.NaN;
-    const number = Number(value);
-    return Number.isNaN(number) ? Math.floor(Date.parse(value) / 1000) : number;
+    const text = typeof value === 'string' ? value.trim() : '';
+    const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+    // A number that no date has is no date.
+    return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
 }
 
 

@@ -179,7 +179,7 @@ describe('a connector', () => {
     expect(result.outputs['connectors']?.length).toBeLessThan(1024 * 1024);
   });
 
-  test.each(['null', '[]', '"text"', '7', '{', '', DEEP, '<html>::error::forged</html>', '{"id":7}'])(
+  test.each(['null', '[]', '"text"', '7', '{', '', DEEP, '{"id":7}'])(
     'that is none, but %.20s: it is asked for again',
     async (body) => {
       answers('get', { status: 200, body }, 1);

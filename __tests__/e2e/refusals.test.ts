@@ -249,19 +249,20 @@ test.each([90033, 700024, 50166])('AADSTS%i passes: a fresh ID token, and it wor
 describe('Graph refuses', () => {
   const IDS = /\(HTTP \d{3}, [^()]+, request-id [0-9a-f-]{36}, \d{4}-\d\d-\d\dT[0-9:]{8}\)\./;
 
-  test('401', async () => {
-    const { code, message, kinds } = await run(
+  test('401 at first: it is asked again', async () => {
+    const { exitCode, log, kinds } = await run(
       forced('get', graphError(401, 'InvalidAuthenticationToken', 'Expired.')),
     );
-    expect(code).toBe('GRAPH_UNAUTHORIZED');
-    expect(message).toMatch(IDS);
-    expect(kinds).toEqual([...SIGN_IN, 'get']);
+    // A token that is seconds old may not be known everywhere.
+    expect(exitCode).toBe(0);
+    expect(log).toContain('Microsoft Graph does not accept the access token');
+    expect(kinds).toEqual([...SIGN_IN, 'get', 'get', 'upload']);
   });
 
   test.each<[string, readonly string[], string, readonly RequestKind[]]>([
-    ['none', [], 'carries no application permission; it needs', ['get']],
-    ['others', ['User.Read.All', 'Group.Read.All'], 'carries User.Read.All, Group.Read.All; it needs', ['get']],
-    ['to read only', ['APIConnectors.Read.All'], 'carries APIConnectors.Read.All; it needs', ['get', 'upload']],
+    ['none', [], 'carries no application permission. The step needs', ['get']],
+    ['others', ['User.Read.All', 'Group.Read.All'], 'carries User.Read.All, Group.Read.All. The step needs', ['get']],
+    ['to read only', ['APIConnectors.Read.All'], 'carries APIConnectors.Read.All. The step needs', ['get', 'upload']],
   ])('403, where the permissions are %s', async (_, roles, text, asked) => {
     const { code, message, kinds } = await run({ setUp: (emulator) => emulator.registerApp({ roles }) });
     expect(code).toBe('GRAPH_FORBIDDEN');
@@ -291,7 +292,7 @@ describe('Graph refuses', () => {
       with: { 'connector-id': OTHER },
     });
     expect(message.match(/\n {2}\S+ {2}/g)).toHaveLength(20);
-    expect(message).toContain('\n  … and more');
+    expect(message).toContain('\n  … and 11 more');
   });
 
   test('404: a tenant without any', async () => {
@@ -301,16 +302,16 @@ describe('Graph refuses', () => {
       },
     });
     expect(code).toBe('CONNECTOR_NOT_FOUND');
-    expect(message).toContain('The tenant has no API connector at all.');
+    expect(message).toContain('The tenant has no API connector at all: check tenant-id.');
   });
 
-  test('404: where they may not be listed, how to list them', async () => {
+  test('404: if they may not be listed, the step that lists them', async () => {
     const { code, message } = await run({
-      ...forced('list', graphError(403, 'Authorization_RequestDenied', 'No.')),
+      ...forced('list', graphError(400, 'BadRequest', 'No.')),
       with: { 'connector-id': OTHER },
     });
     expect(code).toBe('CONNECTOR_NOT_FOUND');
-    expect(message).toContain('az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors');
+    expect(message).toContain('The check step with all: true lists the API connectors');
   });
 
   test('a redirect is not followed', async () => {
@@ -346,7 +347,7 @@ describe('Graph refuses', () => {
     expect(outputs).toMatchObject({ uploaded: 'false', 'is-active': 'false' });
   });
 
-  test.each(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053', 'AADB2C90063'])(
+  test.each(['AADB2C90229', 'AADB2C90244', 'AADB2C95043', 'AADB2C95053'])(
     'the upload for now, with %s: it is sent again, and once only takes effect',
     async (backend) => {
       const { exitCode, emulator, log } = await run(forced('upload', graphError(400, backend, 'Busy.')));
@@ -440,7 +441,7 @@ describe('the proxy', () => {
     expectNoLeak(result, ['secret-guess']);
   });
 
-  test.each(['proxy.example:8080', 'http://user:100%-throw-away@127.0.0.1:9', '::'])(
+  test.each(['socks5://proxy.example:1080', 'http://user:100%-throw-away@127.0.0.1:9', '::'])(
     'is no URL that can be used: %s',
     async (HTTPS_PROXY) => {
       const { code, message, kinds } = await run({ env: () => ({ HTTPS_PROXY }), bundle: true });

@@ -35,6 +35,13 @@ function requests(): string[] {
   return emulator.requests.map(({ method, host, path }) => `${method} ${host}${path.split('?')[0] ?? ''}`);
 }
 
+/** The connector has this certificate. */
+function hold({ thumbprint, notBefore, notAfter }: ClientCertificate): void {
+  const seconds = { notBefore: notBefore.getTime() / 1000, notAfter: notAfter.getTime() / 1000 };
+  const authentication = { type: 'certificates' as const, certificates: [{ thumbprint, ...seconds }] };
+  emulator.addConnector({ id: GLOBAL.connectorId, displayName: 'Verify sign-up', authentication });
+}
+
 function iso(date: Date): string {
   return date.toISOString().replace('.000Z', 'Z');
 }
@@ -178,12 +185,29 @@ describe('a certificate is uploaded', () => {
     expect(result.outputs['uploaded']).toBe('true');
   });
 
-  test('one that starts in the future is uploaded, and the step says that it is not active', async () => {
+  test('one that starts in the future is uploaded next to one that is active, and both dates are named', async () => {
     const future = await clientCertificate({ notBefore: new Date(Date.now() + 5 * 86_400_000) });
+    const active = await clientCertificate({ notAfter: new Date(Date.now() + 3 * 86_400_000) });
+    hold(active);
     const result = await run({ pfx: pfxOf(future, PASSWORD).toString('base64') });
+    expect(result.annotations.map(({ message }) => message).join('\n')).toContain(
+      `uses the new certificate from ${iso(future.notBefore)} only, when that becomes valid; the one that it uses now expires on ${iso(active.notAfter)}. From ${iso(active.notAfter)} to ${iso(future.notBefore)} it has no valid certificate`,
+    );
     expect(result.exitCode).toBe(0);
     expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'false' });
     expect(result.log).toContain(`the service will use it from ${iso(future.notBefore)}`);
+  });
+
+  test.each([
+    ['an upload to a connector without an active certificate', {}, false],
+    ['replace, which would take the active one away', { replace: 'true' }, true],
+  ])('one that starts in the future is refused for %s', async (_what, inputs, held) => {
+    const future = await clientCertificate({ notBefore: new Date(Date.now() + 5 * 86_400_000) });
+    if (held) hold(certificate);
+    const before = emulator.certificates(GLOBAL.connectorId);
+    const result = await run({ pfx: pfxOf(future, PASSWORD).toString('base64'), ...inputs });
+    expect(result.annotations.find(({ level }) => level === 'error')?.title).toBe('CERTIFICATE_NOT_YET_VALID');
+    expect(emulator.certificates(GLOBAL.connectorId)).toEqual(before);
   });
 
   test('its own entry is found by thumbprint among many, whatever their order', async () => {
@@ -338,7 +362,7 @@ describe('masks', () => {
     const result = await run({ pfx: wrapped }, { bundle: true });
     expect(result.exitCode).toBe(0);
     const ends = wrapped.split('\n').filter((line) => line.length >= 16);
-    expect(result.masks).toEqual(expect.arrayContaining([...ends, pfx, PASSWORD, ...emulator.secrets()]));
+    expect([...ends, pfx, PASSWORD, ...emulator.secrets()].filter((secret) => !result.masks.includes(secret))).toEqual([]);
     for (const open of [GLOBAL.tenantId, GLOBAL.clientId, GLOBAL.connectorId, certificate.thumbprint]) {
       expect(result.masks.filter((mask) => open.includes(mask))).toEqual([]);
     }
@@ -356,7 +380,7 @@ describe('refusals of the services', () => {
     emulator.registerApp({ roles: ['User.Read.All'] });
     const result = await run();
     expect(result.annotations[0]).toMatchObject({ level: 'error', title: 'GRAPH_FORBIDDEN' });
-    expect(result.annotations[0]?.message).toMatch(/carries User\.Read\.All; it needs APIConnectors\.ReadWrite\.All/);
+    expect(result.annotations[0]?.message).toMatch(/carries User\.Read\.All\. The step needs APIConnectors\.ReadWrite\.All/);
   });
 });
 

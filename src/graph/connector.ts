@@ -164,8 +164,8 @@ function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
 
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value !== 'string' || value.trim() === '') return Number.NaN;
-  const number = Number(value);
-  return Number.isNaN(number) ? Math.floor(Date.parse(value) / 1000) : number;
+  const text = typeof value === 'string' ? value.trim() : '';
+  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+  // A number that no date has is no date.
+  return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
 }

@@ -136,7 +136,6 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
     what: 'The service has a problem',
     remedy: `It often says so of an ID or a value that it does not know: check connector-id and tenant-id. Else: ${STATUS_PAGE}`,
     retry: 'after-read',
-    within: REPLICAS,
   },
 };
 
