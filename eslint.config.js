@@ -16,7 +16,11 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  { files: ['*.js', 'bench/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['*.js', 'bench/*.mjs', 'scripts/clients/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
+  {
+    files: ['scripts/clients/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', fetch: 'readonly' } },
+  },
   {
     // Control characters are exactly what the cleaning of foreign text is about.
     rules: { 'no-control-regex': 'off' },

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/
 import { createHash, X509Certificate } from 'node:crypto';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { ProxyAgent, request, Socks5ProxyAgent } from 'undici';
 import { clientCertificate, type ClientCertificate } from '../emulator/certificates.ts';
 import { Emulator, GLOBAL } from '../emulator/emulator.ts';
@@ -316,6 +316,17 @@ test('what stands between answers with pages, with gzip, and with 100 Continue',
   expect(gunzipSync(Buffer.from(await zipped.body.arrayBuffer())).toString()).toContain('Verify sign-up');
   // undici takes no informational answer that it did not ask for.
   await expect(call('GET', CONNECTOR)).rejects.toThrow(/bad response/i);
+});
+
+test('a compressed request is read', async () => {
+  const response = await request(CONNECTOR, {
+    dispatcher,
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-encoding': 'gzip' },
+    body: gzipSync(JSON.stringify({ displayName: 'Sent by gzip' })),
+  });
+  expect(response.statusCode).toBe(204);
+  expect((await call('GET', CONNECTOR)).text).toContain('Sent by gzip');
 });
 
 test('a fault lasts as long as it says, and meets the path that it names', async () => {

@@ -32,9 +32,9 @@ export interface Connector {
 
 /** What the documents leave open. Nothing set: reads show writes at once, and answers show what they did. */
 export interface ConnectorBehaviour extends Shape {
-  /** For so long after a write, by the services' clock, a get and a list show what was there before. */
+  /** For this many milliseconds after a write, by the services' clock, a get and a list show what was there before. */
   readonly lagMs?: number;
-  /** Only each so-many-th read of a connector lags, the first one included: replicas that are asked in turn. 1 unless given. */
+  /** Only every Nth read of a connector lags, the first one included: replicas that answer in turn. 1 unless given. */
   readonly lagEvery?: number;
   /** The connector in the answer to an upload: `old` as it was before, `other` with another certificate in place of the new one. */
   readonly uploadAnswer?: 'new' | 'old' | 'other';
@@ -47,9 +47,9 @@ export interface ConnectorBehaviour extends Shape {
 export interface ListBehaviour {
   /** How a page is followed: `slash` is `…/apiConnectors/?$skiptoken=…`. */
   readonly nextLink?: 'plain' | 'slash';
-  /** Each page has a next one, with other connectors on it first and no connectors at the end. */
+  /** Each page has a next one; those after the last connector are empty. */
   readonly endless?: boolean;
-  /** So many characters more a connector, so that a page of them has the size that a test wants. */
+  /** This many more characters in each connector, so that a page has the size that a test wants. */
   readonly padding?: number;
 }
 
@@ -66,7 +66,8 @@ export interface ConnectorsOptions {
   readonly pageSize: number;
 }
 
-const COLLECTION = /^\/(?:v1\.0|beta)\/identity\/apiconnectors(?:\/([^/?]+)(\/uploadclientcertificate)?)?\/?(?:\?|$)/i;
+/** Two slashes after the version: so does Microsoft's SDK for Python ask, and Graph answers it. */
+const COLLECTION = /^\/(?:v1\.0|beta)\/+identity\/apiconnectors(?:\/([^/?]+)(\/uploadclientcertificate)?)?\/?(?:\?|$)/i;
 
 /** The kind of a request to the connectors, undefined for another path. */
 export function connectorRequestKind(method: string, path: string): RequestKind | undefined {

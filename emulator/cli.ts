@@ -3,7 +3,8 @@
  * An argument names a file to which the same is appended as NAME=value, such as a workflow step's $GITHUB_OUTPUT.
  */
 import { appendFileSync } from 'node:fs';
-import { CHINA, Emulator, GLOBAL } from './emulator.ts';
+import { clientCertificate } from './certificates.ts';
+import { CHINA, Emulator, GLOBAL, VAULT } from './emulator.ts';
 
 const emulator = await Emulator.start();
 const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
@@ -18,5 +19,8 @@ if (file !== undefined) {
 for (const [cloud, { tenantId, clientId, connectorId }] of Object.entries({ global: GLOBAL, china: CHINA })) {
   console.log(`# cloud: ${cloud}  tenant-id: ${tenantId}  client-id: ${clientId}  connector-id: ${connectorId}`);
 }
+emulator.addVaultCertificate('connector', await clientCertificate());
+const { host } = emulator.keyVault.vaults[0] ?? { host: '' };
+console.log(`# a vault: https://${host}/certificates/connector  read as client-id: ${VAULT.clientId}`);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void emulator.stop());

@@ -58,7 +58,7 @@ const MAX_CREDENTIALS = 20;
 const SEGMENT = /^([A-Za-z]+)(?:\((\w+)='([^']*)'\))?$/;
 
 export class Directory {
-  /** For so long, by the services' clock, an object just made is not found by anything but the answer that made it. */
+  /** For this many milliseconds, by the services' clock, an object that was just made is not found. */
   lagMs = 0;
   readonly #options: DirectoryOptions;
   readonly #applications: Application[] = [];
@@ -471,7 +471,7 @@ function select(body: Body, url: URL): Body {
   return names ? Object.fromEntries(Object.entries(body).filter(([name]) => names.includes(name))) : body;
 }
 
-/** `a eq 'x' and startswith(b,'y')`, and `names/any(c:c eq 'x')`: whatever else would pass, so it is refused by throwing. */
+/** `a eq 'x' and startswith(b,'y')`, and `names/any(c:c eq 'x')`; throws for anything else, which must not pass unnoticed. */
 function passes(object: Body, filter: string): boolean {
   return filter.split(/ (?:and) /i).every((condition) => {
     const [, name = '', value] = /^\s*(\w+) eq '((?:[^']|'')*)'\s*$/.exec(condition) ?? [];

@@ -267,7 +267,6 @@ export class Emulator {
     const proxy = this.#proxyCredentials;
     return [
       this.github.requestToken,
-      this.gitHubApi.token,
       ...this.github.issued,
       ...this.entra.issued,
       ...this.#server.requests.flatMap(({ body }) => uploadedSecrets(body)),

@@ -15,7 +15,7 @@ export interface Fault {
   readonly skip?: number;
   /** So many requests are met; 1 unless given, Infinity for all. */
   readonly times?: number;
-  /** Only for so long from the first request that it meets; give `times` too. */
+  /** Only for this many milliseconds from the first request that it meets; give `times` as well. */
   readonly forMs?: number;
   readonly do: FaultAction;
   /** The service acts on the request first, and its answer is what is lost. */

@@ -37,7 +37,7 @@ export interface GraphBehaviour extends ConnectorBehaviour {
   readonly errors?: ErrorShape;
   /** Whether APIConnectors.Read.All may read; true unless given. */
   readonly readAllSuffices?: boolean;
-  /** A token is refused with 401 for its first so many requests. */
+  /** The first N requests with a token are refused with 401. */
   readonly newTokenRefused?: number;
 }
 
@@ -97,7 +97,7 @@ export class Graph implements Service {
       if (uses <= (this.#behaviour.newTokenRefused ?? 0)) throw new Error('The token is not known here yet.');
     } catch (error) {
       return graphError(401, 'InvalidAuthenticationToken', `Access token validation failure. ${String(error)}`, {
-        'www-authenticate': 'Bearer realm=""',
+        'www-authenticate': `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`,
       });
     }
     if (request.kind === 'other') {

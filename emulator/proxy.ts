@@ -67,9 +67,7 @@ export class ConnectProxy {
       response.end();
     };
     if (!tls) return createServer(refuse);
-    return tls.preferH2
-      ? createSecureServer({ ...tls, allowHTTP1: true, ALPNProtocols: ['h2', 'http/1.1'] }, refuse)
-      : createTlsServer(tls, refuse);
+    return tls.preferH2 ? createSecureServer({ ...tls, allowHTTP1: true }, refuse) : createTlsServer(tls, refuse);
   }
 
   static async start(options: ProxyOptions): Promise<ConnectProxy> {
