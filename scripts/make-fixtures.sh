@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 out=__tests__/fixtures
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$out"
-rm -f "$out"/*.pfx "$out"/*.pem "$out"/manifest.json
+rm -rf "$out"
+mkdir -p "$out/algorithms" "$out/pem"
 days=27000
 password='Passw0rd!'
 entries="$work/entries"
@@ -108,6 +108,79 @@ const rows = readFileSync(entries, 'utf8').trimEnd().split('\n').map((line) => {
 });
 writeFileSync(manifest, JSON.stringify(rows, null, 2) + '\n');
 JS
+
+# One file of OpenSSL for each cipher and each hash: algorithms/, with an EC key, since they are many.
+algorithms="$work/algorithms"
+ec=$(thumbprint < "$work/ec.crt")
+algorithm_pfx() { # file name, failure or -, options
+  local name=$1 failure=$2
+  shift 2
+  openssl pkcs12 -export -inkey "$work/ec.key" -in "$work/ec.crt" -passout "pass:$password" -out "$out/algorithms/$name.pfx" "$@"
+  printf '%s\topenssl\t%s\t%s\t%s\n' "$name.pfx" "$password" "$ec" "$failure" >> "$algorithms"
+}
+for bits in 128 192 256; do
+  for mode in ecb ofb cfb cfb8 cfb1; do algorithm_pfx "aes-$bits-$mode" - -keypbe "aes-$bits-$mode" -certpbe "aes-$bits-$mode"; done
+  for cipher in camellia aria; do
+    for mode in cbc ecb ofb cfb ctr; do
+      algorithm_pfx "$cipher-$bits-$mode" - -keypbe "$cipher-$bits-$mode" -certpbe "$cipher-$bits-$mode"
+    done
+  done
+done
+for mode in cbc ecb ofb cfb ctr; do algorithm_pfx "sm4-$mode" - -keypbe "sm4-$mode" -certpbe "sm4-$mode"; done
+for hash in md5 sha1 sha224 sha256 sha384 sha512 sha512-224 sha512-256 sha3-224 sha3-256 sha3-384 sha3-512 sm3 ripemd160; do
+  algorithm_pfx "mac-$hash" - -macalg "$hash"
+done
+for cipher in bf-cbc cast5-cbc seed-cbc des-cfb rc4; do
+  algorithm_pfx "refused-$cipher" PFX_UNSUPPORTED -legacy -keypbe "$cipher" -certpbe "$cipher"
+done
+for hash in md4 whirlpool; do algorithm_pfx "refused-mac-$hash" PFX_UNSUPPORTED -provider legacy -provider default -macalg "$hash"; done
+
+# PEM: pem/, with the key in each form that tools write.
+pems="$work/pems"
+pem() { # file, key's name, password, failure or -; the key on standard input, then its certificate
+  cat - "$work/$2.crt" > "$out/pem/$1.pem"
+  printf '%s\topenssl\t%s\t%s\t%s\n' "$1.pem" "$3" "$(thumbprint < "$work/$2.crt")" "$4" >> "$pems"
+}
+openssl pkey -in "$work/rsa.key" | pem pkcs8 rsa '' -
+openssl rsa -in "$work/rsa.key" -traditional 2> /dev/null | pem pkcs1 rsa '' -
+openssl ec -in "$work/ec.key" 2> /dev/null | pem sec1 ec '' -
+{ openssl ecparam -name prime256v1; openssl ec -in "$work/ec.key" 2> /dev/null; } | pem sec1-parameters ec '' -
+openssl genpkey -quiet -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024 -out "$work/dsa.par"
+openssl genpkey -quiet -paramfile "$work/dsa.par" -out "$work/dsa.key"
+certificate dsa '/CN=dsa.example'
+openssl dsa -in "$work/dsa.key" -provider default 2> /dev/null | pem dsa-traditional dsa '' -
+for cipher in aes-128-cbc aes-256-cbc des-ede3-cbc; do
+  openssl pkcs8 -topk8 -in "$work/ec.key" -v2 $cipher -passout "pass:$password" | pem "pbes2-$cipher" ec "$password" -
+done
+for prf in hmacWithMD5 hmacWithSHA1 hmacWithSHA224 hmacWithSHA384 hmacWithSHA512 hmacWithSHA512-224 hmacWithSHA512-256; do
+  openssl pkcs8 -topk8 -in "$work/ec.key" -v2 aes-256-cbc -v2prf $prf -passout "pass:$password" | pem "prf-$prf" ec "$password" -
+done
+openssl pkcs8 -topk8 -in "$work/ec.key" -scrypt -passout "pass:$password" | pem scrypt ec "$password" -
+openssl pkcs8 -topk8 -in "$work/ec.key" -v1 PBE-SHA1-3DES -passout "pass:$password" | pem pkcs12-3des ec "$password" -
+openssl pkcs8 -topk8 -in "$work/ec.key" -v1 PBE-MD5-DES -provider legacy -provider default -passout "pass:$password" | pem pbes1-md5-des ec "$password" -
+for cipher in aes128 aes192 aes256 des3 camellia256 aria256; do
+  openssl rsa -in "$work/rsa.key" -traditional -$cipher -passout "pass:$password" 2> /dev/null | pem "dek-info-$cipher" rsa "$password" -
+done
+openssl ec -in "$work/ec.key" -aes256 -passout "pass:$password" 2> /dev/null | pem dek-info-ec ec "$password" -
+openssl rsa -in "$work/rsa.key" -traditional -des -provider legacy -provider default -passout "pass:$password" 2> /dev/null | pem dek-info-des rsa "$password" -
+openssl rsa -in "$work/rsa.key" -traditional -rc2 -provider legacy -provider default -passout "pass:$password" 2> /dev/null | pem dek-info-rc2 rsa "$password" PFX_UNSUPPORTED
+openssl pkcs12 -in "$out/openssl-chain.pfx" -nodes -passin "pass:$password" > "$out/pem/bag-attributes.pem"
+printf '%s\topenssl\t\t%s\t-\n' bag-attributes.pem "$rsa" >> "$pems"
+ssh-keygen -q -t ed25519 -N '' -C throw-away -f "$work/ssh" && pem openssh ec '' PFX_IS_SSH_KEY < "$work/ssh"
+
+for manifest in algorithms pem; do
+  entries_of=$algorithms
+  [ $manifest = pem ] && entries_of=$pems
+  node - "$entries_of" "$out/$manifest/manifest.json" <<'JS'
+const { readFileSync, writeFileSync } = require('node:fs');
+const [entries, manifest] = process.argv.slice(2);
+const rows = readFileSync(entries, 'utf8').trimEnd().split('\n').map((line) => {
+  const [file, maker, password, thumbprint, failure] = line.split('\t');
+  return { file, maker, password, ...(failure === '-' ? { thumbprint } : { failure }) };
+});
+writeFileSync(manifest, JSON.stringify(rows, null, 2) + '\n');
+JS
+done
 cat > "$out/README.md" <<'MD'
 # Test files
 
@@ -115,5 +188,5 @@ Made by `scripts/make-fixtures.sh` with the tools that `manifest.json` names. **
 away: they were made for these tests, protect nothing, and their passwords are in the manifest.** The thumbprints are
 those that the makers' own tools print.
 MD
-chmod 644 "$out"/*
+find "$out" -type f -exec chmod 644 {} +
 echo "$(wc -l < "$entries") files in $out"

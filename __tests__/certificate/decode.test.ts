@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodePfxFile, decodePfxText } from '../../src/certificate/decode.ts';
+import { decode, type Decoded } from '../../src/certificate/decode.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { certificateIn, failureOf, openFixture, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
 
 const pfx = readFixture('openssl-default.pfx');
+/** The bytes, if what was given is a .pfx. */
+const bytesOf = (decoded: Decoded): Buffer | undefined => (decoded.kind === 'pkcs12' ? decoded.bytes : undefined);
 const base64 = pfx.toString('base64');
 const wrapped = (width: number, end: string): string => base64.replace(new RegExp(`.{${width}}`, 'g'), `$&${end}`);
 const spread = (text: string): string => Buffer.from(text, 'utf16le').toString('latin1');
@@ -32,12 +34,82 @@ describe('base64 in its disguises', () => {
     ['twice', Buffer.from(base64).toString('base64')],
     ['twice, wrapped in between', Buffer.from(wrapped(76, '\n')).toString('base64')],
   ])('%s', (_name, text) => {
-    expect(decodePfxText(text).bytes.equals(pfx)).toBe(true);
+    expect(bytesOf(decode(text))?.equals(pfx)).toBe(true);
+  });
+
+  // What is around a .pfx can be told from it for certain, since a .pfx says how long it is.
+  const cut = base64.replace(/=+$/, '');
+  const crlf = Buffer.from(pfx.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+  const times = (text: string, n: number): string =>
+    n === 0 ? text : times(Buffer.from(text).toString('base64').replace(/.{76}/g, '$&\n'), n - 1);
+  test.each([
+    ['with the % mark of zsh', `${base64}%`, /the % mark that zsh shows/],
+    ['with a prompt, without padding', `${cut}me@mac ~ % `, /a prompt after it/],
+    ['with a prompt on the next line', `${base64}\nuser@host:~$ `, /a prompt after it/],
+    ['with a semicolon', `${base64};\n`, /a punctuation mark/],
+    ['with a name', `PFX_BASE64=${base64}`, /a name before it/],
+    ['exported in quotation marks', `export PFX="${base64}"\n`, /a name before it/],
+    ['in PowerShell', `$env:PFX = '${base64}'`, /a name before it/],
+    ['as YAML', `apiVersion: v1\nkind: Secret\ndata:\n  cert.pfx: |\n    ${wrapped(64, '\n    ')}\n`, /text before it/],
+    [
+      'in the JSON of Key Vault',
+      JSON.stringify({ contentType: 'application/x-pkcs12', value: base64 }, null, 2),
+      /JSON/,
+    ],
+    ['as a MIME part', `Content-Transfer-Encoding: base64\r\n\r\n${wrapped(76, '\r\n')}`, /text before it/],
+    ['in typographic quotation marks', `“${base64}”`, /the marks around it/],
+    ['in single typographic marks', `‘${base64}’`, /the marks around it/],
+    ['in quotation marks with a comma', `"${base64}",`, /around|punctuation/],
+    ['too much padding', `${cut}====`, /text after it/],
+    ['by uuencode -m', `begin-base64 644 cert.pfx\n${wrapped(60, '\n')}\n====\n`, /text before it/],
+    [
+      "with JSON's escapes",
+      base64.replaceAll('+', '\\u002B').replaceAll('/', '\\/').replaceAll('=', '\\u003d'),
+      /escapes/,
+    ],
+    ['escaped twice', base64.replaceAll('+', '\\\\u002b'), /escapes/],
+    ['as a property', `pfx=${base64.replaceAll('=', '\\=')}`, /./],
+    ['percent-encoded', encodeURIComponent(base64), /escapes/],
+    ['with blanks for plus signs', base64.replaceAll('+', ' '), /plus signs/],
+    ['with blanks for plus signs, wrapped', wrapped(76, '\n').replaceAll('+', ' '), /plus signs/],
+    [
+      'in armour with text before',
+      `Enter Export Password:\n-----BEGIN PKCS12-----\n${wrapped(64, '\n')}\n-----END PKCS12-----`,
+      /armour/,
+    ],
+    [
+      'in armour in quotation marks',
+      `"-----BEGIN CERTIFICATE-----\n${wrapped(64, '\n')}\n-----END CERTIFICATE-----"`,
+      /armour/,
+    ],
+    [
+      'in armour in JSON',
+      `-----BEGIN CERTIFICATE-----\\r\\n${wrapped(64, '\\r\\n')}\\r\\n-----END CERTIFICATE-----`,
+      /armour/,
+    ],
+    [
+      'in armour in base64',
+      times(`-----BEGIN CERTIFICATE-----\r\n${base64}\r\n-----END CERTIFICATE-----`, 1),
+      /armour/,
+    ],
+    ['three times', times(base64, 2), /more than once/],
+    ['UTF-16 in base64', Buffer.from(base64, 'utf16le').toString('base64'), /more than once/],
+    ['every LF turned into CR LF', crlf.toString('base64'), /core\.autocrlf/],
+  ])('%s: fixed, and said', (_name, text, note) => {
+    const decoded = decode(text);
+    expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
+    expect(decoded.notes).toEqual([expect.stringMatching(note)]);
+  });
+
+  test('two different .pfx in one text: neither is guessed', () => {
+    const other = readFixture('openssl-3des.pfx').toString('base64');
+    expect(failureOf(() => decode(`one: ${base64}\ntwo: ${other}`)).code).toBe('PFX_NOT_BASE64');
+    expect(bytesOf(decode(`one: ${base64}\ntwo: ${base64}`))?.equals(pfx)).toBe(true);
   });
 
   test('says what was unusual', () => {
-    expect(decodePfxText(base64).notes).toEqual([]);
-    expect(decodePfxText(Buffer.from(base64).toString('base64')).notes).toEqual([expect.stringMatching(/twice/)]);
+    expect(decode(base64).notes).toEqual([]);
+    expect(decode(Buffer.from(base64).toString('base64')).notes).toEqual([expect.stringMatching(/more than once/)]);
   });
 
   test('padding of every length', () => {
@@ -45,13 +117,12 @@ describe('base64 in its disguises', () => {
     const file = writePkcs12(certificate, PASSWORD);
     for (const tail of [0, 1, 2]) {
       const text = Buffer.concat([file, Buffer.alloc(tail)]).toString('base64');
-      expect(certificateIn(decodePfxText(text).bytes).thumbprint).toBe(certificate.thumbprint);
+      expect(certificateIn(bytesOf(decode(text)) ?? Buffer.alloc(0)).thumbprint).toBe(certificate.thumbprint);
     }
   });
 });
 
 describe('text that is no .pfx', () => {
-  const pem = readFixture('certificate.pem').toString();
   const of = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
   const der = openFixture('openssl-default.pfx').leaf.raw;
   test.each([
@@ -65,35 +136,55 @@ describe('text that is no .pfx', () => {
     ['an expression', '${{ secrets.PFX }}', 'PFX_NOT_BASE64', /expression/],
     ['one character more', `${base64.replace(/=+$/, '').slice(0, 1000)}A`, 'PFX_NOT_BASE64', /missing/],
     ['padding in the middle', `${base64.slice(0, 100)}==${base64.slice(100)}`, 'PFX_NOT_BASE64', /padding/],
-    ['too much padding', `${base64.replace(/=+$/, '')}====`, 'PFX_NOT_BASE64', /padding/],
-    ['a PEM certificate', pem, 'PFX_IS_PEM', /certificate/],
-    ['a PEM certificate in base64', Buffer.from(pem).toString('base64'), 'PFX_IS_PEM', /certificate/],
-    [
-      'a PEM file of both',
-      `-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n${pem}`,
-      'PFX_IS_PEM',
-      /an encrypted private key and a certificate/,
-    ],
-    [
-      'an SSH key',
-      '-----BEGIN OPENSSH PRIVATE KEY-----\nAA==\n-----END OPENSSH PRIVATE KEY-----',
-      'PFX_IS_SSH_KEY',
-      /SSH/,
-    ],
     ['an SSH public key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me', 'PFX_IS_SSH_KEY', /SSH/],
-    [
-      'a PGP key',
-      '-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAA==\n-----END PGP PRIVATE KEY BLOCK-----',
-      'PFX_IS_PGP_KEY',
-      /PGP/,
-    ],
     ['a DER certificate', der.toString('base64'), 'PFX_IS_CERTIFICATE', /certificate/],
     ['PKCS#7', of('300b06092a864886f70d010702'), 'PFX_IS_PKCS7', /PKCS#7/],
     ['a Java keystore', of('feedfeed0000000200000000'), 'PFX_IS_JKS', /Java/],
     ['a ZIP archive', of('504b030414000000'), 'PFX_NOT_PKCS12', /ZIP/],
-    ['hex digits', pfx.toString('hex'), 'PFX_NOT_PKCS12', /no PKCS#12/],
+    [
+      'a Git LFS pointer',
+      'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n',
+      'PFX_NOT_PKCS12',
+      /Git LFS/,
+    ],
+    ['Ansible Vault', '$ANSIBLE_VAULT;1.1;AES256\n3132\n', 'PFX_NOT_PKCS12', /Ansible Vault/],
+    ['age', Buffer.from('age-encryption.org/v1\n-> X25519 x\n').toString('base64'), 'PFX_NOT_PKCS12', /age/],
+    ['openssl enc', Buffer.from('Salted__\x01\x02\x03').toString('base64'), 'PFX_NOT_PKCS12', /openssl enc/],
+    ['gpg', of('85010c03aaaaaaaa'), 'PFX_IS_PGP_KEY', /gpg/],
+    ['gpg with a passphrase', of('8c0d040903021111'), 'PFX_IS_PGP_KEY', /gpg/],
+    ['binary read as text', `0\ufffd\u0004\ufffd`, 'PFX_NOT_PKCS12', /read as text/],
+    [
+      'binary read as text, in base64',
+      Buffer.from(pfx.toString('utf8')).toString('base64'),
+      'PFX_NOT_PKCS12',
+      /read as text/,
+    ],
+    [
+      'Latin-1 written as UTF-8',
+      Buffer.from(pfx.toString('latin1')).toString('base64'),
+      'PFX_NOT_PKCS12',
+      /read as text/,
+    ],
+    ['hex with blanks', pfx.toString('hex').replace(/../g, '$& '), 'PFX_NOT_PKCS12', /hexadecimal/],
+    [
+      'hex with colons',
+      pfx
+        .toString('hex')
+        .toUpperCase()
+        .replace(/..(?=.)/g, '$&:'),
+      'PFX_NOT_PKCS12',
+      /hexadecimal/,
+    ],
+    ['a hex dump', `00000000: 3082 ${pfx.toString('hex', 2, 16)}  0...`, 'PFX_NOT_PKCS12', /hexadecimal dump/],
+    ['decimal bytes', [...pfx].join(' '), 'PFX_NOT_PKCS12', /decimal/],
+    ['decimal bytes in JSON', JSON.stringify([...pfx]), 'PFX_NOT_PKCS12', /decimal/],
+    ['uuencoded', 'begin 644 cert.pfx\nM,((&', 'PFX_NOT_PKCS12', /uuencoded/],
+    ['a SecureString', '01000000d08c9ddf0115d1118c7a00c0', 'PFX_NOT_PKCS12', /SecureString/],
+    ['JSON without a .pfx', '{"value": "x"}', 'PFX_NOT_BASE64', /JSON/],
+    ['YAML without a .pfx', 'apiVersion: v1\nkind: Secret\n', 'PFX_NOT_BASE64', /YAML/],
+    ['hex digits', pfx.toString('hex'), 'PFX_NOT_PKCS12', /hexadecimal/],
   ])('%s', (_name, text, code, message) => {
-    const failure = failureOf(() => decodePfxText(text));
+    const failure = failureOf(() => decode(text));
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
     expect(failure.remedy).not.toBe('');
@@ -102,16 +193,18 @@ describe('text that is no .pfx', () => {
 
 describe('files', () => {
   test('a .pfx as it is', () => {
-    expect(decodePfxFile(pfx)).toEqual({ bytes: pfx, notes: [] });
+    expect(decode(pfx)).toEqual({ kind: 'pkcs12', bytes: pfx, notes: [] });
   });
 
   test.each([
     ['base64', Buffer.from(wrapped(76, '\n'))],
     ['base64 in UTF-16', Buffer.from(`\ufeff${base64}`, 'utf16le')],
     ['base64 with a byte order mark', Buffer.from(`\ufeff${base64}`)],
+    ['base64 in UTF-16 without its mark', Buffer.from(base64, 'utf16le')],
+    ['base64 in UTF-32', Buffer.from([...base64].flatMap((digit) => [0, 0, 0, digit.charCodeAt(0)]))],
   ])('%s is decoded, and said', (_name, file) => {
-    const decoded = decodePfxFile(file);
-    expect(decoded.bytes.equals(pfx)).toBe(true);
+    const decoded = decode(file);
+    expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
     expect(decoded.notes).toEqual([expect.stringMatching(/base64/)]);
   });
 
@@ -119,8 +212,25 @@ describe('files', () => {
     ['words', 'hello world', 'PFX_NOT_PKCS12'],
     ['a web page', '<!DOCTYPE html><title>Sign in</title>', 'PFX_NOT_PKCS12'],
     ['nothing', '', 'PFX_EMPTY'],
-    ['PEM', readFixture('certificate.pem').toString(), 'PFX_IS_PEM'],
+    ['prose with a word like base64', 'MIT License, MIIR', 'PFX_NOT_PKCS12'],
   ])('%s', (_name, text, code) => {
-    expect(failureOf(() => decodePfxFile(Buffer.from(text))).code).toBe(code);
+    expect(failureOf(() => decode(Buffer.from(text))).code).toBe(code);
+  });
+});
+
+describe('hostile text is refused or passed over in one go', () => {
+  const mebibytes = (text: string, n: number): string => text.repeat(Math.ceil((n * 2 ** 20) / text.length));
+  test.each([
+    ['places where a .pfx could begin', mebibytes('MIIMsgIBAzCCDGgG ', 5)],
+    ['places where base64 could begin', mebibytes('MI ', 5)],
+    ['backslashes', mebibytes('\\', 5)],
+    ['line breaks and words', mebibytes('\n \nx', 5)],
+    ['quotation marks', `"${mebibytes('x "', 5)}`],
+    ['percent signs', mebibytes('%2', 5)],
+    ['equals signs', `MII${mebibytes('=', 5)}`],
+    ['JSON', mebibytes('{"a":"', 5)],
+  ])('%s', (_name, text) => {
+    expect(failureOf(() => decode(text)).code).toMatch(/^PFX_/);
+    expect(failureOf(() => decode(Buffer.from(text.slice(0, 4 * 2 ** 20)))).code).toMatch(/^PFX_/);
   });
 });

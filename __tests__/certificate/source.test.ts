@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Failure } from '../../src/failure.ts';
-import { decodePfx, type DecodedPfx } from '../../src/certificate/decode.ts';
+import { decode, type Decoded } from '../../src/certificate/decode.ts';
 import { readSource } from '../../src/certificate/source.ts';
 import { failureOf } from '../pkcs12/fixtures.ts';
 
@@ -27,9 +27,12 @@ function written(name: string, content: string | Uint8Array): string {
   writeFileSync(path, content);
   return path;
 }
-const decoded = (source: { kind: 'text'; text: string } | { kind: 'file'; path: string }): DecodedPfx =>
-  decodePfx(readSource({ ...source, password: '' }).content);
-const bytesOf = (path: string): Buffer => decoded({ kind: 'file', path }).bytes;
+const decoded = (source: { kind: 'text'; text: string } | { kind: 'file'; path: string }): Decoded =>
+  decode(readSource({ ...source, password: '' }).content);
+const bytesOf = (path: string): Buffer => {
+  const pfx = decoded({ kind: 'file', path });
+  return pfx.kind === 'pkcs12' ? pfx.bytes : Buffer.alloc(0);
+};
 const refusalOf = (path: string): Failure => failureOf(() => bytesOf(path));
 
 describe('what is read', () => {
@@ -41,16 +44,25 @@ describe('what is read', () => {
   });
 
   test('text is decoded', () => {
-    expect(decoded({ kind: 'text', text: small.toString('base64') })).toEqual({ bytes: small, notes: [] });
+    expect(decoded({ kind: 'text', text: small.toString('base64') })).toEqual({
+      kind: 'pkcs12',
+      bytes: small,
+      notes: [],
+    });
   });
 
   test('a file is taken as it is', () => {
-    expect(decoded({ kind: 'file', path: written('my cert.pfx', small) })).toEqual({ bytes: small, notes: [] });
+    expect(decoded({ kind: 'file', path: written('my cert.pfx', small) })).toEqual({
+      kind: 'pkcs12',
+      bytes: small,
+      notes: [],
+    });
   });
 
   test('a file of base64 text is decoded, with a note', () => {
     const path = written('cert.txt', small.toString('base64'));
     expect(decoded({ kind: 'file', path })).toEqual({
+      kind: 'pkcs12',
       bytes: small,
       notes: ['The file holds base64 text; the .pfx in it was decoded.'],
     });
@@ -72,7 +84,7 @@ describe('its size', () => {
   test('1 MiB is taken, from either source', () => {
     const largest = fileOf(MIB);
     expect(bytesOf(written('a.pfx', largest)).length).toBe(MIB);
-    expect(decoded({ kind: 'text', text: largest.toString('base64') }).bytes.length).toBe(MIB);
+    expect(decoded({ kind: 'text', text: largest.toString('base64') })).toMatchObject({ bytes: { length: MIB } });
   });
 
   test('one byte more is refused, from either source', () => {

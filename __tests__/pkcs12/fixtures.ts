@@ -17,8 +17,14 @@ export interface Fixture {
 }
 
 export const PASSWORD = 'Passw0rd!';
-export const FIXTURES = JSON.parse(readFixture('manifest.json').toString()) as Fixture[];
+export const FIXTURES = fixturesIn('.');
 export const HEALTHY = FIXTURES.filter(({ thumbprint }) => thumbprint !== undefined);
+
+/** Those of a folder, by their path from the folder of all. */
+export function fixturesIn(folder: string): readonly Fixture[] {
+  const fixtures = JSON.parse(readFixture(join(folder, 'manifest.json')).toString()) as Fixture[];
+  return fixtures.map((fixture) => ({ ...fixture, file: join(folder, fixture.file) }));
+}
 
 export function readFixture(file: string): Buffer {
   return readFileSync(join(DIRECTORY, file));
@@ -26,7 +32,7 @@ export function readFixture(file: string): Buffer {
 
 /** What is chosen of the file's contents. */
 export function certificateIn(pfx: Uint8Array, password = PASSWORD): ClientCertificate {
-  const { leaf, privateKey, chain } = choose(openPkcs12(pfx, password), new Date());
+  const { leaf, privateKey, chain } = choose({ container: '.pfx', ...openPkcs12(pfx, password) }, new Date());
   return describeCertificate(leaf, privateKey, chain);
 }
 

@@ -4,7 +4,7 @@ import { clientCertificate } from '../../emulator/certificates.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import { Failure } from '../../src/failure.ts';
 import { openPkcs12 } from '../../src/pkcs12/open.ts';
-import { decodePfxFile, decodePfxText } from '../../src/certificate/decode.ts';
+import { decode } from '../../src/certificate/decode.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { certificateIn, FIXTURES, openFixture, PASSWORD, readFixture } from './fixtures.ts';
 
@@ -124,13 +124,13 @@ describe('a file that is', () => {
 test('any text and any bytes are decoded or explained', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
-      explained(() => decodePfxText(text));
+      explained(() => decode(text));
     }),
     RUNS,
   );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-      explained(() => decodePfxFile(bytes));
+      explained(() => decode(bytes));
     }),
     RUNS,
   );

@@ -8,6 +8,8 @@ import { belongsTogether, subjectOf, thumbprintOf } from './client-certificate.t
 
 /** What was given, wherever it comes from. */
 export interface Given {
+  /** What it was found in, for messages: "The … has no private key in it". */
+  readonly container: '.pfx' | 'PEM text';
   readonly privateKeys: readonly PrivateKeyEntry[];
   readonly certificates: readonly CertificateEntry[];
   readonly unreadableCertificates: number;
@@ -96,10 +98,10 @@ function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): strin
 /** Lists in messages stop here. */
 const MOST_NAMED = 5;
 
-function onlyKey({ privateKeys, certificates }: Given): KeyObject {
-  const [first] = privateKeys;
-  if (!first) throw noPrivateKey(certificates.length);
-  if (privateKeys.some(({ key }) => !samePublicKey(first.key, key))) throw severalKeys(privateKeys, certificates);
+function onlyKey(given: Given): KeyObject {
+  const [first] = given.privateKeys;
+  if (!first) throw noPrivateKey(given);
+  if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key))) throw severalKeys(given);
   return first.key;
 }
 
@@ -158,43 +160,51 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 
 const EXPORT_WITH_KEY =
   'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+const SAME_KEY =
+  'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
 
-function noPrivateKey(certificates: number): Failure {
-  const what = certificates === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
-  return new Failure('PFX_NO_PRIVATE_KEY', `The .pfx opens, and has ${what}.`, EXPORT_WITH_KEY);
+function noPrivateKey({ container, certificates }: Given): Failure {
+  const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+  return new Failure(
+    'PFX_NO_PRIVATE_KEY',
+    `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`,
+    container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem',
+  );
 }
 
-function noneFits({ certificates, unreadableCertificates }: Given): Failure {
+function noneFits({ container, certificates, unreadableCertificates }: Given): Failure {
   if (unreadableCertificates > 0) {
     return new Failure(
       'PFX_INVALID',
-      'The .pfx is malformed: its certificate cannot be read.',
+      `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`,
       'Export the certificate with its private key again. It may have been damaged on its way here.',
     );
   }
   if (certificates.length === 0) {
     return new Failure(
       'PFX_NO_CERTIFICATE',
-      'The .pfx opens, and has a private key in it, but no certificate.',
-      EXPORT_WITH_KEY,
+      `The ${container} has a private key in it, but no certificate.`,
+      container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem',
     );
   }
   const subjects = namesOf(certificates.map(({ certificate }) => certificate));
   return new Failure(
     'PFX_KEY_MISMATCH',
-    `The private key in the .pfx belongs to none of its certificates (${subjects}).`,
-    'Build the file again from the certificate and the key that it was issued for. These two print the same: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout',
+    `The private key in the ${container} belongs to none of its certificates (${subjects}).`,
+    `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`,
   );
 }
 
-function severalKeys(keys: readonly PrivateKeyEntry[], certificates: readonly CertificateEntry[]): Failure {
+function severalKeys({ container, privateKeys, certificates }: Given): Failure {
   const owners = certificates
     .map(({ certificate }) => certificate)
-    .filter((certificate) => keys.some(({ key }) => belongsTogether(certificate, key)));
+    .filter((certificate) => privateKeys.some(({ key }) => belongsTogether(certificate, key)));
   return new Failure(
     'PFX_SEVERAL_KEYS',
-    `The .pfx has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`,
-    'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12',
+    `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`,
+    container === '.pfx'
+      ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
+      : 'Leave the one private key that is meant, with its certificate, in the text.',
   );
 }
 

@@ -1,149 +1,177 @@
-/** From what people paste into a secret, or write into a file, to the bytes of a .pfx. */
+/** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
 import { Failure } from '../failure.ts';
-import { empty, refuseArmour, refuseOtherFormats } from './other-formats.ts';
+import { findPfx, pfxSize, unescaped, withPlusSigns } from './find-pfx.ts';
+import { empty, refuseOtherFormats, refuseOtherText } from './other-formats.ts';
 
 /** What the service and every maker stay far below. */
 export const LARGEST_PFX = 1024 * 1024;
 
-/** The bytes of a .pfx, and what was unusual about the way they were given. */
-export interface DecodedPfx {
-  readonly bytes: Buffer;
-  /** Sentences for the log. */
+/** What was given, out of its disguises. */
+export type Decoded = (
+  { readonly kind: 'pkcs12'; readonly bytes: Buffer } | { readonly kind: 'pem'; readonly text: string }
+) & {
+  /** What was unusual about the way it was given: sentences for the log. */
   readonly notes: readonly string[];
-}
+};
 
 /**
- * The .pfx in the text of an input or in the bytes of a file.
- * @throws Failure PFX_TOO_LARGE, and what {@link decodePfxText} and {@link decodePfxFile} throw
+ * The .pfx, or the PEM text, in the text of an input or the bytes of a file. Text is base64 in any of its disguises
+ * (wrapped, url-safe, without padding, in quotation marks, as a data URL, with JSON's escapes, in armour, encoded
+ * several times, UTF-16 misread, with a name before it or a prompt after it), or PEM. What can be fixed for certain,
+ * since exactly the .pfx comes out, is fixed and said; what is something else is refused by its name.
+ * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
  */
-export function decodePfx(content: string | Uint8Array): DecodedPfx {
-  const decoded = typeof content === 'string' ? decodePfxText(content) : decodePfxFile(content);
-  if (decoded.bytes.length > LARGEST_PFX) throw tooLarge(decoded.bytes.length);
+export function decode(content: string | Uint8Array): Decoded {
+  const decoded = typeof content === 'string' ? decodeInput(content) : decodeFile(Buffer.from(content));
+  const size = decoded.kind === 'pkcs12' ? decoded.bytes.length : decoded.text.length;
+  if (size > LARGEST_PFX) throw tooLarge(size);
   return decoded;
 }
 
-/**
- * Decodes the base64 of a .pfx in any of its disguises: wrapped, url-safe, without padding, with a byte order mark, in
- * quotation marks, as a data URL, in the armour of `certutil -encode`, as UTF-16 misread, encoded twice.
- * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, and for content that is something else what {@link refuseOtherFormats} throws
- */
-export function decodePfxText(text: string): DecodedPfx {
-  const decoded = decodeBase64(text);
-  const inner = decoded.bytes[0] === SEQUENCE ? undefined : textIn(decoded.bytes);
-  if (inner !== undefined && BASE64_OF_SEQUENCE.test(inner)) {
-    const { bytes } = decodeBase64(inner);
-    refuseOtherFormats(bytes);
-    return { bytes, notes: ['The .pfx was encoded in base64 twice; once is enough.'] };
-  }
-  refuseOtherFormats(decoded.bytes);
+function decodeInput(input: string): Decoded {
+  const text = withoutMarks(input);
+  if (plainBase64(text) === '') throw empty('The input "pfx" is empty.');
+  const decoded = decodeText(text, 0);
+  if (!decoded) throw notBase64(whyNotBase64(text));
   return decoded;
 }
 
+function decodeFile(bytes: Buffer): Decoded {
+  const decoded = decodeBytes(bytes, 0);
+  if (decoded.kind === 'pem' || decoded.notes.length > 0 || decoded.bytes === bytes) return decoded;
+  return { ...decoded, notes: ['The file holds base64 text; the .pfx in it was decoded.'] };
+}
+
+/** Base64 in base64 in base64: more is no accident. */
+const MOST_LAYERS = 5;
+
 /**
- * The .pfx in a file: its bytes as they are, or decoded where it holds base64 text.
- * @throws Failure what {@link refuseOtherFormats} throws
+ * @param layers how many times base64 was taken off already
+ * @returns undefined if the text is no base64
  */
-export function decodePfxFile(file: Uint8Array): DecodedPfx {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  const text = bytes[0] === SEQUENCE ? undefined : textIn(bytes);
-  if (text !== undefined && (BASE64_OF_SEQUENCE.test(text) || /-----BEGIN [^]*-----END /.test(text))) {
-    const decoded = decodePfxText(text);
-    return {
-      bytes: decoded.bytes,
-      notes: decoded.notes.length > 0 ? decoded.notes : ['The file holds base64 text; the .pfx in it was decoded.'],
-    };
-  }
+function decodeText(text: string, layers: number): Decoded | undefined {
+  refuseOtherText(text);
+  if (text.includes('-----BEGIN ')) return fromArmour(text);
+  const digits = strictBase64(plainBase64(text));
+  if (digits !== undefined && !lacksPlusSigns(digits, text))
+    return decodeBytes(Buffer.from(digits, 'base64'), layers + 1);
+  const found = findPfx(text);
+  return found && { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
+}
+
+function decodeBytes(bytes: Buffer, layers: number): Decoded {
+  const text = layers <= MOST_LAYERS ? textIn(bytes) : undefined;
+  const decoded = text === undefined ? undefined : decodeText(withoutMarks(text), layers);
+  if (decoded) return decoded;
+  const repaired = withoutCarriageReturns(bytes);
+  if (repaired) return { kind: 'pkcs12', bytes: repaired, notes: [CARRIAGE_RETURNS] };
   refuseOtherFormats(bytes);
-  return { bytes, notes: [] };
+  return { kind: 'pkcs12', bytes, notes: layers > 1 ? [MORE_THAN_ONCE] : [] };
 }
 
-const SEQUENCE = 0x30;
-/** What every DER SEQUENCE of more than 127 bytes starts with, and BER of indefinite length. */
-const BASE64_OF_SEQUENCE = /^[\s"'\0\ufeff]*(MI|MH|MD|data:[^,]{0,100},M[IHD])/;
+const MORE_THAN_ONCE = 'The .pfx was encoded in base64 more than once; once is enough.';
+const CARRIAGE_RETURNS =
+  'Something turned every line feed in the .pfx into CR LF, as Git does with core.autocrlf; that was undone. Let .gitattributes say: *.pfx binary';
 
-function decodeBase64(input: string): DecodedPfx {
-  // Zeros and byte order marks are what is left of UTF-16 that was read as something else.
-  const text = input
-    .replace(/^(\ufeff|ÿþ|ï»¿|\ufffd{2})/, '')
+/** Without what is left of UTF-16 and UTF-32 that were read as something else: zeros and byte order marks. */
+function withoutMarks(text: string): string {
+  return text
+    .replace(/^(\ufeff|ÿþ|þÿ|ï»¿|\ufffd{2})/, '')
     .replace(/[\0\ufeff]/g, '')
     .trim();
-  if (text === '') throw empty('The input "pfx" is empty.');
-
-  const armoured = fromArmour(text);
-  if (armoured) return armoured;
-  refuseArmour(text);
-
-  const body = text
-    .replace(/^(["'])([\s\S]*)\1$/, '$2')
-    .replace(/^data:[^,]{0,200};base64,/i, '')
-    .replace(/\\r|\\n/g, '')
-    // Blanks of every kind, with those of zero width.
-    .replace(/[\s\u200b-\u200d\u2060]+/g, '');
-  if (body === '') throw empty('The input "pfx" is empty.');
-  return { bytes: strictBase64(body, text), notes: [] };
 }
 
-/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file. */
-function fromArmour(text: string): DecodedPfx | undefined {
-  const body = /^-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END [A-Z0-9 ]+-----$/.exec(text)?.[1];
-  if (body === undefined) return undefined;
-  const bytes = Buffer.from(body, 'base64');
-  if (!looksLikePfx(bytes)) return undefined;
-  return {
-    bytes,
-    notes: ['The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.'],
-  };
-}
-
-/** SEQUENCE, INTEGER 3. */
-function looksLikePfx(bytes: Buffer): boolean {
-  const length = bytes[1] ?? 0;
-  const start = length > 0x80 ? 2 + (length & 0x7f) : 2;
-  return bytes[0] === SEQUENCE && bytes.subarray(start, start + 3).equals(Buffer.of(0x02, 0x01, 0x03));
-}
-
-/** RFC 4648, sections 4 and 5; Node's own decoder would pass over what is wrong. */
-function strictBase64(body: string, text: string): Buffer {
-  if (looksLikePath(text)) throw notBase64('it looks like a path. Paths go into the input "pfx-file"');
-  const digits = body
-    .replace(/={0,2}$/, '')
-    .replace(/-/g, '+')
-    .replace(/_/g, '/');
-  const wrong = digits.search(/[^A-Za-z0-9+/]/);
-  if (wrong >= 0) throw notBase64(whyNotBase64(digits, wrong, text));
-  if (digits.length % 4 === 1) {
-    throw notBase64(
-      `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`,
-    );
+/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
+function fromArmour(text: string): Decoded {
+  const plain = unescaped(text);
+  const found = findPfx(plain);
+  if (found) {
+    const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
+    return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
   }
-  return Buffer.from(digits, 'base64');
+  return { kind: 'pem', text: plain, notes: [] };
 }
 
-function whyNotBase64(digits: string, position: number, text: string): string {
+/** Without blanks of every kind (those of zero width, too), quotation marks, a data URL's head, spelled-out line breaks. */
+function plainBase64(text: string): string {
+  return text
+    .replace(/^(["'])([^]*)\1$/, '$2')
+    .replace(/^data:[^,]{0,200};base64,/i, '')
+    .replace(/\\[rn]/g, '')
+    .replace(/[\s\u200b-\u200d\u2060]/g, '');
+}
+
+/** The digits of base64 (RFC 4648, sections 4 and 5), or undefined: Node's own decoder would pass over what is wrong. */
+function strictBase64(body: string): string | undefined {
+  const digits = withoutPadding(body).replaceAll('-', '+').replaceAll('_', '/');
+  return /[^A-Za-z0-9+/]/.test(digits) || digits.length % 4 === 1 ? undefined : digits;
+}
+
+function withoutPadding(body: string): string {
+  return body.endsWith('==') ? body.slice(0, -2) : body.endsWith('=') ? body.slice(0, -1) : body;
+}
+
+/** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
+function lacksPlusSigns(digits: string, text: string): boolean {
+  const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+  if (size === undefined || (digits.length * 3) / 4 >= size) return false;
+  return withPlusSigns(text) !== undefined;
+}
+
+function whyNotBase64(text: string): string {
+  if (looksLikePath(text)) return 'it looks like a path. Paths go into the input "pfx-file"';
+  const digits = withoutPadding(plainBase64(text));
+  const position = digits.search(/[^A-Za-z0-9+/_-]/);
+  if (position < 0) {
+    return `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`;
+  }
   const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
   if (character === '=')
     return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
   if (/^\*+$/.test(text)) return 'it is the mask (***) that a log shows in place of a secret';
   if (/\$\{\{|\$\(|\$\w/.test(text)) return 'it holds an expression or variable that was not filled in';
-  if (character === '%') return 'it is percent-encoded';
+  if (character === '\ufffd') return 'it is the binary file, read as text: its bytes are lost';
+  if (/^[{[]/.test(text)) return 'it is JSON. Take the value with the .pfx out of it';
+  if (/^[ \t]*(apiVersion|kind|data|stringData|metadata):/m.test(text.slice(0, 10_000)))
+    return 'it is YAML, such as a Secret of Kubernetes. Take the value with the .pfx out of it';
+  if (character === '%') return 'it is percent-encoded, or ends in the % mark that zsh shows';
   return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
 }
 
 function looksLikePath(text: string): boolean {
   return (
-    !/[\r\n]/.test(text) &&
     text.length < 1024 &&
+    !/[\r\n]/.test(text) &&
     (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text))
   );
 }
 
-/** The text in a file of text, in UTF-8 or UTF-16 with a byte order mark. */
+/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
 function textIn(bytes: Buffer): string | undefined {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
+  if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0) return bytes.toString('utf16le', 2);
   if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
     return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
-  const text = bytes.toString('latin1');
-  return /^(ï»¿)?[\x00\t\n\r\x20-\x7e]*$/.test(text) ? text.replace(/^ï»¿/, '') : undefined;
+  const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
+  const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
+  return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+}
+
+function utf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
+const SEQUENCE = 0x30;
+
+function withoutCarriageReturns(bytes: Buffer): Buffer | undefined {
+  const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
+  if (size === undefined || bytes.length <= size) return undefined;
+  const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+  return repaired.length === size ? repaired : undefined;
 }
 
 function notBase64(why: string): Failure {

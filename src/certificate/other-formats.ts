@@ -2,45 +2,40 @@
 import { Failure, type FailureCode } from '../failure.ts';
 
 /**
- * @throws Failure PFX_EMPTY, PFX_IS_PEM, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
+ * @throws Failure PFX_EMPTY, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
  *   PFX_NOT_PKCS12
  */
 export function refuseOtherFormats(file: Uint8Array): void {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.every((byte) => byte === 0)) throw empty('The .pfx is empty.');
+  if (isReadAsText(bytes)) throw refusal('PFX_NOT_PKCS12', READ_AS_TEXT, COPY_BINARY);
   if (bytes[0] === 0x30) {
     refuseOtherDer(bytes);
     return;
   }
   const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
-  if (magic) throw refusal(magic.code, magic.what, magic.remedy);
-  refuseArmour(bytes.toString('latin1', 0, 64 * 1024));
-  const what = /^\s*<(!doctype|html|\?xml)/i.test(bytes.toString('latin1', 0, 256)) ? 'a web page' : 'no PKCS#12 file';
-  throw refusal(
-    'PFX_NOT_PKCS12',
-    what,
-    what === 'a web page' ? `Was it downloaded without signing in? ${EXPORT}` : EXPORT,
-  );
+  if (magic) throw refusal(magic.code ?? 'PFX_NOT_PKCS12', magic.what, magic.remedy);
+  if (isOpenPgp(bytes)) throw refusal('PFX_IS_PGP_KEY', 'encrypted with gpg, or a PGP key', DECRYPT_GPG);
+  throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
 }
 
-/** Refuses text that is a PEM file, an SSH or a PGP key. */
-export function refuseArmour(text: string): void {
-  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-  if (label?.startsWith('PGP') === true) throw refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
-  if (
-    label?.includes('SSH') === true ||
-    label === 'OPENSSH PRIVATE KEY' ||
-    /^\s*(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA|^PuTTY-User-Key-File/.test(text)
-  ) {
-    throw refusal('PFX_IS_SSH_KEY', 'an SSH key', EXPORT);
-  }
-  if (label === 'PKCS7' || label === 'CMS') throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-  if (label === undefined && !/-----BEGIN /.test(text)) return;
-  const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map(
-    (match) => PEM_KINDS[match[1] ?? ''] ?? 'something else',
-  );
-  const kinds = [...new Set(labels)].join(' and ') || 'something that cannot be read';
-  throw refusal('PFX_IS_PEM', `a PEM file with ${kinds}`, EXPORT_PEM);
+/** Refuses text that is known to be something else: a pointer, an encrypted file, a dump, an SSH key. */
+export function refuseOtherText(text: string): void {
+  const start = text.slice(0, 4096);
+  const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
+  if (form) throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
+}
+
+/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
+export function refuseArmour(labels: readonly string[]): Failure {
+  if (labels.some((label) => label.startsWith('PGP'))) return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
+  if (labels.some((label) => label.includes('SSH'))) return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
+  if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
+    return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+  if (labels.some((label) => label.startsWith('AGE ')))
+    return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);
+  const kinds = [...new Set(labels.map((label) => PEM_KINDS[label] ?? 'something else'))].join(' and ');
+  return refusal('PFX_IS_PEM', `a PEM file with ${kinds || 'something that cannot be read'}`, EXPORT_PEM);
 }
 
 /** A refusal for an input or file without anything in it. */
@@ -76,12 +71,110 @@ const PEM_KINDS: Readonly<Record<string, string>> = {
   'X509 CRL': 'a revocation list',
 };
 
-const MAGICS: readonly { hex: string; code: FailureCode; what: string; remedy: string }[] = [
+interface Form {
+  readonly code?: FailureCode;
+  readonly what: string;
+  readonly remedy: string;
+}
+
+const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path of the result as pfx-file.';
+const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
+const CONVERT_SSH =
+  'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
+const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
+const COPY_BINARY =
+  'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
+const ENCODE =
+  'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
+
+/** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
+const TEXT_FORMS: readonly (Form & { readonly begins: RegExp })[] = [
+  {
+    begins: /^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S{1,30}) AAAA|^PuTTY-User-Key-File/,
+    code: 'PFX_IS_SSH_KEY',
+    what: 'an SSH key',
+    remedy: CONVERT_SSH,
+  },
+  {
+    begins: /^version https:\/\/git-lfs\.github\.com\/spec\//,
+    what: 'a pointer of Git LFS, not the file itself',
+    remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
+  },
+  {
+    begins: /^\$ANSIBLE_VAULT;/,
+    what: 'encrypted with Ansible Vault',
+    remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
+  },
+  { begins: /^age-encryption\.org\//, what: 'encrypted with age', remedy: DECRYPT_BEFORE },
+  { begins: /ENC\[AES256_GCM,/, what: 'encrypted with SOPS', remedy: DECRYPT_BEFORE },
+  { begins: /^Salted__|^U2FsdGVkX1/, what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+  {
+    begins: /^01000000d08c9ddf/i,
+    what: 'a SecureString of PowerShell, which only its own computer can decrypt',
+    remedy: ENCODE,
+  },
+  {
+    begins: /^<(!doctype|html|\?xml)/i,
+    what: 'a web page',
+    remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
+  },
+  {
+    begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
+    what: 'the .pfx in hexadecimal digits, not in base64',
+    remedy: ENCODE,
+  },
+  {
+    begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
+    what: 'a hexadecimal dump of the .pfx, not base64',
+    remedy: ENCODE,
+  },
+  {
+    begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
+    what: 'the bytes of the .pfx as decimal numbers, not base64',
+    remedy: ENCODE,
+  },
+  { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
+  { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
+];
+
+const MAGICS: readonly (Form & { readonly hex: string })[] = [
   { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
   { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
-  { hex: '504b0304', code: 'PFX_NOT_PKCS12', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
-  { hex: '1f8b', code: 'PFX_NOT_PKCS12', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: '504b0304', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: '1f8b', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: '377abcaf271c', what: 'a 7-Zip archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: 'fd377a585a00', what: 'an xz archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: '526172211a07', what: 'a RAR archive', remedy: `Unpack it. ${EXPORT}` },
+  { hex: '25504446', what: 'a PDF document', remedy: EXPORT },
+  {
+    hex: '00474954435259505400',
+    what: 'encrypted with git-crypt',
+    remedy: 'Run git-crypt unlock in a step before this one.',
+  },
+  { hex: '53616c7465645f5f', what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+  { hex: '01000000d08c9ddf', what: 'encrypted with DPAPI, which only its own computer can decrypt', remedy: EXPORT },
 ];
+
+/**
+ * A file of OpenPGP (RFC 9580, section 5) begins with a session key for a recipient (tag 1, version 3) or a passphrase
+ * (tag 3, version 4), or with a key (tags 5 and 6, version 4).
+ */
+function isOpenPgp(bytes: Buffer): boolean {
+  const first = bytes[0] ?? 0;
+  if ((first & 0x80) === 0) return false;
+  const isNewFormat = (first & 0x40) !== 0;
+  const tag = isNewFormat ? first & 0x3f : (first >> 2) & 0x0f;
+  // One octet of length up to 191, else two in both formats, for packets as long as these.
+  const lengthOctets = isNewFormat ? ((bytes[1] ?? 0) < 192 ? 1 : 2) : (first & 0x03) === 0 ? 1 : 2;
+  const version = bytes[1 + lengthOctets] ?? 0;
+  return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
+}
+
+/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
+function isReadAsText(bytes: Buffer): boolean {
+  const start = bytes.toString('hex', 0, 6);
+  return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
+}
 
 /** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
 function refuseOtherDer(bytes: Buffer): void {

@@ -1,5 +1,5 @@
 /** Where the certificate comes from: the text of an input, or a file on the runner. Each source has its own password. */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import { Failure } from '../failure.ts';
 import { LARGEST_PFX, tooLarge } from './decode.ts';
 
@@ -26,13 +26,14 @@ export function readSource(source: CertificateSource): SourceContent {
   return { content, password: source.password, notes: [] };
 }
 
+/** Text in UTF-16 is nearly three times as long as the file that it encodes. */
+const LARGEST_FILE = 4 * LARGEST_PFX;
+
 function readFile(path: string): Buffer {
   try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) throw unreadable(path, 'is a directory', undefined);
-    // Text in UTF-16 is nearly three times as long as the file that it encodes.
-    if (stat.size > 4 * LARGEST_PFX) throw tooLarge(stat.size);
-    return readFileSync(path);
+    // Before it is opened: opening a device may do something, and opening a FIFO waits.
+    refuseIrregular(path, statSync(path));
+    return readAtMost(path, LARGEST_FILE);
   } catch (error) {
     if (error instanceof Failure) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -44,6 +45,33 @@ function readFile(path: string): Buffer {
           : `could not be read (${code ?? 'unknown error'})`;
     throw unreadable(path, why, error);
   }
+}
+
+/** Reads a file whose size is only known once it is read: it may grow, and those of /proc say that they are empty. */
+function readAtMost(path: string, limit: number): Buffer {
+  const file = openSync(path, constants.O_RDONLY | NONBLOCK);
+  try {
+    const stat = fstatSync(file);
+    refuseIrregular(path, stat);
+    if (stat.size > limit) throw tooLarge(stat.size);
+    const content = Buffer.alloc(limit + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < content.length; length += read) {
+      read = readSync(file, content, length, content.length - length, null);
+    }
+    if (length > limit) throw tooLarge(length);
+    return content.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Windows does not know it. */
+const NONBLOCK = (constants as Partial<typeof constants>).O_NONBLOCK ?? 0;
+
+function refuseIrregular(path: string, stat: Stats): void {
+  if (stat.isDirectory()) throw unreadable(path, 'is a directory', undefined);
+  if (!stat.isFile()) throw unreadable(path, 'is not a regular file', undefined);
 }
 
 function unreadable(path: string, why: string, cause: unknown): Failure {

@@ -1,12 +1,12 @@
 /** From what a source gave to what goes to the service. */
-import { setSecret } from '@actions/core';
 import { openPkcs12, type Encryption } from '../pkcs12/open.ts';
 import { writePkcs12 } from '../pkcs12/write.ts';
 import { clean } from '../text/clean.ts';
 import { daysUntil, isoSeconds } from '../text/dates.ts';
-import { choose } from './choose.ts';
+import { choose, type Given } from './choose.ts';
 import { describeCertificate, type ClientCertificate } from './client-certificate.ts';
-import { decodePfx } from './decode.ts';
+import { decode, type Decoded } from './decode.ts';
+import { openPem, privateKeyLines } from './pem.ts';
 import type { SourceContent } from './source.ts';
 
 /** The certificate as it goes to the service. */
@@ -23,32 +23,52 @@ export interface OpenedCertificate {
   readonly upload: CertificateUpload;
   /** Sentences: what was found, what was chosen, what was done. */
   readonly notes: readonly string[];
+  /** What was derived from the secrets, to be masked before anything else happens. */
+  readonly secrets: readonly string[];
 }
 
 /**
- * Opens what a source gave, chooses the certificate and writes it as the service documents it. What is derived from
- * the secrets is masked here.
+ * Opens what a source gave, chooses the certificate and writes it as the service documents it.
  * @throws Failure PFX_* for each way in which that cannot be done
  */
 export function openCertificate(source: SourceContent, now: Date): OpenedCertificate {
-  const { bytes, notes } = decodePfx(source.content);
-  setSecret(bytes.toString('base64'));
-  const contents = openPkcs12(bytes, source.password);
-  const { leaf, privateKey, chain, note } = choose(contents, now);
+  const { password } = source;
+  const decoded = decode(source.content);
+  const { given, form } = open(decoded, password);
+  const { leaf, privateKey, chain, note } = choose(given, now);
   const certificate = describeCertificate(leaf, privateKey, chain);
-  const pkcs12Value = writePkcs12(certificate, source.password).toString('base64');
-  setSecret(pkcs12Value);
+  const pkcs12Value = writePkcs12(certificate, password).toString('base64');
   return {
-    upload: { certificate, pkcs12Value, password: source.password },
+    upload: { certificate, pkcs12Value, password },
     notes: [
       found(certificate, now),
       ...source.notes,
-      ...notes,
+      ...decoded.notes,
       ...(note === undefined ? [] : [note]),
-      `Written again as TripleDES-SHA1, which the service accepts, from ${protection(contents.encryption)}; key, certificate and password are unchanged.`,
+      `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
     ],
+    secrets: secretsOf(decoded, certificate, pkcs12Value),
   };
 }
+
+function open(decoded: Decoded, password: string): { readonly given: Given; readonly form: string } {
+  if (decoded.kind === 'pem') return { given: openPem(decoded.text, password), form: 'PEM' };
+  const contents = openPkcs12(decoded.bytes, password);
+  return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
+}
+
+/** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
+function secretsOf(decoded: Decoded, { privateKey }: ClientCertificate, pkcs12Value: string): readonly string[] {
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+  const [file, lines] =
+    decoded.kind === 'pem' ? [Buffer.from(decoded.text), privateKeyLines(decoded.text)] : [decoded.bytes, []];
+  const secret = [file.toString('base64'), key, ...lines, ...privateKeyLines(pem), pkcs12Value];
+  return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+}
+
+/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
+const SHORTEST_MASKED_LINE = 16;
 
 function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }: ClientCertificate, now: Date): string {
   return `Certificate ${thumbprint}, ${clean(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${isoSeconds(notBefore)} to ${isoSeconds(notAfter)} (${daysUntil(notAfter, now)} days left).`;

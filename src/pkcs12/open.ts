@@ -6,7 +6,7 @@ import { OID } from './asn1/oids.ts';
 import { WorkBudget } from './crypto/kdf.ts';
 import { readMac, type Mac } from './crypto/mac.ts';
 import { PasswordCandidates } from './crypto/password.ts';
-import { decrypt, encryptionScheme } from './crypto/pbe.ts';
+import { decrypt, encryptionScheme, fitsDamaged, type Encrypted } from './crypto/pbe.ts';
 import * as failures from './password-failures.ts';
 import { readPrivateKey } from './private-key.ts';
 import {
@@ -17,7 +17,6 @@ import {
   type Bag,
   type Content,
 } from './safe-contents.ts';
-import type { Encrypted } from './safe-contents.ts';
 
 /** What is in a PKCS#12 file, in the order of the file. Nothing is chosen and nothing is left out. */
 export interface Pkcs12Contents {
@@ -57,6 +56,7 @@ export interface Encryption {
 export function openPkcs12(file: Uint8Array, password: string): Pkcs12Contents {
   const pfx = readPfx(file);
   const attempt: Attempt = { pfx, passwords: new PasswordCandidates(password), budget: new WorkBudget() };
+  refuseTooMuchWork(pfx);
   if (!macFits(attempt)) throw explainMac(attempt, password);
   const unlock = (encrypted: Encrypted): Unlocked => {
     const scheme = encryptionScheme(encrypted.algorithm);
@@ -65,6 +65,7 @@ export function openPkcs12(file: Uint8Array, password: string): Pkcs12Contents {
     return { plaintext, scheme: scheme.name };
   };
   const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
+  refuseTooMany(bags);
   const keys = bags.flatMap((bag) => keyOf(bag, unlock));
   const certificates = bags.flatMap(certificateOf);
   return {
@@ -120,7 +121,7 @@ function readPfx(file: Uint8Array): Pfx {
   const content = readAuthSafe(authSafe);
   return {
     authSafe: content,
-    contents: parseContents(content).children().map(readContent),
+    contents: parseContents(content).map(readContent),
     mac: macData && readMac(macData),
   };
 }
@@ -139,7 +140,7 @@ function bagsOf(content: Content, unlock: Unlock): readonly OpenBag[] {
   const { plaintext, scheme } = content.encrypted
     ? unlock(content)
     : { plaintext: content.data, scheme: NO_ENCRYPTION };
-  return readSafeContents(parseContents(plaintext)).map((bag) => ({ bag, scheme }));
+  return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
 }
 
 function keyOf({ bag, scheme }: OpenBag, unlock: Unlock): readonly (PrivateKeyEntry & { readonly scheme: string })[] {
@@ -166,41 +167,77 @@ function named(schemes: readonly string[]): string {
   return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
 }
 
+/** What is seen to be too much is refused before any of it is done. */
+function refuseTooMuchWork({ contents, mac }: Pfx): void {
+  const budget = new WorkBudget();
+  if (mac) budget.spend(mac.cost);
+  for (const { algorithm } of visiblyEncrypted(contents)) budget.spend(encryptionScheme(algorithm).cost);
+}
+
+/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
+const MOST_OF_A_KIND = 200;
+
+function refuseTooMany(bags: readonly OpenBag[]): void {
+  const count = (...types: readonly Bag['type'][]): number => bags.filter(({ bag }) => types.includes(bag.type)).length;
+  const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
+  if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND) return;
+  throw new Failure(
+    'PFX_TOO_LARGE',
+    `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`,
+    'Is this the right file? Export the one certificate that is meant, with its key.',
+  );
+}
+
+/** The contents that are encrypted, and the encrypted keys in those that are not. */
+function visiblyEncrypted(contents: readonly Content[]): readonly Encrypted[] {
+  return contents.flatMap((content): readonly Encrypted[] =>
+    content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'),
+  );
+}
+
 function macFits({ pfx, passwords, budget }: Attempt): boolean {
   const { mac } = pfx;
   if (!mac) return true;
-  return passwords.find(mac.use, (bytes) => mac.verify(pfx.authSafe, bytes, budget) || undefined) ?? false;
+  const fits = passwords.find(mac.use, (bytes) => {
+    budget.spend(mac.cost);
+    return mac.verify(pfx.authSafe, bytes) || undefined;
+  });
+  return fits ?? false;
 }
 
 /** Why the MAC does not fit: another password, or a file that was changed. */
-function explainMac({ pfx, budget }: Attempt, password: string): Failure {
-  const again = (other: string): Attempt => ({
-    pfx,
-    passwords: new PasswordCandidates(other),
-    budget: budget.small(),
-  });
-  if (failures.quietly(() => decryptsAnything(again(password)))) return failures.damaged();
-  return failures.wrongPassword(password, (other) => failures.quietly(() => macFits(again(other))));
+function explainMac({ pfx }: Attempt, password: string): Failure {
+  const budget = WorkBudget.forHints();
+  const attempt = (other: string): Attempt => ({ pfx, passwords: new PasswordCandidates(other), budget });
+  if (failures.quietly(() => decryptsAnything(attempt(password)))) return failures.damaged();
+  if (isProtectedToPrincipals(pfx)) return failures.protectedToPrincipals();
+  return failures.wrongPassword(password, (other) => failures.quietly(() => macFits(attempt(other))));
 }
 
 /** Why a content does not decrypt, though the MAC fits or there is none. */
-function explainContents({ pfx, passwords, budget }: Attempt, password: string): Failure {
+function explainContents({ pfx, passwords }: Attempt, password: string): Failure {
   if (pfx.mac) return failures.contentsUnreadable(password);
   if (passwords.used) return failures.damagedKey();
-  return failures.wrongPassword(password, (other) =>
-    failures.quietly(() => decryptsAnything({ pfx, passwords: new PasswordCandidates(other), budget: budget.small() })),
-  );
+  const budget = WorkBudget.forHints();
+  const attempt = (other: string): Attempt => ({ pfx, passwords: new PasswordCandidates(other), budget });
+  if (failures.quietly(() => decryptsAnything(attempt(password), fitsDamaged))) return failures.damagedKey();
+  if (isProtectedToPrincipals(pfx)) return failures.protectedToPrincipals();
+  return failures.wrongPassword(password, (other) => failures.quietly(() => decryptsAnything(attempt(other))));
 }
 
 /** Whether the password decrypts the first thing in the file that is encrypted. */
-function decryptsAnything({ pfx, passwords, budget }: Attempt): boolean {
-  const [first] = pfx.contents.flatMap((content): readonly Encrypted[] =>
-    content.encrypted
-      ? [content]
-      : readSafeContents(parseContents(content.data)).filter((bag) => bag.type === 'shroudedKey'),
-  );
+function decryptsAnything(
+  { pfx, passwords, budget }: Attempt,
+  decrypts: typeof decrypt | typeof fitsDamaged = decrypt,
+): boolean {
+  const [first] = visiblyEncrypted(pfx.contents);
   if (!first) return false;
-  return decrypt(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget) !== undefined;
+  return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
+}
+
+function isProtectedToPrincipals({ contents }: Pfx): boolean {
+  const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
+  return inTheClear.some(({ type }) => type === 'protectedPassword');
 }
 
 function trailingData(length: number): Failure {

@@ -2,15 +2,23 @@
 import { Failure } from '../failure.ts';
 import { isAscii } from './crypto/password.ts';
 
-/** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
+/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
 export function wrongPassword(password: string, opensWith: (other: string) => boolean): Failure {
-  const hint = slips(password).find(([, other]) => opensWith(other))?.[0];
+  const slip = slips(password).find(({ other }) => opensWith(other));
   return new Failure(
     'PFX_WRONG_PASSWORD',
-    `The password does not open the .pfx${hint === undefined ? '' : `: ${hint}`}.`,
-    hint === undefined
-      ? 'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.'
-      : 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD',
+    `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`,
+    slip?.remedy ??
+      'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.',
+  );
+}
+
+/** Windows made the password up and encrypted it for users or groups of a domain. */
+export function protectedToPrincipals(): Failure {
+  return new Failure(
+    'PFX_WRONG_PASSWORD',
+    'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.',
+    'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.',
   );
 }
 
@@ -57,15 +65,39 @@ export function quietly(question: () => boolean): boolean {
   }
 }
 
-/** What people add to a password without seeing it, and the password without that. */
-function slips(password: string): [hint: string, password: string][] {
-  const all: [string, string][] = [
-    ['without the line break at its end it would', password.replace(/[\r\n]+$/, '')],
+interface Slip {
+  /** Completes "The password does not open the .pfx: …". */
+  readonly hint: string;
+  readonly other: string;
+  readonly remedy: string;
+}
+
+const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
+const STORE_OR_EXPORT =
+  'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
+
+/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
+function slips(password: string): Slip[] {
+  const all: Slip[] = [
+    ['without the line break at its end it would', withoutLineBreaks(password)],
+    ['the file has no password', ''],
+    ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
     ['without the blanks at its end it would', password.trimEnd()],
     ['without the blanks at its start it would', password.trimStart()],
     ['without the blanks at both ends it would', password.trim()],
     ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
-    ['the file has no password', ''],
-  ];
-  return all.filter(([, other]) => other !== password);
+  ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
+  const lost: Slip[] = [
+    ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
+    ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
+    ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
+  ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
+  return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
+}
+
+/** Without those at its end; a regular expression would take the square of their number. */
+function withoutLineBreaks(password: string): string {
+  let end = password.length;
+  while (password[end - 1] === '\n' || password[end - 1] === '\r') end--;
+  return password.slice(0, end);
 }

@@ -12,22 +12,19 @@ import {
   type Element,
 } from './asn1/ber.ts';
 import { OID } from './asn1/oids.ts';
-
-/** Something that a password opens. */
-export interface Encrypted {
-  readonly algorithm: Element;
-  readonly ciphertext: Buffer;
-}
+import type { Encrypted } from './crypto/pbe.ts';
+import { readEncryptedKey } from './private-key.ts';
 
 /** ContentInfo: in the clear, or encrypted with a password. */
 export type Content = { readonly encrypted: false; readonly data: Buffer } | ({ readonly encrypted: true } & Encrypted);
 
-/** A bag with a private key or a certificate. */
-export type Bag = { readonly localKeyId: string | undefined } & (
-  | { readonly type: 'key'; readonly pkcs8: Element }
-  | ({ readonly type: 'shroudedKey' } & Encrypted)
-  | { readonly type: 'certificate'; readonly der: Buffer }
-);
+/** A bag that matters here. */
+export type Bag =
+  | { readonly type: 'key'; readonly pkcs8: Element; readonly localKeyId: string | undefined }
+  | ({ readonly type: 'shroudedKey'; readonly localKeyId: string | undefined } & Encrypted)
+  | { readonly type: 'certificate'; readonly der: Buffer; readonly localKeyId: string | undefined }
+  /** The password, encrypted by Windows for users or groups of a domain. */
+  | { readonly type: 'protectedPassword' };
 
 const EXPLICIT_0 = 0xa0;
 const MAX_NESTING = 8;
@@ -59,10 +56,20 @@ export function publicKeyMode(how: 'encrypted for' | 'signed with'): Failure {
   );
 }
 
-/** SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, secrets and unknown bags are not. */
-export function readSafeContents(safeContents: Element, nesting = 0): Bag[] {
+/**
+ * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
+ * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
+ */
+export function readSafeContents(octets: Buffer): Bag[] {
+  return octets.length === 0 ? [] : readBags(parseWhole(octets), 0);
+}
+
+function readBags(safeContents: Element, nesting: number): Bag[] {
   if (nesting > MAX_NESTING) throw malformed(`SafeContents are nested more than ${MAX_NESTING} deep`);
-  return sequence(safeContents, 'SafeContents').flatMap((bag) => readBag(bag, nesting));
+  // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
+  const bags =
+    nesting > 0 && safeContents.tag === TAG.set ? safeContents : expectTag(safeContents, TAG.sequence, 'SafeContents');
+  return bags.children().flatMap((bag) => readBag(bag, nesting));
 }
 
 /** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
@@ -71,9 +78,9 @@ function readBag(element: Element, nesting: number): readonly Bag[] {
   const type = objectIdentifier(id, 'the type of a bag');
   if (!READ_BAGS.has(type)) return [];
   const [value] = expectTag(wrapper, EXPLICIT_0, 'the value of a bag').children();
-  if (type === OID.safeContentsBag) {
-    return readSafeContents(expectTag(value, TAG.sequence, 'SafeContents'), nesting + 1);
-  }
+  if (!value) throw malformed('a bag is empty');
+  if (type === OID.safeContentsBag) return readBags(value, nesting + 1);
+  if (type === OID.secretBag) return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
   const localKeyId = readLocalKeyId(attributes);
   if (type === OID.keyBag) return [{ type: 'key', pkcs8: expectTag(value, TAG.sequence, 'a private key'), localKeyId }];
   if (type === OID.pkcs8ShroudedKeyBag) return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
@@ -83,30 +90,36 @@ function readBag(element: Element, nesting: number): readonly Bag[] {
   return [{ type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId }];
 }
 
-const READ_BAGS: ReadonlySet<string> = new Set([OID.keyBag, OID.pkcs8ShroudedKeyBag, OID.certBag, OID.safeContentsBag]);
+const READ_BAGS: ReadonlySet<string> = new Set([
+  OID.keyBag,
+  OID.pkcs8ShroudedKeyBag,
+  OID.certBag,
+  OID.secretBag,
+  OID.safeContentsBag,
+]);
 
-/** EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3). */
-function readEncryptedKey(element: Element | undefined): Encrypted {
-  const [algorithm, ciphertext] = sequence(element, 'an encrypted private key');
-  return {
-    algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
-    ciphertext: octetString(ciphertext, 'an encrypted private key'),
-  };
+/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
+function isProtectedPassword(secretBag: Element): boolean {
+  const [type] = sequence(secretBag, 'a secret bag');
+  return objectIdentifier(type, 'the type of a secret') === OID.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
 }
 
-/** PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2). */
+/**
+ * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
+ * It only breaks ties, so that of one that is something else the bytes are compared.
+ */
 function readLocalKeyId(attributes: Element | undefined): string | undefined {
   if (attributes === undefined) return undefined;
   for (const attribute of expectTag(attributes, TAG.set, 'the attributes of a bag').children()) {
     const [id, values] = sequence(attribute, 'an attribute of a bag');
     if (objectIdentifier(id, 'the type of an attribute') !== OID.localKeyId) continue;
     const [value] = expectTag(values, TAG.set, 'the values of an attribute').children();
-    if (value) return octetString(value, 'a localKeyId').toString('hex');
+    if (value) return value.tag === TAG.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
   }
   return undefined;
 }
 
-/** The SEQUENCE OF in plain or decrypted octets. */
-export function parseContents(octets: Buffer): Element {
-  return expectTag(parseWhole(octets), TAG.sequence, 'SafeContents');
+/** The elements of a SEQUENCE OF. */
+export function parseContents(octets: Buffer): Element[] {
+  return sequence(parseWhole(octets), 'the contents');
 }

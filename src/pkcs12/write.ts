@@ -9,7 +9,7 @@ import {
 } from 'node:crypto';
 import { element, explicit, nothing, octets, oid, sequenceOf, setOf, unsigned } from './asn1/der.ts';
 import { OID } from './asn1/oids.ts';
-import { HASHES, pkcs12Kdf, PURPOSE, WorkBudget } from './crypto/kdf.ts';
+import { HASHES, pkcs12Kdf, PURPOSE } from './crypto/kdf.ts';
 import { bmpString } from './crypto/password.ts';
 
 /** What OpenSSL, Windows and the service have agreed on for twenty years. */
@@ -87,5 +87,5 @@ function macData(authSafe: Buffer, secret: Buffer): Buffer {
 }
 
 function derive(secret: Buffer, salt: Buffer, purpose: 1 | 2 | 3, length: number): Buffer {
-  return pkcs12Kdf(HASHES.sha1, secret, salt, ITERATIONS, purpose, length, new WorkBudget());
+  return pkcs12Kdf(HASHES.sha1, salt, ITERATIONS, purpose, length).derive(secret);
 }

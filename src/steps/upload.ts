@@ -1,5 +1,5 @@
 /** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
-import { group, info } from '@actions/core';
+import { group, info, setSecret } from '@actions/core';
 import { readSource } from '../certificate/source.ts';
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
@@ -52,7 +52,8 @@ function certificateToUpload(
   deadline: StepDeadline,
 ): CertificateUpload {
   const now = new Date();
-  const { upload, notes } = deadline.blocking(() => openCertificate(readSource(source), now));
+  const { upload, notes, secrets } = deadline.blocking(() => openCertificate(readSource(source), now));
+  for (const secret of secrets) setSecret(secret);
   for (const note of notes) info(note);
   warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
   return upload;

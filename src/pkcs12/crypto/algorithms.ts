@@ -11,7 +11,7 @@ import {
   type Element,
 } from '../asn1/ber.ts';
 import { OID } from '../asn1/oids.ts';
-import { HASHES, pbkdf2, scrypt, type Hash, type WorkBudget } from './kdf.ts';
+import { HASHES, pbkdf2, scrypt, type Derivation, type Hash } from './kdf.ts';
 
 /** AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }. */
 export interface AlgorithmIdentifier {
@@ -34,11 +34,20 @@ const DIGESTS: Readonly<Record<string, Hash>> = {
   [OID.sha512]: HASHES.sha512,
   [OID.sha512_224]: HASHES.sha512_224,
   [OID.sha512_256]: HASHES.sha512_256,
+  [OID.sha3_224]: HASHES.sha3_224,
+  [OID.sha3_256]: HASHES.sha3_256,
+  [OID.sha3_384]: HASHES.sha3_384,
+  [OID.sha3_512]: HASHES.sha3_512,
+  [OID.ripemd160]: HASHES.ripemd160,
+  [OID.sm3]: HASHES.sm3,
   [OID.blake2b512]: HASHES.blake2b512,
   [OID.blake2s256]: HASHES.blake2s256,
 };
 
 const HMACS: Readonly<Record<string, Hash>> = {
+  [OID.hmacWithMD5]: HASHES.md5,
+  [OID.hmacMD5]: HASHES.md5,
+  [OID.hmacRIPEMD160]: HASHES.ripemd160,
   [OID.hmacWithSHA1]: HASHES.sha1,
   [OID.hmacSHA1]: HASHES.sha1,
   [OID.hmacWithSHA224]: HASHES.sha224,
@@ -47,6 +56,12 @@ const HMACS: Readonly<Record<string, Hash>> = {
   [OID.hmacWithSHA512]: HASHES.sha512,
   [OID.hmacWithSHA512_224]: HASHES.sha512_224,
   [OID.hmacWithSHA512_256]: HASHES.sha512_256,
+  [OID.hmacWithSHA3_224]: HASHES.sha3_224,
+  [OID.hmacWithSHA3_256]: HASHES.sha3_256,
+  [OID.hmacWithSHA3_384]: HASHES.sha3_384,
+  [OID.hmacWithSHA3_512]: HASHES.sha3_512,
+  [OID.hmacWithSM3]: HASHES.sm3,
+  [OID.hmacWithSM3ByOpenSSL]: HASHES.sm3,
 };
 
 /** The hash that an AlgorithmIdentifier names. */
@@ -59,12 +74,12 @@ export function hmacAlgorithm({ oid }: AlgorithmIdentifier): Hash {
   return HMACS[oid] ?? unsupported('the message authentication', oid);
 }
 
-/** A derivation of PKCS#5: bytes of a password in, a key out. */
+/** A derivation of PKCS#5. */
 export interface Pkcs5Kdf {
-  readonly name: string;
   /** As the file states it, in bytes. */
   readonly keyLength: number | undefined;
-  readonly derive: (password: Uint8Array, length: number, budget: WorkBudget) => Buffer;
+  /** For a key of `length` bytes. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+  readonly derivation: (length: number) => Derivation;
 }
 
 /** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
@@ -74,9 +89,8 @@ export function pkcs5Kdf({ oid, parameters }: AlgorithmIdentifier): Pkcs5Kdf {
     const saltOctets = octetString(salt, 'the salt of scrypt');
     const cost = { N: integer(N, 'N of scrypt'), r: integer(r, 'r of scrypt'), p: integer(p, 'p of scrypt') };
     return {
-      name: 'scrypt',
       keyLength: length && positive(integer(length, 'the key length of scrypt')),
-      derive: (password, size, budget) => scrypt(password, saltOctets, cost, size, budget),
+      derivation: (size) => scrypt(saltOctets, cost, size),
     };
   }
   if (oid !== OID.pbkdf2) return unsupported('the key derivation', oid);
@@ -87,9 +101,8 @@ export function pkcs5Kdf({ oid, parameters }: AlgorithmIdentifier): Pkcs5Kdf {
   const length = rest[0]?.tag === TAG.integer ? rest.shift() : undefined;
   const prf = rest[0] === undefined ? HASHES.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
   return {
-    name: 'PBKDF2',
     keyLength: length && positive(integer(length, 'the key length of PBKDF2')),
-    derive: (password, size, budget) => pbkdf2(prf, password, saltOctets, rounds, size, budget),
+    derivation: (size) => pbkdf2(prf, saltOctets, rounds, size),
   };
 }
 
@@ -106,18 +119,35 @@ export function saltAndIterations(parameters: Element | undefined): { salt: Buff
 const NAMES: Readonly<Record<string, string>> = {
   [OID.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
   [OID.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+  [OID.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
+  [OID.blowfishCBC]: 'Blowfish',
   [OID.cast5CBC]: 'CAST5',
+  [OID.desECB]: 'DES in ECB mode',
+  [OID.desOFB]: 'DES in OFB mode',
+  [OID.desCFB]: 'DES in CFB mode',
+  [OID.ideaCBC]: 'IDEA',
+  [OID.rc4]: 'RC4',
   [OID.rc5CBC]: 'RC5',
   [OID.seedCBC]: 'SEED',
-  [OID.ideaCBC]: 'IDEA',
+  [OID.md2]: 'MD2',
+  [OID.md4]: 'MD4',
+  [OID.whirlpool]: 'Whirlpool',
   [OID.gost28147]: 'GOST 28147-89',
+  [OID.gostMagmaCTR]: 'GOST Magma',
+  [OID.gostMagmaCTROMAC]: 'GOST Magma',
+  [OID.gostKuznyechikCTR]: 'GOST Kuznyechik',
+  [OID.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
   [OID.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+  [OID.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
+  [OID.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
   [OID.gostR3411_94]: 'GOST R 34.11-94',
+  [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+  [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
   [OID.gostR3410_2001]: 'GOST R 34.10-2001',
   [OID.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
   [OID.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
-  [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
-  [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
+  [OID.dhKeyAgreement]: 'Diffie-Hellman',
+  [OID.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
 };
 
 /** Refuses an algorithm by its name. */

@@ -1,4 +1,4 @@
-/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF2 (RFC 8018) and scrypt (RFC 7914). */
+/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF1 and PBKDF2 (RFC 8018), scrypt (RFC 7914). */
 import { createHash, hash as digestOf, pbkdf2Sync, scryptSync } from 'node:crypto';
 import { Failure } from '../../failure.ts';
 import { malformed } from '../asn1/ber.ts';
@@ -9,104 +9,108 @@ export interface Hash {
   readonly name: string;
   readonly length: number;
   readonly block: number;
+  /** What one iteration costs in rounds (see {@link WorkBudget}): of the hash over itself, and of PBKDF2 with its HMAC. */
+  readonly cost: { readonly chain: number; readonly pbkdf2: number };
+}
+
+function hashOf(name: string, length: number, block: number, chain: number, pbkdf2: number): Hash {
+  return { name, length, block, cost: { chain, pbkdf2 } };
 }
 
 /** The hashes that occur in PKCS#12 files, by Node's names. */
 export const HASHES = {
-  md5: { name: 'md5', length: 16, block: 64 },
-  sha1: { name: 'sha1', length: 20, block: 64 },
-  sha224: { name: 'sha224', length: 28, block: 64 },
-  sha256: { name: 'sha256', length: 32, block: 64 },
-  sha384: { name: 'sha384', length: 48, block: 128 },
-  sha512: { name: 'sha512', length: 64, block: 128 },
-  sha512_224: { name: 'sha512-224', length: 28, block: 128 },
-  sha512_256: { name: 'sha512-256', length: 32, block: 128 },
-  blake2b512: { name: 'blake2b512', length: 64, block: 128 },
-  blake2s256: { name: 'blake2s256', length: 32, block: 64 },
+  md5: hashOf('md5', 16, 64, 5, 1),
+  ripemd160: hashOf('ripemd160', 20, 64, 6, 2),
+  sha1: hashOf('sha1', 20, 64, 1, 1),
+  sha224: hashOf('sha224', 28, 64, 5, 1),
+  sha256: hashOf('sha256', 32, 64, 3, 1),
+  sha384: hashOf('sha384', 48, 128, 6, 2),
+  sha512: hashOf('sha512', 64, 128, 6, 2),
+  sha512_224: hashOf('sha512-224', 28, 128, 6, 2),
+  sha512_256: hashOf('sha512-256', 32, 128, 6, 2),
+  sha3_224: hashOf('sha3-224', 28, 144, 8, 3),
+  sha3_256: hashOf('sha3-256', 32, 136, 8, 3),
+  sha3_384: hashOf('sha3-384', 48, 104, 8, 3),
+  sha3_512: hashOf('sha3-512', 64, 72, 8, 3),
+  sm3: hashOf('sm3', 32, 64, 6, 2),
+  blake2b512: hashOf('blake2b512', 64, 128, 6, 3),
+  blake2s256: hashOf('blake2s256', 32, 64, 6, 3),
 } as const satisfies Record<string, Hash>;
 
-/** Rounds that one derivation may ask for: BouncyCastle, the slowest maker, asks for 1,200,000. */
-const MAX_ROUNDS = 2_000_000;
-const MAX_ROUNDS_IN_ALL = 4_000_000;
-const MAX_MILLISECONDS = 4_500;
-const HINT_ROUNDS = 200_000;
-const HINT_MILLISECONDS = 200;
-/** What a native round costs at most on a slow runner: Node cannot interrupt it, so that it is judged beforehand. */
-const NATIVE_ROUND_MILLISECONDS = 0.0005;
-const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
-
 /**
- * What opening one file may cost. The iteration counts are whatever the file says, so that without a limit a file of
- * a hundred bytes keeps the runner busy for hours.
+ * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
+ * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
+ * iterations for each of the certificates, asks for 7,800,000.
  */
+export const MOST_ROUNDS = 12_000_000;
+/** Spent on guesses that only improve a message. */
+const MOST_ROUNDS_FOR_HINTS = 1_500_000;
+const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
+const SCRYPT_COST = 2;
+
+/** Counts the work before it is done: native derivations cannot be interrupted. */
 export class WorkBudget {
-  readonly #deadline: number;
-  #rounds: number;
+  #left: number;
 
-  constructor(rounds = MAX_ROUNDS_IN_ALL, milliseconds = MAX_MILLISECONDS) {
-    this.#rounds = rounds;
-    this.#deadline = worked() + milliseconds;
+  constructor(rounds = MOST_ROUNDS) {
+    this.#left = rounds;
   }
 
-  /**
-   * Takes `rounds` off the budget, before they are worked off.
-   * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID for a count below 1
-   */
-  spend(rounds: number, nativeRounds = 0): void {
-    if (rounds < 1) throw malformed(`the iteration count is ${rounds}`);
-    if (rounds > MAX_ROUNDS)
-      throw tooMany(`${count(rounds)} iterations for one key; at most ${count(MAX_ROUNDS)} are done`);
-    if (rounds > this.#rounds) throw tooMany(`more than ${count(MAX_ROUNDS_IN_ALL)} iterations in all`);
-    this.#rounds -= rounds;
-    this.checkTime(nativeRounds * NATIVE_ROUND_MILLISECONDS);
+  /** A budget for guesses that only improve a message. */
+  static forHints(): WorkBudget {
+    return new WorkBudget(MOST_ROUNDS_FOR_HINTS);
   }
 
-  /** A smaller budget within this one, for a guess that only improves a message. */
-  small(): WorkBudget {
-    return new WorkBudget(HINT_ROUNDS, Math.min(HINT_MILLISECONDS, this.#deadline - worked()));
-  }
-
-  /** @throws Failure PFX_TOO_MANY_ITERATIONS once the time is over, or would be after `estimate` more milliseconds */
-  checkTime(estimate = 0): void {
-    if (worked() + estimate > this.#deadline) {
-      throw tooMany(`so many iterations that they take longer than ${MAX_MILLISECONDS / 1000} seconds`);
-    }
+  /** @throws Failure PFX_TOO_MANY_ITERATIONS */
+  spend(rounds: number): void {
+    if (rounds > this.#left) throw tooMany(`more than ${count(MOST_ROUNDS)} rounds of key derivation in all`);
+    this.#left -= rounds;
   }
 }
 
-/** Milliseconds that the processor has worked for this process: a runner that is busy with other things turns no file away. */
-function worked(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+/** A key derivation with its parameters. What it costs is known before it is done. */
+export interface Derivation {
+  /** In rounds. */
+  readonly cost: number;
+  readonly derive: (password: Uint8Array) => Buffer;
 }
 
 /** What the derived bytes are for (RFC 7292, appendix B.3). */
 export const PURPOSE = { key: 1, iv: 2, mac: 3 } as const;
 
 /**
- * RFC 7292, appendix B.2.
- * @param password UTF-16BE with a terminating zero, or nothing
+ * RFC 7292, appendix B.2. The password is UTF-16BE with a terminating zero, or nothing.
  * @param length of the result in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
  */
 export function pkcs12Kdf(
   hash: Hash,
-  password: Uint8Array,
   salt: Uint8Array,
   iterations: number,
   purpose: (typeof PURPOSE)[keyof typeof PURPOSE],
   length: number,
-  budget: WorkBudget,
+): Derivation {
+  return {
+    cost: checked(iterations, hash.cost.chain * Math.ceil(length / hash.length)),
+    derive: (password) => derivePkcs12(hash, password, salt, iterations, purpose, length),
+  };
+}
+
+function derivePkcs12(
+  hash: Hash,
+  password: Uint8Array,
+  salt: Uint8Array,
+  iterations: number,
+  purpose: number,
+  length: number,
 ): Buffer {
-  // The IV goes with its key and is counted with it.
-  if (purpose !== PURPOSE.iv) budget.spend(iterations);
   const { block } = hash;
   const diversifier = Buffer.alloc(block, purpose);
   const input = Buffer.concat([fillBlocks(salt, block), fillBlocks(password, block)]);
   const result = Buffer.alloc(length);
   for (let offset = 0; offset < length; offset += hash.length) {
     const first = createHash(hash.name).update(diversifier).update(input).digest();
-    const derived = iterate(hash, first, iterations - 1, budget);
+    const derived = iterate(hash, first, iterations - 1);
     derived.copy(result, offset);
     const addend = fillBlocks(derived, block).subarray(0, block);
     for (let start = 0; start < input.length; start += block) addOne(input.subarray(start, start + block), addend);
@@ -117,63 +121,55 @@ export function pkcs12Kdf(
 /**
  * PBKDF2 (RFC 8018, section 5.2).
  * @param length of the key in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
  */
-export function pbkdf2(
-  hash: Hash,
-  password: Uint8Array,
-  salt: Uint8Array,
-  iterations: number,
-  length: number,
-  budget: WorkBudget,
-): Buffer {
-  budget.spend(iterations, iterations * Math.ceil(length / hash.length));
-  return pbkdf2Sync(password, salt, iterations, length, hash.name);
+export function pbkdf2(hash: Hash, salt: Uint8Array, iterations: number, length: number): Derivation {
+  return {
+    cost: checked(iterations, hash.cost.pbkdf2 * Math.ceil(length / hash.length)),
+    derive: (password) => pbkdf2Sync(password, salt, iterations, length, hash.name),
+  };
 }
 
-/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. */
-export function pbkdf1(
-  hash: Hash,
-  password: Uint8Array,
-  salt: Uint8Array,
-  iterations: number,
-  length: number,
-  budget: WorkBudget,
-): Buffer {
-  budget.spend(iterations);
-  const first = createHash(hash.name).update(password).update(salt).digest();
-  return iterate(hash, first, iterations - 1, budget).subarray(0, length);
+/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+export function pbkdf1(hash: Hash, salt: Uint8Array, iterations: number, length: number): Derivation {
+  return {
+    cost: checked(iterations, hash.cost.chain),
+    derive: (password) => {
+      const first = createHash(hash.name).update(password).update(salt).digest();
+      return iterate(hash, first, iterations - 1).subarray(0, length);
+    },
+  };
 }
 
-/** scrypt (RFC 7914), within 64 MiB. */
+/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
 export function scrypt(
-  password: Uint8Array,
   salt: Uint8Array,
-  cost: { readonly N: number; readonly r: number; readonly p: number },
+  { N, r, p }: { readonly N: number; readonly r: number; readonly p: number },
   length: number,
-  budget: WorkBudget,
-): Buffer {
-  const { N, r, p } = cost;
+): Derivation {
   if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
     throw malformed('the parameters of scrypt are out of range');
   if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
     throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
-  budget.spend(N * r * p, N * r * p);
-  return scryptSync(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY });
+  return {
+    cost: checked(N * r * p, SCRYPT_COST),
+    derive: (password) => scryptSync(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
+  };
+}
+
+function checked(iterations: number, costOfOne: number): number {
+  if (iterations < 1) throw malformed(`the iteration count is ${iterations}`);
+  const cost = iterations * costOfOne;
+  if (cost > MOST_ROUNDS) throw tooMany(`${count(iterations)} iterations of key derivation, which is too much work`);
+  return cost;
 }
 
 /** Hashes `digest` so many times over. */
-function iterate(hash: Hash, digest: Buffer, rounds: number, budget: WorkBudget): Buffer {
-  const checkTime = (): void => {
-    budget.checkTime();
-  };
-  if (hash === HASHES.sha1) return iterateSha1(digest, rounds, checkTime);
-  if (hash === HASHES.sha256) return iterateSha256(digest, rounds, checkTime);
+function iterate(hash: Hash, digest: Buffer, rounds: number): Buffer {
+  if (hash === HASHES.sha1) return iterateSha1(digest, rounds);
+  if (hash === HASHES.sha256) return iterateSha256(digest, rounds);
   let current = digest;
-  for (let round = 0; round < rounds; round++) {
-    if ((round & 0xfff) === 0) checkTime();
-    current = digestOf(hash.name, current, 'buffer');
-  }
+  for (let round = 0; round < rounds; round++) current = digestOf(hash.name, current, 'buffer');
   return current;
 }
 

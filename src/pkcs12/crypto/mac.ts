@@ -1,9 +1,9 @@
 /** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { algorithmIdentifier, digestAlgorithm, hmacAlgorithm, pkcs5Kdf } from './algorithms.ts';
 import { integer, malformed, octetString, sequence, type Element } from '../asn1/ber.ts';
 import { OID } from '../asn1/oids.ts';
-import { pkcs12Kdf, PURPOSE, type Hash, type WorkBudget } from './kdf.ts';
+import { algorithmIdentifier, digestAlgorithm, hmacAlgorithm, pkcs5Kdf } from './algorithms.ts';
+import { pkcs12Kdf, PURPOSE, type Derivation, type Hash } from './kdf.ts';
 import type { PasswordUse } from './password.ts';
 
 /** A MAC with its parameters. */
@@ -11,8 +11,10 @@ export interface Mac {
   /** `HMAC-SHA1`, `PBMAC1-SHA256`. */
   readonly name: string;
   readonly use: PasswordUse;
+  /** What one verification costs, in rounds of derivation. */
+  readonly cost: number;
   /** Whether the MAC over `data` is the one in the file. */
-  readonly verify: (data: Buffer, password: Uint8Array, budget: WorkBudget) => boolean;
+  readonly verify: (data: Buffer, password: Uint8Array) => boolean;
 }
 
 /** RFC 9579, section 5: a shorter key can be found by trying. */
@@ -20,7 +22,7 @@ const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
 
 /**
  * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
- * @throws Failure PFX_UNSUPPORTED, PFX_INVALID
+ * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
  */
 export function readMac(element: Element): Mac {
   const [digestInfo, saltElement, iterationsElement] = sequence(element, 'the MAC');
@@ -32,15 +34,10 @@ export function readMac(element: Element): Mac {
   const hash = digestAlgorithm(algorithm);
   const salt = octetString(saltElement, 'the salt of the MAC');
   const iterations = iterationsElement === undefined ? 1 : integer(iterationsElement, 'the iteration count of the MAC');
-  return {
-    name: `HMAC-${hash.name.toUpperCase()}`,
-    use: 'pkcs12',
-    verify: (data, password, budget) =>
-      fits(hash, pkcs12Kdf(hash, password, salt, iterations, PURPOSE.mac, hash.length, budget), data, expected),
-  };
+  return macOf('HMAC', 'pkcs12', hash, pkcs12Kdf(hash, salt, iterations, PURPOSE.mac, hash.length), expected);
 }
 
-/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; salt and count beside it are not used. */
+/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
 function pbmac1(parameters: Element | undefined, expected: Buffer): Mac {
   const [kdfElement, schemeElement] = sequence(parameters, 'the parameters of PBMAC1');
   const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
@@ -49,14 +46,17 @@ function pbmac1(parameters: Element | undefined, expected: Buffer): Mac {
   if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
     throw malformed(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
   }
-  return {
-    name: `PBMAC1-${hash.name.toUpperCase()}`,
-    use: 'pkcs5',
-    verify: (data, password, budget) => fits(hash, kdf.derive(password, keyLength, budget), data, expected),
-  };
+  return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
 }
 
-function fits(hash: Hash, key: Buffer, data: Buffer, expected: Buffer): boolean {
-  const actual = createHmac(hash.name, key).update(data).digest();
-  return actual.length === expected.length && timingSafeEqual(actual, expected);
+function macOf(kind: string, use: PasswordUse, hash: Hash, { cost, derive }: Derivation, expected: Buffer): Mac {
+  return {
+    name: `${kind}-${hash.name.toUpperCase()}`,
+    use,
+    cost,
+    verify: (data, password) => {
+      const actual = createHmac(hash.name, derive(password)).update(data).digest();
+      return actual.length === expected.length && timingSafeEqual(actual, expected);
+    },
+  };
 }

@@ -1,0 +1,226 @@
+/** Certificate, chain and private key as PEM (RFC 7468), in any order, with anything between the blocks. */
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { Failure } from '../failure.ts';
+import { expectTag, parse, parseWhole, sequence, TAG } from '../pkcs12/asn1/ber.ts';
+import { nothing, octets, oid, sequenceOf, unsigned } from '../pkcs12/asn1/der.ts';
+import { OID } from '../pkcs12/asn1/oids.ts';
+import { openEncryptedKey, readPrivateKey } from '../pkcs12/private-key.ts';
+import { wrongPassword } from '../pkcs12/password-failures.ts';
+import { clean } from '../text/clean.ts';
+import type { Given } from './choose.ts';
+import { decryptKey, isKnown, type DekInfo } from './dek-info.ts';
+import { refuseArmour } from './other-formats.ts';
+
+/** As a .pfx, of each kind. */
+const MOST_OF_A_KIND = 200;
+
+/**
+ * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
+ * over. The time is linear in the length of the text.
+ * @param password of an encrypted private key; a key in the clear needs none
+ * @throws Failure PFX_IS_PEM and its kin if nothing can be used, PFX_TRUNCATED, PFX_INVALID, PFX_WRONG_PASSWORD,
+ *   PFX_DAMAGED, PFX_UNSUPPORTED, PFX_TOO_LARGE
+ */
+export function openPem(text: string, password: string): Given {
+  const blocks = blocksOf(text);
+  const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
+  const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
+  if (keys.length === 0) refuseUnusable(blocks, certificates.length);
+  if (Math.max(certificates.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, certificates.length);
+  const read = certificates.map((block) => ({ certificate: certificateOf(block), localKeyId: block.localKeyId }));
+  return {
+    container: 'PEM text',
+    privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+    certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
+    unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
+  };
+}
+
+/** The lines of base64 in the blocks of private keys: what is secret in PEM text. */
+export function privateKeyLines(text: string): readonly string[] {
+  const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
+  return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
+}
+
+interface Block {
+  /** `CERTIFICATE`, `RSA PRIVATE KEY`, … */
+  readonly label: string;
+  /** What stands between BEGIN and END. */
+  readonly body: string;
+  /** In hex, from the Bag Attributes that OpenSSL writes above a block. */
+  readonly localKeyId: string | undefined;
+}
+
+const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+const PRIVATE_KEYS: ReadonlySet<string> = new Set([
+  'PRIVATE KEY',
+  'ENCRYPTED PRIVATE KEY',
+  'RSA PRIVATE KEY',
+  'EC PRIVATE KEY',
+  'DSA PRIVATE KEY',
+]);
+const BEGIN = '-----BEGIN ';
+const DASHES = '-----';
+
+function blocksOf(text: string): readonly Block[] {
+  const blocks: Block[] = [];
+  for (let position = 0; ;) {
+    const begin = text.indexOf(BEGIN, position);
+    if (begin < 0) return blocks;
+    const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
+    const start = begin + BEGIN.length + label.length + DASHES.length;
+    const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
+    const next = text.indexOf(BEGIN, start);
+    if (end < 0 || (next >= 0 && next < end)) throw cutOff(label);
+    blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+    position = end + DASHES.length;
+  }
+}
+
+function localKeyIdIn(between: string): string | undefined {
+  const [, digits] = /localKeyID: ((?:[0-9A-F]{2} ?){1,64})/i.exec(between.slice(-10_000)) ?? [];
+  return digits?.replaceAll(' ', '').toLowerCase();
+}
+
+function refuseUnusable(blocks: readonly Block[], certificates: number): void {
+  const labels = blocks.map(({ label }) => label);
+  if (labels.includes('TSS2 PRIVATE KEY')) {
+    throw new Failure(
+      'PFX_UNSUPPORTED',
+      'The private key in the PEM text is held by a TPM, and cannot leave it.',
+      'An API connector needs the private key itself. Issue a certificate for a key that can be exported.',
+    );
+  }
+  const other = refuseArmour(labels);
+  if (certificates === 0 || other.code !== 'PFX_IS_PEM') throw other;
+}
+
+function certificateOf({ label, body }: Block): X509Certificate | undefined {
+  const der = base64Of(body, label);
+  try {
+    // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
+    return new X509Certificate(label === 'TRUSTED CERTIFICATE' ? parse(der).encoding : der);
+  } catch {
+    return undefined;
+  }
+}
+
+function keyOf({ label, body }: Block, password: string, blocks: readonly Block[]): KeyObject {
+  const dekInfo = dekInfoOf(body);
+  const der = base64Of(dekInfo?.rest ?? body, label);
+  if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY')) throw passwordMissing();
+  try {
+    if (label === 'ENCRYPTED PRIVATE KEY') return openEncryptedKey(der, password);
+    const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
+    return readPrivateKey(parseWhole(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
+  } catch (error) {
+    throw error instanceof Failure ? ofPem(error) : error;
+  }
+}
+
+function decrypted(dekInfo: DekInfo, ciphertext: Buffer, password: string): Buffer {
+  if (!isKnown(dekInfo)) {
+    throw new Failure(
+      'PFX_UNSUPPORTED',
+      `The private key in the PEM text is encrypted with ${clean(dekInfo.cipher, 40)}, which is not supported.`,
+      'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem',
+    );
+  }
+  const result = decryptKey(dekInfo, ciphertext, password);
+  if (result === 'wrong password')
+    throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
+  if (result === 'damaged') throw damaged();
+  return result.der;
+}
+
+/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
+function pkcs8Of(label: string, der: Buffer, blocks: readonly Block[]): Buffer {
+  const pkcs8 = (type: string, parameters: Uint8Array, key: Uint8Array): Buffer =>
+    sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(key));
+  if (label === 'RSA PRIVATE KEY') return pkcs8(OID.rsaEncryption, nothing(), der);
+  const fields = sequence(parseWhole(der), 'the private key');
+  if (label === 'EC PRIVATE KEY') {
+    const [inside] = fields.find(({ tag }) => tag === EXPLICIT_0)?.children() ?? [];
+    const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
+    return pkcs8(OID.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
+  }
+  const [, p, q, g, , x] = fields.map((field) => expectTag(field, TAG.integer, 'a number of the DSA key').encoding);
+  if (!p || !q || !g || !x) throw damaged();
+  return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
+}
+
+const EXPLICIT_0 = 0xa0;
+
+/** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
+function dekInfoOf(body: string): (DekInfo & { readonly rest: string }) | undefined {
+  const head = body.slice(0, 1024);
+  const match = /^\s*Proc-Type:\s*4\s*,\s*ENCRYPTED\s+DEK-Info:\s*([A-Za-z0-9-]+)\s*,\s*([0-9A-Fa-f]+)\s/.exec(head);
+  const [all, cipher, iv] = match ?? [];
+  if (all === undefined || cipher === undefined || iv === undefined) return undefined;
+  return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
+}
+
+function base64Of(body: string, label: string): Buffer {
+  const digits = body.replace(/\s/g, '');
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
+    return Buffer.from(digits, 'base64');
+  }
+  throw new Failure(
+    'PFX_INVALID',
+    `The PEM text is malformed: what stands between BEGIN ${clean(label, 64)} and its END is not base64.`,
+    COPY_AGAIN,
+  );
+}
+
+const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
+const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
+
+function cutOff(label: string): Failure {
+  return new Failure(
+    'PFX_TRUNCATED',
+    `The PEM text is cut off: -----BEGIN ${clean(label, 64)}----- has no -----END ${clean(label, 64)}----- after it.`,
+    COPY_AGAIN,
+  );
+}
+
+function damaged(): Failure {
+  return new Failure('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
+}
+
+function passwordMissing(): Failure {
+  return new Failure(
+    'PFX_WRONG_PASSWORD',
+    'The private key in the PEM text is encrypted, and the input "password" is empty.',
+    'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.',
+  );
+}
+
+function tooMany(keys: number, certificates: number): Failure {
+  return new Failure(
+    'PFX_TOO_LARGE',
+    `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`,
+    'Is this the right file? Leave the one certificate that is meant, its issuers and its key.',
+  );
+}
+
+/** The same failure, said of the key in PEM instead of a .pfx. */
+function ofPem(failure: Failure): Failure {
+  switch (failure.code) {
+    case 'PFX_WRONG_PASSWORD':
+      return new Failure(
+        failure.code,
+        failure.message.replace('the .pfx', 'the private key in the PEM text'),
+        failure.message.includes(':') ? failure.remedy : CHECK_KEY,
+      );
+    case 'PFX_DAMAGED':
+      return damaged();
+    default:
+      return new Failure(
+        failure.code,
+        failure.message.replace('The .pfx', 'The private key in the PEM text'),
+        failure.code === 'PFX_UNSUPPORTED' || failure.code === 'PFX_TOO_MANY_ITERATIONS'
+          ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem'
+          : COPY_AGAIN,
+      );
+  }
+}
