@@ -44,6 +44,9 @@ openssl_pfx openssl-default.pfx rsa "$password" -
 openssl_pfx openssl-chain.pfx rsa "$password" - -certfile "$work/ca.crt"
 openssl_pfx openssl-3des.pfx rsa "$password" - "${tdes[@]}"
 openssl_pfx openssl-3des-chain.pfx rsa "$password" - "${tdes[@]}" -certfile "$work/ca.crt"
+# Without a friendly name: the model of what is sent.
+openssl pkcs12 -export -inkey "$work/rsa.key" -in "$work/rsa.crt" -certfile "$work/ca.crt" -passout "pass:$password" -out "$out/openssl-3des-plain.pfx" "${tdes[@]}"
+record openssl-3des-plain.pfx openssl "$password" "$rsa" -
 openssl_pfx openssl-3des-sha256-mac.pfx rsa "$password" - -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha256
 openssl_pfx openssl-3des-no-mac.pfx rsa "$password" - "${tdes[@]}" -nomac
 openssl_pfx openssl-legacy.pfx rsa "$password" - -legacy

@@ -32,6 +32,8 @@ const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 
 /** A 1 MiB file is 1.4 million characters of base64; wrapped, in UTF-16 or encoded twice it is up to four times that. */
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
+/** What an input may be long on Windows. */
+const PASSWORD_LIMIT = 32_768;
 /** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
 const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 
@@ -52,7 +54,7 @@ export function readUploadInputs(): UploadInputs {
   return {
     application: application(),
     connectorIds: connectorIds(getInput('connector-id')),
-    source: certificateSource(pfxText, pfxPath, limited('password', password, 1024)),
+    source: certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)),
     minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
     force: flag('force'),
     replace: flag('replace'),

@@ -201,7 +201,7 @@ describe('files', () => {
     ['base64 in UTF-16', Buffer.from(`\ufeff${base64}`, 'utf16le')],
     ['base64 with a byte order mark', Buffer.from(`\ufeff${base64}`)],
     ['base64 in UTF-16 without its mark', Buffer.from(base64, 'utf16le')],
-    ['base64 in UTF-32', Buffer.from([...base64].flatMap((digit) => [0, 0, 0, digit.charCodeAt(0)]))],
+    ['base64 in UTF-32', Buffer.from([...Buffer.from(base64)].flatMap((digit) => [0, 0, 0, digit]))],
   ])('%s is decoded, and said', (_name, file) => {
     const decoded = decode(file);
     expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
@@ -221,14 +221,14 @@ describe('files', () => {
 describe('hostile text is refused or passed over in one go', () => {
   const mebibytes = (text: string, n: number): string => text.repeat(Math.ceil((n * 2 ** 20) / text.length));
   test.each([
-    ['places where a .pfx could begin', mebibytes('MIIMsgIBAzCCDGgG ', 5)],
-    ['places where base64 could begin', mebibytes('MI ', 5)],
-    ['backslashes', mebibytes('\\', 5)],
-    ['line breaks and words', mebibytes('\n \nx', 5)],
-    ['quotation marks', `"${mebibytes('x "', 5)}`],
-    ['percent signs', mebibytes('%2', 5)],
-    ['equals signs', `MII${mebibytes('=', 5)}`],
-    ['JSON', mebibytes('{"a":"', 5)],
+    ['places where a .pfx could begin', mebibytes('MIIMsgIBAzCCDGgG ', 2)],
+    ['places where base64 could begin', mebibytes('MI ', 2)],
+    ['backslashes', mebibytes('\\', 2)],
+    ['line breaks and words', mebibytes('\n \nx', 2)],
+    ['quotation marks', `"${mebibytes('x "', 2)}`],
+    ['percent signs', mebibytes('%2', 2)],
+    ['equals signs', `MII${mebibytes('=', 2)}`],
+    ['JSON', mebibytes('{"a":"', 2)],
   ])('%s', (_name, text) => {
     expect(failureOf(() => decode(text)).code).toMatch(/^PFX_/);
     expect(failureOf(() => decode(Buffer.from(text.slice(0, 4 * 2 ** 20)))).code).toMatch(/^PFX_/);

@@ -1,5 +1,6 @@
 /** Where the .pfx comes from: the text of an input, or a file on the runner. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -138,6 +139,26 @@ describe('a file that cannot be read', () => {
   test('it is below a file', () => {
     const path = join(written('a.pfx', small), 'b.pfx');
     expectUnreadable(path, 'could not be read (ENOTDIR)', expect.objectContaining({ code: 'ENOTDIR' }));
+  });
+
+  test('a FIFO is not waited for, a device not read', () => {
+    const fifo = join(directory, 'fifo.pfx');
+    execFileSync('mkfifo', [fifo]);
+    expectUnreadable(fifo, 'is not a regular file', undefined);
+    expectUnreadable('/dev/zero', 'is not a regular file', undefined);
+  });
+
+  test('a symbolic link to a file is fine, to a device not', () => {
+    const link = join(directory, 'link.pfx');
+    symlinkSync(written('a.pfx', small), link);
+    expect(bytesOf(link)).toEqual(small);
+    const device = join(directory, 'device.pfx');
+    symlinkSync('/dev/zero', device);
+    expectUnreadable(device, 'is not a regular file', undefined);
+  });
+
+  test('a file that says that it is empty is read all the same', () => {
+    expect(refusalOf('/proc/self/status').code).toBe('PFX_NOT_PKCS12');
   });
 
   test('the step has no right to read it', () => {

@@ -1,4 +1,5 @@
 /** The upload step as the runner runs it, against the emulator: what a person sees, and what went over the wire. */
+import { createPrivateKey } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
 import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
@@ -129,6 +130,19 @@ describe('a certificate is uploaded', () => {
     expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts, from AES-256');
     const sent = (JSON.parse(emulator.requests.at(-1)?.body ?? '') as { pkcs12Value: string }).pkcs12Value;
     expectNoLeak(result, [sent]);
+  });
+
+  test('as PEM with an encrypted key: its secrets are masked line by line', async () => {
+    const passphrase = 'throw-away of the PEM';
+    const key = createPrivateKey(certificate.keyPem);
+    const encrypted = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
+    const result = await run({ pfx: `${certificate.certificatePem}\n${encrypted}`, password: passphrase });
+    expect(result.outputs).toMatchObject({ thumbprint: certificate.thumbprint, uploaded: 'true' });
+    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts, from PEM');
+    const plain = key.export({ type: 'pkcs8', format: 'pem' }).toString().trim().split('\n').slice(1, -1);
+    expect(result.masks).toEqual(expect.arrayContaining(plain.filter((line) => line.length >= 16)));
+    expect(result.masks).toContain(plain.join(''));
+    expectNoLeak(result, [...plain, plain.join('')]);
   });
 
   test('as Windows writes it: a BOM, CRLF, and as long as an input may be there', async () => {

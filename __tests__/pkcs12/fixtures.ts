@@ -36,8 +36,13 @@ export function certificateIn(pfx: Uint8Array, password = PASSWORD): ClientCerti
   return describeCertificate(leaf, privateKey, chain);
 }
 
+const opened = new Map<string, ClientCertificate>();
+
+/** Remembered: some makers ask for a million iterations. */
 export function openFixture(file: string, password = PASSWORD): ClientCertificate {
-  return certificateIn(readFixture(file), password);
+  const certificate = opened.get(`${file} ${password}`) ?? certificateIn(readFixture(file), password);
+  opened.set(`${file} ${password}`, certificate);
+  return certificate;
 }
 
 /** The failure that `action` throws. */

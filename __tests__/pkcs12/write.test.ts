@@ -4,9 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import forge from 'node-forge';
+import { integer, objectIdentifier, parseWhole, TAG, type Element } from '../../src/pkcs12/asn1/ber.ts';
+import { WorkBudget } from '../../src/pkcs12/crypto/kdf.ts';
+import { PasswordCandidates } from '../../src/pkcs12/crypto/password.ts';
+import { decrypt, encryptionScheme } from '../../src/pkcs12/crypto/pbe.ts';
+import { readContent } from '../../src/pkcs12/safe-contents.ts';
 import { openPkcs12 } from '../../src/pkcs12/open.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
-import { certificateIn, HEALTHY, openFixture, PASSWORD } from './fixtures.ts';
+import { certificateIn, HEALTHY, openFixture, PASSWORD, readFixture } from './fixtures.ts';
 
 describe('a file that is written', () => {
   test.each(HEALTHY)('from $file opens with the same key, leaf and chain', ({ file, password }) => {
@@ -29,6 +34,37 @@ describe('a file that is written', () => {
     const certificate = openFixture('openssl-default.pfx');
     expect(writePkcs12(certificate, PASSWORD).equals(writePkcs12(certificate, PASSWORD))).toBe(false);
   });
+});
+
+/** The tags and OIDs of a file, with what is inside octets and after decryption. What is random or a size is left out. */
+function treeOf(element: Element, password: string): unknown {
+  if (element.constructed) return [element.tag, element.children().map((child) => treeOf(child, password))];
+  if (element.tag === TAG.oid) return objectIdentifier(element, 'x');
+  if (element.tag === TAG.integer) return integer(element, 'x');
+  if (element.tag === TAG.octetString && element.content[0] === TAG.sequence && element.content.length > 64)
+    return [element.tag, treeOf(parseWhole(element.content), password)];
+  return [element.tag, element.content.length];
+}
+
+/** The SafeContents that are encrypted in the first content. */
+function certificatesIn(pfx: Buffer, password: string): Element {
+  const authSafe = parseWhole(parseWhole(pfx).children()[1]?.children()[1]?.children()[0]?.octets() ?? pfx);
+  const content = readContent(authSafe.children()[0]);
+  if (!content.encrypted) throw new Error('The certificates are not encrypted.');
+  const passwords = new PasswordCandidates(password);
+  const plaintext = decrypt(encryptionScheme(content.algorithm), content.ciphertext, passwords, new WorkBudget());
+  return parseWhole(plaintext ?? pfx);
+}
+
+test('is element for element what openssl pkcs12 -export writes as TripleDES-SHA1', () => {
+  const certificate = openFixture('openssl-3des-plain.pfx');
+  const written = writePkcs12(certificate, PASSWORD);
+  const model = readFixture('openssl-3des-plain.pfx');
+  expect(certificate.chain).toHaveLength(1);
+  expect(treeOf(parseWhole(written), PASSWORD)).toEqual(treeOf(parseWhole(model), PASSWORD));
+  expect(treeOf(certificatesIn(written, PASSWORD), PASSWORD)).toEqual(
+    treeOf(certificatesIn(model, PASSWORD), PASSWORD),
+  );
 });
 
 interface Reader {

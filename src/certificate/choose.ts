@@ -5,6 +5,7 @@ import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
 import { belongsTogether, subjectOf, thumbprintOf } from './client-certificate.ts';
+import { isSound } from './sound-key.ts';
 
 /** What was given, wherever it comes from. */
 export interface Given {
@@ -29,7 +30,7 @@ export interface Choice {
  * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
  * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
  * are never part of the chain.
- * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_INVALID
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 export function choose(given: Given, now: Date): Choice {
   const privateKey = onlyKey(given);
@@ -46,6 +47,7 @@ export function choose(given: Given, now: Date): Choice {
     .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
   const [chosen, ...left] = fitting;
   if (!chosen) throw noneFits(given);
+  if (!isSound(privateKey)) throw damagedKey(given);
   const own = new Set<X509Certificate>(fitting.map(({ certificate }) => certificate));
   const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
   return {
@@ -192,6 +194,14 @@ function noneFits({ container, certificates, unreadableCertificates }: Given): F
     'PFX_KEY_MISMATCH',
     `The private key in the ${container} belongs to none of its certificates (${subjects}).`,
     `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`,
+  );
+}
+
+function damagedKey({ container }: Given): Failure {
+  return new Failure(
+    'PFX_DAMAGED',
+    `The private key in the ${container} is damaged: its numbers do not fit together.`,
+    'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout',
   );
 }
 

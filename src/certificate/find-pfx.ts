@@ -67,15 +67,17 @@ interface Match {
 
 /** Where the base64 of a SEQUENCE may begin. */
 const START = /(?<![A-Za-z0-9+/])MI/g;
-/** As many places are looked at closely. */
+/** So many places are looked at, and so many of them closely. */
+const MOST_PLACES = 10_000;
 const MOST_CANDIDATES = 20;
 /** Base64 directly after the .pfx that is longer than this is no prompt: something was joined to it. */
 const LONGEST_WORD_AFTER = 64;
 
 function onlyPfx(text: string): Match | undefined {
   const matches: Match[] = [];
-  let candidates = 0;
+  let [places, candidates] = [0, 0];
   for (const { index } of text.matchAll(START)) {
+    if (++places > MOST_PLACES) break;
     const size = pfxSize(Buffer.from(digitsFrom(text, index, 32).digits, 'base64'));
     if (size === undefined || ++candidates > MOST_CANDIDATES) continue;
     const match = pfxAt(text, index, size);

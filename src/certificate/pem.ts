@@ -204,23 +204,17 @@ function tooMany(keys: number, certificates: number): Failure {
 }
 
 /** The same failure, said of the key in PEM instead of a .pfx. */
-function ofPem(failure: Failure): Failure {
-  switch (failure.code) {
-    case 'PFX_WRONG_PASSWORD':
-      return new Failure(
-        failure.code,
-        failure.message.replace('the .pfx', 'the private key in the PEM text'),
-        failure.message.includes(':') ? failure.remedy : CHECK_KEY,
-      );
-    case 'PFX_DAMAGED':
-      return damaged();
-    default:
-      return new Failure(
-        failure.code,
-        failure.message.replace('The .pfx', 'The private key in the PEM text'),
-        failure.code === 'PFX_UNSUPPORTED' || failure.code === 'PFX_TOO_MANY_ITERATIONS'
-          ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem'
-          : COPY_AGAIN,
-      );
+function ofPem({ code, message, remedy }: Failure): Failure {
+  if (code === 'PFX_DAMAGED') return damaged();
+  if (code === 'PFX_WRONG_PASSWORD') {
+    const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
+    // A slip in the password has a remedy of its own.
+    return new Failure(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
   }
+  const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
+  return new Failure(
+    code,
+    message.replace('The .pfx', 'The private key in the PEM text'),
+    convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN,
+  );
 }

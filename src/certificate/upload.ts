@@ -47,7 +47,7 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
       ...(note === undefined ? [] : [note]),
       `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
     ],
-    secrets: secretsOf(decoded, certificate, pkcs12Value),
+    secrets: secretsOf(source, decoded, certificate, pkcs12Value),
   };
 }
 
@@ -58,11 +58,16 @@ function open(decoded: Decoded, password: string): { readonly given: Given; read
 }
 
 /** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
-function secretsOf(decoded: Decoded, { privateKey }: ClientCertificate, pkcs12Value: string): readonly string[] {
+function secretsOf(
+  { content }: SourceContent,
+  decoded: Decoded,
+  { privateKey }: ClientCertificate,
+  pkcs12Value: string,
+): readonly string[] {
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
   const [file, lines] =
-    decoded.kind === 'pem' ? [Buffer.from(decoded.text), privateKeyLines(decoded.text)] : [decoded.bytes, []];
+    decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
   const secret = [file.toString('base64'), key, ...lines, ...privateKeyLines(pem), pkcs12Value];
   return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
 }

@@ -27,7 +27,7 @@ export function iterateSha1(digest: Buffer, rounds: number): Buffer {
     let c = 0x98badcfe | 0;
     let d = 0x10325476;
     let e = 0xc3d2e1f0 | 0;
-    let next = 0;
+    let next: number;
     let i = 0;
     // Four loops, since one with a choice in it takes twice as long.
     for (; i < 20; i++) {

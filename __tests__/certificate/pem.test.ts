@@ -1,0 +1,166 @@
+/** Certificate and key as PEM, as tools write them and as people paste them. */
+import { createCipheriv, generateKeyPairSync, hash } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { openCertificate } from '../../src/certificate/upload.ts';
+import type { CertificateUpload } from '../../src/certificate/upload.ts';
+import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
+
+const open = (content: string | Buffer, password = ''): CertificateUpload =>
+  openCertificate({ content, password, notes: [] }, new Date()).upload;
+const pem = (name: string): string => readFixture(`pem/${name}.pem`).toString();
+const blocks = (text: string): string[] => text.match(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----\n/g) ?? [];
+const block = (label: string, base64 = 'AAAA'): string =>
+  `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
+const [leaf = '', authority = '', key = ''] = blocks(pem('bag-attributes'));
+
+describe('what OpenSSL writes', () => {
+  test.each(fixturesIn('pem'))('$file', ({ file, password, thumbprint, failure }) => {
+    const opened = (): CertificateUpload => open(readFixture(file), password);
+    if (failure === undefined) expect(opened()).toMatchObject({ certificate: { thumbprint }, password });
+    else expect(failureOf(opened).code).toBe(failure);
+  });
+
+  test('the chain goes along, in order', () => {
+    expect(open(`${authority}${key}${leaf}`).certificate.chain).toHaveLength(1);
+    expect(open(`${leaf}${key}`).certificate.chain).toEqual([]);
+  });
+});
+
+describe('a password', () => {
+  const encrypted = fixturesIn('pem').filter(({ password, failure }) => password !== '' && failure === undefined);
+
+  test.each(encrypted)('missing for $file', ({ file }) => {
+    const failure = failureOf(() => open(readFixture(file)));
+    expect(failure.code).toBe('PFX_WRONG_PASSWORD');
+    expect(failure.message).toMatch(/is encrypted, and the input "password" is empty/);
+  });
+
+  test.each(encrypted)('wrong for $file', ({ file }) => {
+    const failure = failureOf(() => open(readFixture(file), 'another'));
+    expect(failure.code).toBe('PFX_WRONG_PASSWORD');
+    expect(failure.message).toBe('The password does not open the private key in the PEM text.');
+  });
+
+  test.each(encrypted)('with a line break too many for $file', ({ file }) => {
+    expect(failureOf(() => open(readFixture(file), `${PASSWORD}\n`)).message).toMatch(/without the line break/);
+  });
+
+  test.each(encrypted)('right, and the key in $file damaged', ({ file }) => {
+    const text = readFixture(file).toString();
+    const end = text.indexOf('-----END');
+    const digits = text.slice(0, end).trimEnd();
+    const damaged = `${digits.slice(0, -24).replace(/\n$/, '')}AAAA${digits.slice(-20)}\n${text.slice(end)}`;
+    expect(failureOf(() => open(damaged, PASSWORD)).code).toMatch(/^PFX_(DAMAGED|INVALID)$/);
+  });
+
+  test('is not needed for a key in the clear, and goes along all the same', () => {
+    expect(open(`${key}${leaf}`, 'unused')).toMatchObject({ password: 'unused' });
+  });
+});
+
+describe('as people paste it', () => {
+  const whole = `${key}${leaf}${authority}`;
+  test.each([
+    ['CR LF and a byte order mark', `\ufeff${whole.replaceAll('\n', '\r\n')}`],
+    ['indented', whole.replace(/^/gm, '    ')],
+    ['line breaks spelled out', whole.replaceAll('\n', '\\n')],
+    ['line breaks turned into blanks', whole.replaceAll('\n', ' ')],
+    ['no line breaks at all', whole.replaceAll('\n', '')],
+    ['in base64', Buffer.from(whole).toString('base64')],
+    ['in the JSON of Key Vault', JSON.stringify({ value: whole, contentType: 'application/x-pem-file' })],
+    ['as YAML', `data:\n  cert.pem: |\n${whole.replace(/^/gm, '    ')}`],
+    ['text between, UTF-8', `Zertifikat für Müller\n${leaf}und der Schlüssel:\n${key}`],
+    [
+      'a request, parameters, a list and an unknown block between',
+      `${block('CERTIFICATE REQUEST')}${block('X9.42 DH PARAMETERS')}${block('X509 CRL')}${block('SOMETHING ELSE')}${whole}`,
+    ],
+    ['as a trusted certificate', `${key}${leaf.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE')}`],
+  ])('%s', (_name, text) => {
+    expect(open(text).certificate.subject).toContain('CN=connector.example');
+    expect(open(Buffer.from(text)).certificate.subject).toContain('CN=connector.example');
+  });
+
+  test('DEK-Info with its line breaks turned into blanks', () => {
+    expect(open(pem('dek-info-aes256').replaceAll('\n', ' '), PASSWORD).certificate.keyBits).toBe(2048);
+  });
+
+  test('as a file in UTF-16', () => {
+    expect(open(Buffer.from(`\ufeff${whole}`, 'utf16le')).certificate.keyBits).toBe(2048);
+  });
+});
+
+describe('what cannot be used, by its cause', () => {
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  test.each<[string, string, string, RegExp]>([
+    ['certificates only', `${leaf}${authority}`, 'PFX_NO_PRIVATE_KEY', /PEM text has no private key/],
+    ['a key only', key, 'PFX_NO_CERTIFICATE', /PEM text has a private key in it, but no certificate/],
+    ['two keys', `${key}${other}${leaf}`, 'PFX_SEVERAL_KEYS', /PEM text has several private keys/],
+    ['a key of another certificate', `${other}${leaf}`, 'PFX_KEY_MISMATCH', /belongs to none/],
+    [
+      'nothing that can be used',
+      `${block('CERTIFICATE REQUEST')}${block('PUBLIC KEY')}`,
+      'PFX_IS_PEM',
+      /a certificate request and a public key/,
+    ],
+    ['a key of OpenSSH', `${leaf}${block('OPENSSH PRIVATE KEY')}`, 'PFX_IS_SSH_KEY', /SSH/],
+    ['a key of PGP', block('PGP PRIVATE KEY BLOCK'), 'PFX_IS_PGP_KEY', /PGP/],
+    ['PKCS#7', block('PKCS7'), 'PFX_IS_PKCS7', /PKCS#7/],
+    ['a key in a TPM', `${leaf}${block('TSS2 PRIVATE KEY')}`, 'PFX_UNSUPPORTED', /TPM/],
+    ['age', block('AGE ENCRYPTED FILE'), 'PFX_NOT_PKCS12', /age/],
+    ['no end', leaf + key.slice(0, -30), 'PFX_TRUNCATED', /-----BEGIN PRIVATE KEY----- has no -----END/],
+    [
+      'another block before the end',
+      leaf + key.split('\n').slice(0, 5).join('\n') + leaf,
+      'PFX_TRUNCATED',
+      /PRIVATE KEY/,
+    ],
+    ['letters that are no base64', leaf + key.replace('\nM', '\n!'), 'PFX_INVALID', /not base64/],
+    ['a broken key', leaf + block('PRIVATE KEY', 'MAMCAQA='), 'PFX_INVALID', /private key in the PEM text/],
+    ['a broken certificate', key + block('CERTIFICATE', 'MAMCAQA='), 'PFX_INVALID', /certificate cannot be read/],
+    ['201 certificates', key + leaf.repeat(201), 'PFX_TOO_LARGE', /201 certificates/],
+  ])('%s', (_name, text, code, message) => {
+    const failure = failureOf(() => open(text));
+    expect(failure.code).toBe(code);
+    expect(failure.message).toMatch(message);
+    expect(failure.message + failure.remedy).not.toContain(key.split('\n')[1]);
+  });
+
+  test.each(['pkcs8', 'sec1'])('a key in the clear that was damaged: %s', (name) => {
+    const text = pem(name);
+    const lines = text.slice(0, text.indexOf('-----END')).trimEnd().split('\n');
+    // In an EC key, the private number stands at the start; in an RSA key the end is private.
+    const damaged =
+      name === 'sec1'
+        ? text.replace(/(?<=\n.{20})..../, 'AAAA')
+        : text.replace(lines.at(-2) ?? '', `AAAA${lines.at(-2)?.slice(4) ?? ''}`);
+    expect(failureOf(() => open(damaged)).code).toBe('PFX_DAMAGED');
+  });
+
+  test('a huge RSA key, before OpenSSL looks at it', () => {
+    const number = Buffer.concat([Buffer.of(0x02, 0x82, 0x08, 0x02, 0x00), Buffer.alloc(2049, 0xff)]);
+    const rsa = Buffer.concat([Buffer.of(0x30, 0x82, 0x08, 0x09, 0x02, 0x01, 0x00), number]);
+    const failure = failureOf(() => open(leaf + block('RSA PRIVATE KEY', rsa.toString('base64'))));
+    expect(failure.message).toMatch(/16400 bits \(at most 16384/);
+  });
+
+  test('DEK-Info whose password fits, and whose end is damaged', () => {
+    const der = Buffer.concat([Buffer.of(0x30, 0x82, 0x00, 0x20, 0x02, 0x01, 0x00, 0x02), Buffer.alloc(24)]);
+    const iv = Buffer.alloc(16, 7);
+    const first = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
+    const cipher = createCipheriv('aes-128-cbc', first, iv).setAutoPadding(false);
+    const head = `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n`;
+    const text = leaf + block('RSA PRIVATE KEY', head + cipher.update(der).toString('base64'));
+    expect(failureOf(() => open(text, PASSWORD)).code).toBe('PFX_DAMAGED');
+    expect(failureOf(() => open(text, 'another')).code).toBe('PFX_WRONG_PASSWORD');
+  });
+});
+
+test.each([
+  ['beginnings without an end', '-----BEGIN CERTIFICATE-----\n'],
+  ['labels without an end', '-----BEGIN '],
+  ['blocks of unknown kinds', block('X')],
+])('a mebibyte of %s is refused', (_name, text) => {
+  expect(failureOf(() => open(text.repeat(1_000_000 / text.length))).code).toMatch(/^PFX_/);
+});

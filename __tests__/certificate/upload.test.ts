@@ -1,0 +1,91 @@
+/** What a source gave, on its way to what is sent, and what the log says of it. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { type KeyObject, type X509Certificate } from 'node:crypto';
+import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
+import { openCertificate } from '../../src/certificate/upload.ts';
+import { openPkcs12 } from '../../src/pkcs12/open.ts';
+import { certificate, certificateBag, keyBag, newKeys, pfxOfContents, privateKeyOf } from '../pkcs12/builder.ts';
+import { openFixture, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
+
+const now = new Date();
+const opened = (content: string | Buffer, password: string): ReturnType<typeof openCertificate> =>
+  openCertificate({ content, password, notes: ['Read from somewhere.'] }, now);
+
+describe('what is sent', () => {
+  let privateKey: KeyObject;
+  let certificates: X509Certificate[];
+  beforeAll(async () => {
+    const keys = await newKeys();
+    const issuer = { name: 'CN=Issuing', keys: await newKeys() };
+    privateKey = await privateKeyOf(keys);
+    certificates = [
+      await certificate('CN=connector', keys, { to: 3650 }),
+      await certificate('CN=connector', keys, { issuer, from: -90, to: -1 }),
+      await certificate('CN=Stranger', await newKeys()),
+      await certificate(issuer.name, issuer.keys),
+      await certificate('CN=connector', keys, { issuer }),
+    ];
+  });
+
+  test('is one certificate of the key, its issuers, the key, and the password, whatever else was in the file', () => {
+    const file = pfxOfContents(
+      certificates.map((each) => certificateBag(each)),
+      [keyBag(privateKey), keyBag(privateKey)],
+    );
+    const { upload, notes } = opened(file, PASSWORD);
+    const sent = openPkcs12(Buffer.from(upload.pkcs12Value, 'base64'), upload.password);
+    expect(upload.password).toBe(PASSWORD);
+    expect(sent.privateKeys.map(({ key }) => key.equals(privateKey))).toEqual([true]);
+    expect(sent.certificates.map((entry) => thumbprintOf(entry.certificate))).toEqual(
+      [certificates[4], certificates[3]].map((each) => each && thumbprintOf(each)),
+    );
+    expect(notes).toHaveLength(4);
+    expect(notes[2]).toMatch(/fits 3 certificates: .*\(self-signed\).*\(expired on /);
+  });
+});
+
+describe('what the log says', () => {
+  test('what was found, what was odd about the way it came, what was done', () => {
+    const { notes } = opened(`PFX=${readFixture('openssl-legacy.pfx').toString('base64')}`, PASSWORD);
+    expect(notes).toEqual([
+      expect.stringMatching(/^Certificate [0-9A-F]{40}, O=Example, CN=connector\.example: RSA 2048, valid from /),
+      'Read from somewhere.',
+      'Only the base64 of the .pfx was used; a name before it was left out.',
+      'Written again as TripleDES-SHA1, which the service accepts, from RC2-40 (certificates) and TripleDES-SHA1 (key); key, certificate and password are unchanged.',
+    ]);
+  });
+});
+
+describe('what is to be masked', () => {
+  const pemKey = (): string[] =>
+    openFixture('openssl-default.pfx')
+      .privateKey.export({ type: 'pkcs8', format: 'pem' })
+      .toString()
+      .split('\n')
+      .filter((line) => line.length >= 16 && !line.startsWith('-----'));
+
+  test('of a .pfx: it, what is sent, and the key, on one line and line by line', () => {
+    const file = readFixture('openssl-default.pfx');
+    const { secrets, upload } = opened(file, PASSWORD);
+    expect(secrets).toEqual(expect.arrayContaining([file.toString('base64'), upload.pkcs12Value, ...pemKey()]));
+    expect(secrets).toContain(
+      upload.certificate.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
+    );
+  });
+
+  test('of PEM: the lines of the key as it was given, too; certificates are public', () => {
+    const text = readFixture('pem/pkcs1.pem').toString();
+    const { secrets } = opened(Buffer.from(text), '');
+    const lines = (label: string): string[] =>
+      (text.split(`-----BEGIN ${label}-----\n`)[1]?.split('\n-----END')[0] ?? '').split('\n');
+    const [key, certificate] = [lines('RSA PRIVATE KEY'), lines('CERTIFICATE')];
+    expect(secrets).toEqual(expect.arrayContaining(key.filter((line) => line.length >= 16)));
+    expect(secrets.filter((secret) => certificate.includes(secret))).toEqual([]);
+    expect(secrets).toContain(Buffer.from(text).toString('base64'));
+  });
+
+  test('nothing that is short', () => {
+    const { secrets } = opened(readFixture('pem/pkcs8.pem'), '');
+    expect(secrets.filter((secret) => secret.length < 16)).toEqual([]);
+  });
+});
