@@ -2,6 +2,7 @@
 import { info } from '@actions/core';
 import { StepDeadline } from './http/deadline.ts';
 import { reportFailure } from './report/annotations.ts';
+import { forgetSecrets } from './text/secrets.ts';
 import { PRODUCT } from './version.ts';
 
 /** The steps, each loaded only if it is the one that runs. */
@@ -16,6 +17,7 @@ export type StepName = keyof typeof STEPS;
 export async function run(name: StepName): Promise<void> {
   const deadline = new StepDeadline();
   try {
+    forgetSecrets();
     info(PRODUCT.replace('/', ' '));
     const step = await STEPS[name]();
     await step(deadline);

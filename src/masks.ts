@@ -1,27 +1,23 @@
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
-import { setSecret, warning } from '@actions/core';
+import { warning } from '@actions/core';
 import { PROXY_VARIABLES, withScheme } from './http/proxy.ts';
+import { hide, percentDecoded, SHORTEST_SECRET } from './text/secrets.ts';
 
-/** Shorter pieces of a secret are not masked: every such run of letters in the log would become ***. */
-const SHORTEST_MASK = 4;
+/** A file's last line of a few letters would blank half the log. */
 const SHORTEST_MASKED_LINE = 16;
 
-/** Line by line, as it could be printed. Armour is no secret, and a last line of four letters would blank half the log. */
+/** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
 export function maskText(text: string): void {
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    const value = line.trim();
-    if (value.length >= SHORTEST_MASKED_LINE && !value.startsWith('-----')) setSecret(value);
-  }
+  hide(withoutCertificates(text), SHORTEST_MASKED_LINE);
 }
 
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 export function maskPassword(password: string): void {
   if (password === '') return;
-  const lines = password.split(/\r\n|\r|\n/).filter((line) => line.length >= SHORTEST_MASK);
-  for (const line of lines) setSecret(line);
-  if (lines.length > 0) return;
+  hide(password);
+  if (password.split(/\r\n|\r|\n/).some((line) => line.length >= SHORTEST_SECRET)) return;
   warning(
-    `The password has fewer than ${SHORTEST_MASK} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`,
+    `The password has fewer than ${SHORTEST_SECRET} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`,
     { title: 'Short password' },
   );
 }
@@ -30,23 +26,48 @@ export function maskPassword(password: string): void {
 export function maskProxyCredentials(environment: NodeJS.ProcessEnv): void {
   for (const name of PROXY_VARIABLES) {
     const value = withScheme(environment[name] ?? '');
-    if (!URL.canParse(value)) continue;
-    const { username, password } = new URL(value);
-    if (username === '' && password === '') continue;
-    const [user, secret] = [decoded(username), decoded(password)];
-    const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-    // A name alone is what a token looks like; next to a password it is none.
-    const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
-    for (const form of new Set([...secrets, basic])) {
-      if (form.length >= SHORTEST_MASK) setSecret(form);
+    for (const [username, password] of [asWritten(value), asParsed(value)]) {
+      if (username === '' && password === '') continue;
+      const [user, secret] = [percentDecoded(username), percentDecoded(password)];
+      const basic = Buffer.from(`${user}:${secret}`).toString('base64');
+      // A name alone is what a token looks like; next to a password it is none.
+      const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
+      for (const form of [...secrets, basic]) hide(form);
     }
   }
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+type Credentials = readonly [username: string, password: string];
+
+function asParsed(url: string): Credentials {
+  if (!URL.canParse(url)) return ['', ''];
+  const { username, password } = new URL(url);
+  return [username, password];
+}
+
+/** Also in a URL that cannot be parsed, or only as something else, since # or / in its password is not encoded. */
+function asWritten(url: string): Credentials {
+  const [, information = ''] = /^[a-z][a-z0-9+.-]*:\/\/(.*)@/is.exec(url) ?? [];
+  const colon = information.indexOf(':');
+  return colon < 0 ? [information, ''] : [information.slice(0, colon), information.slice(colon + 1)];
+}
+
+/**
+ * The text without the certificates in it, which are blocks of PEM. What else is in such a block is kept: `certutil -encode`
+ * puts this armour around any file, a PKCS#12 file as well.
+ */
+function withoutCertificates(text: string): string {
+  const [before = '', ...blocks] = text.split('-----BEGIN CERTIFICATE-----');
+  const rest = blocks.map((block) => {
+    const end = block.indexOf('-----END CERTIFICATE-----');
+    return end >= 0 && isCertificate(block.slice(0, end)) ? block.slice(end) : block;
+  });
+  return [before, ...rest].join('');
+}
+
+/** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */
+function isCertificate(base64: string): boolean {
+  const [sequence, length = 0, ...rest] = Buffer.from(base64.trim().slice(0, 24), 'base64');
+  const lengthOctets = length > 0x80 ? length & 0x7f : 0;
+  return sequence === 0x30 && rest[lengthOctets] === 0x30;
 }

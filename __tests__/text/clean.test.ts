@@ -34,6 +34,13 @@ describe('clean', () => {
     expect(clean(text)).toBe('ab');
   });
 
+  test.each([
+    ['a link', 'a\u001b]8;;https://example.com\u001b\\b'],
+    ['a title', 'a\u001b]0;title\u0007b'],
+  ])('a command to the terminal goes without a trace: %s', (_, text) => {
+    expect(clean(text)).toBe('ab');
+  });
+
   test('an escape that begins no sequence becomes a blank', () => {
     expect(clean('a\u001b]b\u001b[31')).toBe('a ]b [31');
   });
@@ -56,9 +63,9 @@ describe('clean', () => {
     expect(clean('ab😀cd', 3)).toBe('ab\ufffd…');
   });
 
-  test('what comes after eight times the length is not looked at', () => {
-    expect(clean(`${' '.repeat(79)}x`, 10)).toBe('x');
-    expect(clean(`${' '.repeat(80)}x`, 10)).toBe('');
+  test('what comes after 16,384 characters is not looked at', () => {
+    expect(clean(`${' '.repeat(16_383)}x`, 10)).toBe('x');
+    expect(clean(`${' '.repeat(16_384)}x`, 10)).toBe('');
   });
 });
 
@@ -68,15 +75,30 @@ describe('markdown', () => {
   });
 
   test('every other character is a reference to itself', () => {
-    expect(markdown('<b>|`@[x](y)')).toBe('&#60;b&#62;&#124;&#96;&#64;&#91;x&#93;&#40;y&#41;');
+    expect(markdown('<b>|`@[x](y)')).toBe('&#60;b&#62;&#124;&#96;&#64;<wbr>&#91;x&#93;&#40;y&#41;');
     expect(markdown('a & b')).toBe('a &#38; b');
     expect(markdown('😀')).toBe('&#128512;');
   });
 
   test('no link begins in it', () => {
-    expect(markdown('https://www.example.com')).toBe('https&#58;&#47;&#47;www&#46;example.com');
+    expect(markdown('https://www.example.com')).toBe('https&#58;<wbr>&#47;&#47;www&#46;example.com');
     expect(markdown('WWW.a.b and www.c')).toBe('WWW&#46;a.b and www&#46;c');
     expect(markdown('wwwx')).toBe('wwwx');
+    expect(markdown('a.b@example.com')).toBe('a.b&#64;<wbr>example.com');
+    expect(markdown('mailto:a@b.c')).toBe('mailto&#58;<wbr>a&#64;<wbr>b.c');
+  });
+
+  test('no mention, reference, emoji or formula begins in it', () => {
+    expect(markdown('@octocat')).toBe('&#64;<wbr>octocat');
+    expect(markdown('octo/repo#1 and GH-1')).toBe('octo&#47;repo&#35;<wbr>1 and GH-<wbr>1');
+    expect(markdown(':tada:')).toBe('&#58;<wbr>tada&#58;<wbr>');
+    expect(markdown('$x$')).toBe('&#36;<wbr>x&#36;<wbr>');
+  });
+
+  test('no list and no rule begins in it', () => {
+    expect(markdown('- x')).toBe('&#45; x');
+    expect(markdown('---')).toBe('&#45;--');
+    expect(markdown('12. x')).toBe('12&#46; x');
   });
 
   test('it is cleaned before, and cut at the same length', () => {

@@ -8,6 +8,7 @@ import { Http, type HttpResponse, type PemIdentity } from '../http/client.ts';
 import type { Deadline } from '../http/deadline.ts';
 import { reason, TransportError } from '../http/transport-error.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
+import { hideUrl } from '../text/secrets.ts';
 import { PRODUCT } from '../version.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
@@ -30,6 +31,8 @@ export class TargetCheck implements AsyncDisposable {
 
   /** As {@link verifyTarget}. */
   async verify(targetUrl: string): Promise<string | undefined> {
+    // NODE_DEBUG=undici shows what is asked.
+    hideUrl(targetUrl);
     this.#http ??= {
       presenting: this.#open(tlsIdentity(this.#certificate)),
       anonymous: this.#open(undefined),

@@ -1,5 +1,4 @@
 /** Microsoft Entra's token endpoint, by MSAL: an ID token in, an access token out. */
-import { setSecret } from '@actions/core';
 import { ConfidentialClientApplication, type INetworkModule, type NetworkRequestOptions } from '@azure/msal-node';
 import { Failure } from '../failure.ts';
 import type { Http, HttpResponse } from '../http/client.ts';
@@ -8,6 +7,7 @@ import { reason, TransportError } from '../http/transport-error.ts';
 import { retryAfter, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { isToken, jwtClaims, parseObject } from '../text/json.ts';
+import { hide } from '../text/secrets.ts';
 import type { Application, Cloud, Resource } from './application.ts';
 import { explainEntra } from './entra-refusal.ts';
 import type { IdToken } from './github-id-token.ts';
@@ -52,7 +52,7 @@ export async function exchange(
     });
     // It becomes a header: whatever else a server sends under this name is no token.
     if (isToken(result?.accessToken)) {
-      setSecret(result.accessToken);
+      hide(result.accessToken);
       return { done: { token: result.accessToken, roles: rolesOf(result.accessToken) } };
     }
   } catch (error) {

@@ -1,11 +1,11 @@
 /** GitHub's ID token: the client assertion of the federated credential. */
-import { setSecret } from '@actions/core';
 import { Failure } from '../failure.ts';
 import type { Http } from '../http/client.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryAfter, retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { isToken, jwtClaims, parseObject, stringOf, type JsonObject } from '../text/json.ts';
+import { hide } from '../text/secrets.ts';
 import { workflowRun, type WorkflowRun } from './workflow-run.ts';
 
 /** What the ID token may take, in milliseconds: its service is next to the runner. */
@@ -33,7 +33,7 @@ export async function idTokenService(environment: NodeJS.ProcessEnv): Promise<Id
   const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'];
   const token = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
   if (url && token && URL.canParse(url)) {
-    setSecret(token);
+    hide(token);
     return { url, token };
   }
   const run = await workflowRun(environment);
@@ -80,7 +80,7 @@ export async function requestIdToken(
   if (isRedirect(status)) return { failure: redirected("GitHub's ID token service", status), retry: 'no' };
   const jwt = status === 200 ? parseObject(response.body)['value'] : undefined;
   if (isToken(jwt)) {
-    setSecret(jwt);
+    hide(jwt);
     const claims = jwtClaims(jwt);
     if (claims) return { done: { jwt, ...matchedClaims(claims) } };
   }

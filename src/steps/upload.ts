@@ -1,5 +1,5 @@
 /** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
-import { group, info, setSecret } from '@actions/core';
+import { group, info } from '@actions/core';
 import { readSource } from '../certificate/source.ts';
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
@@ -18,6 +18,7 @@ import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
 import { userAgent } from '../sign-in/workflow-run.ts';
+import { hide } from '../text/secrets.ts';
 
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
@@ -53,7 +54,7 @@ function certificateToUpload(
 ): CertificateUpload {
   const now = new Date();
   const { upload, notes, secrets } = deadline.blocking(() => openCertificate(readSource(source), now));
-  for (const secret of secrets) setSecret(secret);
+  for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
   warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
   return upload;

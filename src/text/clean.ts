@@ -1,17 +1,20 @@
-/** Text that a server or a file sent: hostile until it has been through here. */
+/** Text that a server or a file sent: hostile until it has been through here, and shown in no other way. */
+import { withoutSecrets } from './secrets.ts';
 
 const LONGEST = 300;
 
+/** What a terminal takes as a command: CSI sequences, and OSC ones, such as links and titles, up to their end. */
+// eslint-disable-next-line no-control-regex
+const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
+
 /**
- * One line without control characters, ANSI sequences, bidirectional overrides or the runner's old `##[` command prefix,
- * at most `longest` characters. Fit for the log; a summary needs {@link markdown} too.
+ * One line without known secrets, control characters, terminal sequences, bidirectional overrides or the runner's old `##[`
+ * command prefix, at most `longest` characters. Fit for the log; a summary needs {@link markdown} too. In this order: a
+ * secret that was cut or changed would not be found any more.
  */
 export function clean(text: unknown, longest: number = LONGEST): string {
   if (typeof text !== 'string') return '';
-  const line = text
-    // Far longer than shown, and cut first, so that 10 MB of blanks cost nothing.
-    .slice(0, longest * 8)
-    .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+  const line = withoutSecrets(text.replace(TERMINAL_SEQUENCE, ''))
     .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
     .replace(/ {2,}/g, ' ')
     .replaceAll('##[', '# #[')
@@ -19,16 +22,29 @@ export function clean(text: unknown, longest: number = LONGEST): string {
   return line.length > longest ? `${line.slice(0, longest).toWellFormed()}…` : line;
 }
 
-/** {@link clean} text that reads the same in GitHub's Markdown: no markup, HTML, mention, link or table cell begins in it. */
+/**
+ * {@link clean} text that reads the same in GitHub's Markdown: no markup, HTML, mention, link or table cell begins in it.
+ * The renderer makes links of e-mail addresses, and mentions, references and emoji, after it has resolved entities: `<wbr>`
+ * keeps apart what they are made of.
+ */
 export function markdown(text: unknown, longest: number = LONGEST): string {
-  return clean(text, longest)
-    .replace(/[^\p{L}\p{N} .,;-]/gu, (character) => `&#${character.codePointAt(0)};`)
-    .replace(/www\./gi, (start) => start.replace('.', '&#46;'));
+  return (
+    clean(text, longest)
+      .replace(
+        /[^\p{L}\p{N} .,;-]/gu,
+        (character) => `&#${character.codePointAt(0)};${'@:#$'.includes(character) ? '<wbr>' : ''}`,
+      )
+      .replace(/www\./gi, (start) => start.replace('.', '&#46;'))
+      .replace(/\bGH-(?=\d)/gi, '$&<wbr>')
+      // A list, or a rule.
+      .replace(/^-/, '&#45;')
+      .replace(/^(\d+)\./, '$1&#46;')
+  );
 }
 
 /** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
 export function cleanUrl(url: string, longest: number): string {
-  const [beforeQuery = ''] = url.split(/[?#]/);
+  const [beforeQuery = ''] = url.split(/[?#]/, 1);
   const mark = url.includes('?') ? '?…' : '';
   if (!URL.canParse(beforeQuery)) return clean(beforeQuery, longest) + mark;
   const seen = new URL(beforeQuery);

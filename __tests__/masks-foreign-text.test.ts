@@ -1,0 +1,86 @@
+/** What comes in from outside and is secret: masked for the runner, and taken out of foreign text. */
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { maskPassword, maskProxyCredentials, maskText } from '../src/masks.ts';
+import { clean } from '../src/text/clean.ts';
+import { forgetSecrets } from '../src/text/secrets.ts';
+
+let printed = '';
+beforeEach(() => {
+  forgetSecrets();
+  printed = '';
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const masks = (): string[] =>
+  [...printed.matchAll(/^::add-mask::(.*)$/gm)].map((match) => (match[1] ?? '').replaceAll('%25', '%'));
+
+describe('the credentials of a proxy', () => {
+  test.each([
+    ['as they should be', 'http://proxy-user:throw-away@proxy.example:3128', 'throw-away'],
+    ['without a scheme', 'proxy-user:throw-away@proxy.example:3128', 'throw-away'],
+    ['percent-encoded', 'http://proxy-user:throw%2Daway@proxy.example:3128', 'throw-away'],
+    [
+      'with a # in the password, which makes it no URL',
+      'http://proxy-user:throw#away@proxy.example:3128',
+      'throw#away',
+    ],
+    ['with a # behind digits, which makes it another URL', 'http://proxy-user:123#away@proxy.example', '123#away'],
+    ['with a / behind digits', 'http://proxy-user:123/away@proxy.example', '123/away'],
+    ['with an @ in the password', 'http://proxy-user:throw@away@proxy.example', 'throw@away'],
+    ['with a bad port', 'http://proxy-user:throw-away@proxy.example:port', 'throw-away'],
+    ['with a % that encodes nothing', 'http://proxy-user:throw%away@proxy.example', 'throw%away'],
+    ['of a SOCKS proxy', 'socks5://proxy-user:throw-away@proxy.example:1080', 'throw-away'],
+  ])('%s', (_, url, password) => {
+    maskProxyCredentials({ HTTPS_PROXY: url });
+    expect(masks()).toContain(password);
+    const basic = Buffer.from(`proxy-user:${password}`).toString('base64');
+    expect(clean(`a ${password} b ${encodeURIComponent(password)} c ${basic} d`)).toBe('a *** b *** c *** d');
+  });
+
+  test('none are none', () => {
+    maskProxyCredentials({ HTTPS_PROXY: 'http://proxy.example:3128', http_proxy: '' });
+    expect(masks()).toEqual([]);
+  });
+});
+
+describe('PEM text', () => {
+  // Neither of them is a key or a certificate of anybody: only their first bytes are right.
+  const block = (type: string, first: readonly number[]): string => {
+    const bytes = Buffer.concat([Buffer.from(first), Buffer.alloc(250, type)]);
+    const lines = bytes.toString('base64').match(/.{1,64}/g) ?? [];
+    return [`-----BEGIN ${type}-----`, ...lines, `-----END ${type}-----`, ''].join('\r\n');
+  };
+  const certificate = block('CERTIFICATE', [0x30, 0x82, 0x01, 0x00, 0x30, 0x82, 0x00, 0xf0]);
+  const key = block('PRIVATE KEY', [0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x00]);
+
+  const lines = (pem: string): string[] =>
+    pem.split('\r\n').filter((line) => line.length > 16 && !line.startsWith('---'));
+
+  test('its key is masked, its certificates are not', () => {
+    maskText(certificate + key + certificate);
+    expect(masks()).toEqual(lines(key));
+  });
+
+  test('a PKCS#12 file in the armour of a certificate is masked', () => {
+    const armoured = block('CERTIFICATE', [0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x03, 0x30]);
+    maskText(armoured);
+    expect(masks()).toEqual(lines(armoured));
+  });
+
+  test('one that is cut is masked', () => {
+    maskText(certificate.slice(0, 200));
+    expect(masks()).toEqual(lines(certificate.slice(0, 200)));
+  });
+});
+
+test('each line of a password is masked, and found by itself', () => {
+  maskPassword('throw-away one\nthrow-away two');
+  expect(masks()).toEqual(['throw-away one', 'throw-away two']);
+  expect(clean('a throw-away two b')).toBe('a *** b');
+});

@@ -1,0 +1,256 @@
+/** A known secret does not show in foreign text, in whatever form a service quotes it. */
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { clean, markdown } from '../../src/text/clean.ts';
+import { decoded } from '../../src/text/decoded.ts';
+import { forgetSecrets, hide, hideUrl, withoutSecrets } from '../../src/text/secrets.ts';
+
+// Made up for this test.
+const PASSWORD = `P@ss'w0rd+ <"&%41>\\ é/€😀!`;
+const TOKEN = Buffer.from(Array.from({ length: 900 }, (_, n) => (n * 7919 + (n >> 3) * 31) % 251)).toString('base64');
+
+let printed: string[];
+beforeEach(() => {
+  forgetSecrets();
+  printed = [];
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed.push(String(text));
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const utf16 = (text: string, escape: (unit: number) => string): string =>
+  Array.from(text.split(''), (unit) => (/[a-z\d ]/i.test(unit) ? unit : escape(unit.charCodeAt(0)))).join('');
+const points = (text: string, escape: (point: number) => string): string =>
+  Array.from(text, (point) => (/[a-z\d ]/i.test(point) ? point : escape(point.codePointAt(0) ?? 0))).join('');
+
+const html = (text: string): string =>
+  text.replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c] ?? c);
+const json = (text: string): string => JSON.stringify(text).slice(1, -1);
+const dotNet = (text: string): string =>
+  utf16(text, (unit) => (unit === 0x5c ? '\\\\' : `\\u${unit.toString(16).toUpperCase().padStart(4, '0')}`));
+const form = (text: string): string => encodeURIComponent(text).replaceAll('%20', '+');
+
+const FORMS: [name: string, quote: (secret: string) => string][] = [
+  ['as it is', (secret) => secret],
+  ['JSON', json],
+  ['JSON as .NET writes it', dotNet],
+  ['JSON with lower-case hex', (secret) => utf16(secret, (unit) => `\\u${unit.toString(16).padStart(4, '0')}`)],
+  ['JSON in JSON', (secret) => json(json(secret))],
+  ['JSON in JSON, as .NET writes it', (secret) => dotNet(dotNet(secret))],
+  ['HTML', html],
+  ['HTML, é by its name', (secret) => html(secret).replace('é', '&eacute;').replace('€', '&#8364;')],
+  [
+    'HTML, each character by its name where it has one',
+    (secret) =>
+      html(secret)
+        .replace('@', '&commat;')
+        .replace('!', '&excl;')
+        .replace('+', '&plus;')
+        .replace('%', '&percnt;')
+        .replace('\\', '&bsol;')
+        .replace('/', '&sol;'),
+  ],
+  ['HTML in decimal', (secret) => points(secret, (point) => `&#${point};`)],
+  ['HTML in hex', (secret) => points(secret, (point) => `&#x${point.toString(16)};`)],
+  [
+    'HTML in upper-case hex with zeros',
+    (secret) => points(secret, (point) => `&#X00${point.toString(16).toUpperCase()};`),
+  ],
+  ['HTML in HTML', (secret) => html(html(secret))],
+  ['HTML in JSON', (secret) => json(html(secret))],
+  ['HTML in JSON, as .NET writes it', (secret) => dotNet(html(secret))],
+  ['URL-encoded', encodeURIComponent],
+  [
+    'URL-encoded with lower-case hex',
+    (secret) => encodeURIComponent(secret).replace(/%../g, (escape) => escape.toLowerCase()),
+  ],
+  ['URL-encoded as a form', form],
+  [
+    'URL-encoded, each byte',
+    (secret) => [...Buffer.from(secret)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  ],
+  ['URL-encoded twice', (secret) => encodeURIComponent(encodeURIComponent(secret))],
+  ['URL-encoded in HTML in JSON', (secret) => json(html(form(secret)))],
+  [
+    "by JavaScript's escape",
+    (secret) =>
+      utf16(secret, (unit) => (unit < 256 ? `%${unit.toString(16).padStart(2, '0')}` : `%u${unit.toString(16)}`)),
+  ],
+  ['base64', (secret) => Buffer.from(secret).toString('base64')],
+  ['base64 of a user name and it', (secret) => Buffer.from(`ab:${secret}`).toString('base64')],
+  ['base64 of a longer user name and it', (secret) => Buffer.from(`abc:${secret}`).toString('base64')],
+  ['base64url', (secret) => Buffer.from(secret).toString('base64url')],
+  ['hex', (secret) => Buffer.from(secret).toString('hex')],
+];
+
+/** As a person reads it in a browser, or its source, without blanks; any form that shows a piece of the secret. */
+function showing(text: string): string {
+  return decoded(text).text.replace(/ /g, '');
+}
+
+/** The pieces of a secret, of six characters each. */
+function pieces(secret: string): string[] {
+  const text = decoded(secret).text.replace(/ /g, '');
+  return Array.from({ length: text.length - 5 }, (_, n) => text.slice(n, n + 6));
+}
+
+function expectHidden(shown: string, secret: string): void {
+  const seen = showing(shown);
+  expect(pieces(secret).filter((piece) => seen.includes(piece))).toEqual([]);
+}
+
+describe.each(FORMS)('a password quoted: %s', (_, quote) => {
+  test.each([
+    ['in a sentence', (text: string) => `The password "${text}" is wrong.`],
+    ['between quotation marks of JSON', (text: string) => `{\\"password\\":\\"${text}\\"}`],
+    ['alone', (text: string) => text],
+    ['in a query', (text: string) => `?password=${text}&x=1`],
+    ['far back in the text', (text: string) => `${'x'.repeat(290)}${text}`],
+    ['behind blanks', (text: string) => `a${' '.repeat(3000)}${text}`],
+  ])('%s', (_name, sentence) => {
+    hide(PASSWORD);
+    const text = sentence(quote(PASSWORD));
+    for (const shown of [clean(text), clean(text, 4000), markdown(text)]) expectHidden(shown, PASSWORD);
+    expect(clean(text, 4000)).toContain('***');
+  });
+});
+
+test.each([
+  'hunter22',
+  'correct horse  battery\tstaple',
+  '100%5',
+  'a+b=c+d+e',
+  'ends with a backslash\\',
+  '\\\\share\\user\\new',
+  '&amp;&#64;%41\\u0041',
+  '"quoted"',
+  '  blanks at both ends  ',
+  '<script>alert(1)</script>',
+  'Größe-ßßß-äöü',
+  '日本語のパスワード',
+  'emoji😀😀😀😀😀',
+])('the password %p is found in each form', (password) => {
+  hide(password);
+  for (const [name, quote] of FORMS) {
+    const shown = clean(`before ${quote(password)} after`, 4000);
+    expect([name, shown]).toEqual([name, expect.stringContaining('***')]);
+    if (password.length > 7) expectHidden(shown, password);
+  }
+});
+
+test('what stands around a secret stays', () => {
+  hide(PASSWORD);
+  expect(clean(`The password '${json(PASSWORD)}' is wrong (AADB2C90213).`)).toBe(
+    "The password '***' is wrong (AADB2C90213).",
+  );
+  expect(clean('The password is wrong. 5 &lt; 6, %41 and \\u0041')).toBe(
+    'The password is wrong. 5 &lt; 6, %41 and \\u0041',
+  );
+});
+
+test('blanks that were collapsed, or made lines', () => {
+  hide('correct horse  battery staple');
+  expect(clean('"correct horse battery staple", "correct\n horse battery  staple"')).toBe('"***", "***"');
+});
+
+test('terminal sequences within it', () => {
+  hide('correct-horse');
+  expect(clean('correct\u001b[31m-horse')).toBe('***');
+});
+
+test.each([
+  ['its start, at the end of the text', 'no match for correct-horse-bat', 'no match for ***'],
+  ['its start, before dots', 'no match for correct-horse-bat... (400)', 'no match for ***... (400)'],
+  ['its start, before an ellipsis', 'no match for "correct-horse-bat…" (400)', 'no match for "***…" (400)'],
+  ['its end, behind dots', 'no match for ...rse-battery-staple (400)', 'no match for ...*** (400)'],
+  ['its end, at the start of the text', '"se-battery-staple" does not match', '"***" does not match'],
+])('a piece of a password that was cut: %s', (_, text, shown) => {
+  hide('correct-horse-battery-staple');
+  expect(clean(text)).toBe(shown);
+});
+
+test('a word that a password begins with is no piece of it elsewhere', () => {
+  hide('certificate-2031-staple');
+  expect(clean('The certificate is not valid.')).toBe('The certificate is not valid.');
+});
+
+describe('a long secret', () => {
+  test.each([
+    ['whole', TOKEN],
+    ['a piece', TOKEN.slice(100, 400)],
+    ['a short piece', TOKEN.slice(211, 245)],
+    ['wrapped', (TOKEN.match(/.{1,64}/g) ?? []).join('\n')],
+    ['wrapped, in JSON', json((TOKEN.match(/.{1,76}/g) ?? []).join('\r\n'))],
+    ['its start', TOKEN.slice(0, 80)],
+    ['URL-encoded', encodeURIComponent(TOKEN)],
+    ['as .NET writes it', dotNet(TOKEN)],
+  ])('%s', (_, quoted) => {
+    hide(TOKEN);
+    const shown = clean(`got ${quoted}, which is not it`, 4000);
+    expect(shown).toContain('***');
+    expect(shown.replace(/\*+ ?/g, '').length).toBeLessThan(45);
+  });
+
+  test('its lines, and no armour', () => {
+    const key = `-----BEGIN PRIVATE KEY-----\n${(TOKEN.match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
+    hide(key, 16);
+    expect(printed.filter((line) => line.includes('add-mask')).length).toBe(Math.ceil(TOKEN.length / 64));
+    expect(clean('It has to begin with -----BEGIN PRIVATE KEY-----')).toBe(
+      'It has to begin with -----BEGIN PRIVATE KEY-----',
+    );
+    expect(clean(`x ${TOKEN.slice(64, 128)} y`)).toBe('x *** y');
+  });
+});
+
+test('it is registered with the runner', () => {
+  hide('correct-horse');
+  hide('correct-horse');
+  expect(printed.join('')).toBe('::add-mask::correct-horse\n');
+});
+
+test('the values of a query, and user information', () => {
+  hideUrl('https://user-name:s3cret%2Bs3cret@api.contoso.com/a?code=k3y%2Fk3yk3y&v=1');
+  expect(clean('GET /a?code=k3y%2Fk3yk3y&v=1')).toBe('GET /a?code=***&v=1');
+  expect(clean('k3y/k3yk3y and s3cret+s3cret')).toBe('*** and ***');
+  hideUrl('not a URL?code=anything');
+  expect(clean('anything')).toBe('anything');
+});
+
+test('what another run hid is forgotten', () => {
+  hide('correct-horse');
+  forgetSecrets();
+  expect(clean('correct-horse')).toBe('correct-horse');
+});
+
+test('a text that is made to be slow is not', () => {
+  hide('a'.repeat(1024));
+  hide('%3'.repeat(500));
+  hide(TOKEN);
+  hide('A'.repeat(4000));
+  for (const unit of [
+    'a',
+    'A',
+    '%3',
+    '\\',
+    '&',
+    ';',
+    '&#',
+    ' ',
+    '\\u',
+    '%C3',
+    '…',
+    'a…',
+    '\u001b]',
+    '\u001b[',
+    '##[',
+    '%25',
+  ]) {
+    const text = unit.repeat(1024 * 1024);
+    // It would take minutes, and Jest would end it, if it were quadratic.
+    expect(clean(text).length).toBeLessThanOrEqual(301);
+    expect(withoutSecrets(text).length).toBeLessThanOrEqual(16 * 1024);
+  }
+});

@@ -1,0 +1,198 @@
+/**
+ * The secrets that this run knows: masked in the log, and taken out of foreign text in any form in which a service may
+ * quote them. The runner masks what it sees; it does not see a secret that was changed after it was registered.
+ */
+import { setSecret } from '@actions/core';
+import { decoded, type Decoded } from './decoded.ts';
+
+/** Anything shorter is not masked: every place where these letters occur would read ***. */
+export const SHORTEST_SECRET = 4;
+/** A piece of a secret that was cut counts as one from this length on. */
+const SHORTEST_PIECE = 8;
+/** A secret of this length was made by a machine: no other text has a piece in common with it. */
+const MACHINE_MADE = 64;
+/** Pieces of a long secret are found by its every 16th run of 16 characters: each piece of 31 contains one. */
+const RUN = 16;
+/** Of a text, nothing is shown that stands further back. */
+const LONGEST_TEXT = 16 * 1024;
+/** More lines than this are a file, whose pieces are found anyway. */
+const FEW_LINES = 16;
+
+interface Place {
+  readonly secret: string;
+  readonly at: number;
+}
+
+/** Secrets as they are. */
+let known = new Set<string>();
+/** The same, {@link decoded}, with their forms in base64 and hex. */
+let forms = new Set<string>();
+/** Where runs of long secrets stand. */
+let runs = new Map<string, Place>();
+
+/** Forgets all secrets. A process that runs one step after the other calls it before each. */
+export function forgetSecrets(): void {
+  known = new Set();
+  forms = new Set();
+  runs = new Map();
+}
+
+/**
+ * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
+ * @param shortestLine a line that is shorter is not masked; armour (`-----BEGIN …`) never is
+ */
+export function hide(secret: string, shortestLine: number = SHORTEST_SECRET): void {
+  if (secret.length < SHORTEST_SECRET || known.has(secret)) return;
+  const lines = secret.split(/\r\n|\r|\n/).filter((line) => !line.trim().startsWith('-----'));
+  const masked = lines.filter((line) => line.length >= shortestLine);
+  for (const line of masked) setSecret(line);
+  remember(lines.join('\n'));
+  if (masked.length <= FEW_LINES) masked.forEach(remember);
+}
+
+/** Hides what may be a key in a URL: its user information, and the values of its query (`?code=…`). */
+export function hideUrl(url: string): void {
+  if (!URL.canParse(url)) return;
+  const { username, password, search, searchParams } = new URL(url);
+  const values = [...searchParams.values(), ...search.split(/[?&]/).map((pair) => pair.replace(/^[^=]*=/, ''))];
+  for (const value of new Set([password, percentDecoded(password), username, ...values])) {
+    if (value.length >= SHORTEST_PIECE) hide(value);
+  }
+}
+
+/** What percent-encoding stands for; the text itself if it is none. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
+ * in HTML, URL-encoded, in base64 or hex, any of these in one another, and pieces of it next to where the text was cut.
+ * Takes time in proportion to the text, of which at most 16 KiB are kept.
+ */
+export function withoutSecrets(text: string): string {
+  const seen = text.slice(0, LONGEST_TEXT);
+  if (known.size === 0) return seen;
+  const plain = decoded(seen);
+  const found: (readonly [start: number, end: number])[] = [];
+  for (const secret of known) for (const at of places(seen, secret)) found.push([at, at + secret.length]);
+  const add = (start: number, end: number): void => {
+    found.push([plain.starts[start] ?? 0, plain.ends[end - 1] ?? seen.length]);
+  };
+  for (const form of forms) {
+    for (const at of places(plain.text, form)) add(at, at + form.length);
+    if (form.length > SHORTEST_PIECE) addCutPieces(plain.text, form, add);
+  }
+  if (runs.size > 0) addRuns(plain, add);
+  return masked(seen, found);
+}
+
+function remember(secret: string): void {
+  if (secret.length < SHORTEST_SECRET) return;
+  known.add(secret);
+  const plain = plainForm(secret);
+  const bytes = Buffer.from(secret);
+  const encoded =
+    secret.length < 4096 ? [...base64Forms(bytes), bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : [];
+  for (const form of [plain, ...encoded.filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
+    if (form.length >= SHORTEST_SECRET) forms.add(form);
+  }
+  if (plain.length < MACHINE_MADE) return;
+  for (let at = 0; at + RUN <= plain.length; at += RUN) {
+    const run = plain.slice(at, at + RUN);
+    if (!runs.has(run)) runs.set(run, { secret: plain, at });
+  }
+}
+
+/** Without what may run together with the text around it. */
+function plainForm(secret: string): string {
+  return decoded(secret)
+    .text.replace(/^ /, '')
+    .replace(/[ \\]*$/, '');
+}
+
+/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
+function base64Forms(bytes: Buffer): readonly string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const form = digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+    return [form, form.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+}
+
+function* places(text: string, wanted: string): Generator<number> {
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) yield at;
+}
+
+type Add = (start: number, end: number) => void;
+
+/** The start of a secret before a cut, and the end of one behind a cut. */
+function addCutPieces(text: string, form: string, add: Add): void {
+  const head = form.slice(0, SHORTEST_PIECE);
+  for (const at of places(text, head)) {
+    let length = SHORTEST_PIECE;
+    while (at + length < text.length && text[at + length] === form[length]) length++;
+    if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + length, at + length + 8))) add(at, at + length);
+  }
+  const tail = form.slice(-SHORTEST_PIECE);
+  for (const at of places(text, tail)) {
+    let length = SHORTEST_PIECE;
+    let start = at;
+    while (start > 0 && length < form.length && text[start - 1] === form[form.length - 1 - length]) {
+      start--;
+      length++;
+    }
+    if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start))) add(start, at + SHORTEST_PIECE);
+  }
+}
+
+/** Pieces of long secrets, wrapped into lines or not. */
+function addRuns({ text }: Decoded, add: Add): void {
+  for (let at = 0; at + RUN <= text.length; at++) {
+    const place = runs.get(text.slice(at, at + RUN));
+    if (!place) continue;
+    const { secret } = place;
+    const end = matchEnd(text, at + RUN, secret, place.at + RUN);
+    const start = matchStart(text, at, secret, place.at);
+    add(text[start] === ' ' ? start + 1 : start, end);
+    at = end - 1;
+  }
+}
+
+/** How far back a match goes; blanks do not count, since the text may be wrapped elsewhere. */
+function matchStart(text: string, start: number, secret: string, from: number): number {
+  let [matched, wanted] = [start, from - 1];
+  for (let at = start - 1; at >= Math.max(0, start - 2 * RUN); at--) {
+    if (text[at] === ' ') continue;
+    if (secret[wanted] === ' ') wanted--;
+    if (wanted < 0 || text[at] !== secret[wanted]) break;
+    [matched, wanted] = [at, wanted - 1];
+  }
+  return matched;
+}
+
+/** How far a match goes on. */
+function matchEnd(text: string, start: number, secret: string, from: number): number {
+  let [matched, wanted] = [start, from];
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === ' ') continue;
+    if (secret[wanted] === ' ') wanted++;
+    if (wanted >= secret.length || text[at] !== secret[wanted]) break;
+    [matched, wanted] = [at + 1, wanted + 1];
+  }
+  return matched;
+}
+
+function masked(text: string, found: readonly (readonly [start: number, end: number])[]): string {
+  let [result, done] = ['', 0];
+  for (const [start, end] of found.toSorted((a, b) => a[0] - b[0])) {
+    // Whatever overlaps, or follows at once, is under the same stars.
+    if (start > done || done === 0) result += `${text.slice(done, start)}***`;
+    done = Math.max(done, end);
+  }
+  return result + text.slice(done);
+}
