@@ -27048,8 +27048,8 @@ function beforeChange(error) {
 /* harmony export */   wt: () => (/* binding */ withSentence)
 /* harmony export */ });
 /* unused harmony export FAILURE_CODES */
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
-/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3411);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3411);
 /**
  * What can go wrong, as the person reading the log meets it: a stable code that
  * docs/troubleshooting.md has a heading for, what happened, and what to do.
@@ -27159,7 +27159,7 @@ function withSentence(failure, sentence) {
 function asFailure(error) {
     if (error instanceof Failure)
         return error;
-    return new Failure('INTERNAL_ERROR', `Something went wrong that this action (version ${_version_js__WEBPACK_IMPORTED_MODULE_0__/* .VERSION */ .x}) does not know: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(error instanceof Error ? `${error.name}: ${error.message}` : String(error))}`, 'Please report it, with this message.', { cause: error });
+    return new Failure('INTERNAL_ERROR', `Something went wrong that this action (version ${_version_js__WEBPACK_IMPORTED_MODULE_1__/* .VERSION */ .x}) does not know: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(error instanceof Error ? `${error.name}: ${error.message}` : String(error))}`, 'Please report it, with this message.', { cause: error });
 }
 
 
@@ -27913,9 +27913,9 @@ function tooLong(items, pages) {
 /* harmony export */   jI: () => (/* binding */ byAge),
 /* harmony export */   mm: () => (/* binding */ certificatesOf)
 /* harmony export */ });
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
 /* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2845);
-/* harmony import */ var _thumbprint_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9393);
+/* harmony import */ var _thumbprint_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9393);
 /**
  * An API connector as Microsoft Graph describes it.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
@@ -27935,7 +27935,7 @@ function activeCertificate(connector) {
 function entriesOf(connector, certificate) {
     const digests = [certificate.thumbprint, certificate.sha256].map((hex) => Buffer.from(hex, 'hex'));
     return certificatesOf(connector).filter((entry) => {
-        const digest = (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .o)(entry.thumbprint);
+        const digest = (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .o)(entry.thumbprint);
         return digest ? digests.some((own) => own.equals(digest)) : hasDatesOf(entry, certificate);
     });
 }
@@ -27964,7 +27964,7 @@ function byAge(certificates) {
 }
 /** The connector's name as a person knows it, or its id; cleaned. */
 function nameOf(id, connector) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(id, 80);
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(id, 80);
 }
 /** The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape. */
 function parseConnector(body) {
@@ -28015,7 +28015,7 @@ function certificatesFrom(list) {
     return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv).map((entry) => {
         const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(entry['thumbprint']);
         return {
-            thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_0__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64),
+            thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(thumbprint, 64),
             notBefore: seconds(entry['notBefore']),
             notAfter: seconds(entry['notAfter']),
             isActive: entry['isActive'] === true,
@@ -28342,8 +28342,8 @@ function withScheme(value) {
 /* harmony export */   cP: () => (/* binding */ redirected)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
-/* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6146);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
 /** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
 
 
@@ -28360,7 +28360,7 @@ function isRedirect(status) {
 }
 /** What a request without a response means. `service` is who was asked, as a person calls it. */
 function explainTransport(error, service) {
-    const why = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)((0,_transport_error_js__WEBPACK_IMPORTED_MODULE_1__/* .reason */ .l)(error));
+    const why = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)((0,_transport_error_js__WEBPACK_IMPORTED_MODULE_2__/* .reason */ .l)(error));
     const again = error.sent ? 'after-read' : 'yes';
     const failed = (code, what, remedy) => new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR(code, `${what} (${new Date().toISOString()}).`, remedy, { cause: error });
     const proxy = /Proxy response \((\d+)\)/.exec(why)?.[1];
@@ -28563,58 +28563,73 @@ var core = __nccwpck_require__(1382);
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/http/proxy.js
 var proxy = __nccwpck_require__(768);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var text_secrets = __nccwpck_require__(3014);
 ;// CONCATENATED MODULE: ./lib/masks.js
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 
 
-/** Shorter pieces of a secret are not masked: every such run of letters in the log would become ***. */
-const SHORTEST_MASK = 4;
+
+/** A file's last line of a few letters would blank half the log. */
 const SHORTEST_MASKED_LINE = 16;
-/** Line by line, as it could be printed. Armour is no secret, and a last line of four letters would blank half the log. */
+/** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
 function maskText(text) {
-    for (const line of text.split(/\r\n|\r|\n/)) {
-        const value = line.trim();
-        if (value.length >= SHORTEST_MASKED_LINE && !value.startsWith('-----'))
-            (0,core/* setSecret */.Pq)(value);
-    }
+    (0,text_secrets/* hide */.jD)(withoutCertificates(text), SHORTEST_MASKED_LINE);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {
     if (password === '')
         return;
-    const lines = password.split(/\r\n|\r|\n/).filter((line) => line.length >= SHORTEST_MASK);
-    for (const line of lines)
-        (0,core/* setSecret */.Pq)(line);
-    if (lines.length > 0)
+    (0,text_secrets/* hide */.jD)(password);
+    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= text_secrets/* SHORTEST_SECRET */.c3))
         return;
-    (0,core/* warning */.$e)(`The password has fewer than ${SHORTEST_MASK} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+    (0,core/* warning */.$e)(`The password has fewer than ${text_secrets/* SHORTEST_SECRET */.c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
 }
 /** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
 function maskProxyCredentials(environment) {
     for (const name of proxy/* PROXY_VARIABLES */.bD) {
         const value = (0,proxy/* withScheme */.GV)(environment[name] ?? '');
-        if (!URL.canParse(value))
-            continue;
-        const { username, password } = new URL(value);
-        if (username === '' && password === '')
-            continue;
-        const [user, secret] = [decoded(username), decoded(password)];
-        const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-        // A name alone is what a token looks like; next to a password it is none.
-        const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
-        for (const form of new Set([...secrets, basic])) {
-            if (form.length >= SHORTEST_MASK)
-                (0,core/* setSecret */.Pq)(form);
+        for (const [username, password] of [asWritten(value), asParsed(value)]) {
+            if (username === '' && password === '')
+                continue;
+            const [user, secret] = [(0,text_secrets/* percentDecoded */.oF)(username), (0,text_secrets/* percentDecoded */.oF)(password)];
+            const basic = Buffer.from(`${user}:${secret}`).toString('base64');
+            // A name alone is what a token looks like; next to a password it is none.
+            const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
+            for (const form of [...secrets, basic])
+                (0,text_secrets/* hide */.jD)(form);
         }
     }
 }
-function decoded(text) {
-    try {
-        return decodeURIComponent(text);
-    }
-    catch {
-        return text;
-    }
+function asParsed(url) {
+    if (!URL.canParse(url))
+        return ['', ''];
+    const { username, password } = new URL(url);
+    return [username, password];
+}
+/** Also in a URL that cannot be parsed, or only as something else, since # or / in its password is not encoded. */
+function asWritten(url) {
+    const [, information = ''] = /^[a-z][a-z0-9+.-]*:\/\/(.*)@/is.exec(url) ?? [];
+    const colon = information.indexOf(':');
+    return colon < 0 ? [information, ''] : [information.slice(0, colon), information.slice(colon + 1)];
+}
+/**
+ * The text without the certificates in it, which are blocks of PEM. What else is in such a block is kept: `certutil -encode`
+ * puts this armour around any file, a PKCS#12 file as well.
+ */
+function withoutCertificates(text) {
+    const [before = '', ...blocks] = text.split('-----BEGIN CERTIFICATE-----');
+    const rest = blocks.map((block) => {
+        const end = block.indexOf('-----END CERTIFICATE-----');
+        return end >= 0 && isCertificate(block.slice(0, end)) ? block.slice(end) : block;
+    });
+    return [before, ...rest].join('');
+}
+/** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */
+function isCertificate(base64) {
+    const [sequence, length = 0, ...rest] = Buffer.from(base64.trim().slice(0, 24), 'base64');
+    const lengthOctets = length > 0x80 ? length & 0x7f : 0;
+    return sequence === 0x30 && rest[lengthOctets] === 0x30;
 }
 
 // EXTERNAL MODULE: ./lib/sign-in/application.js
@@ -28630,6 +28645,8 @@ const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 /** A 1 MiB file is 1.4 million characters of base64; wrapped, in UTF-16 or encoded twice it is up to four times that. */
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
+/** What an input may be long on Windows. */
+const PASSWORD_LIMIT = 32_768;
 /** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
 const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 /**
@@ -28649,7 +28666,7 @@ function readUploadInputs() {
     return {
         application: inputs_application(),
         connectorIds: connectorIds((0,core/* getInput */.V4)('connector-id')),
-        source: certificateSource(pfxText, pfxPath, limited('password', password, 1024)),
+        source: certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)),
         minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
         force: flag('force'),
         replace: flag('replace'),
@@ -29384,9 +29401,9 @@ function getOctokit(token, options, ...additionalPlugins) {
 /* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
 /** Log lines and annotations. */
 
 
@@ -29395,24 +29412,24 @@ function getOctokit(token, options, ...additionalPlugins) {
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
 function warn(messages, title) {
     for (const message of messages.slice(0, SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .warning */ .$e)(message, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(message, { title });
     const rest = messages.length - SHOWN;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .warning */ .$e)(`${rest} more warnings are in the log and in the job summary.`, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(`${rest} more warnings are in the log and in the job summary.`, { title });
     for (const message of messages.slice(SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(message);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure(error) {
     const failure = (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)(error);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .error */ .z3)(`${failure.message}\n${failure.remedy}`, { title: failure.code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${failure.message}\n${failure.remedy}`, { title: failure.code });
     process.exitCode = 1;
 }
 /** {@link reportFailure} for each; of very many the last stands for the rest. */
@@ -29422,9 +29439,9 @@ function reportFailures(failures) {
     if (rest.length === 0)
         return;
     for (const { code, message, remedy } of rest)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
     const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_1__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
         title: 'MORE_FAILURES',
     });
 }
@@ -29442,12 +29459,12 @@ function reportFailures(failures) {
 /* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
 /* harmony export */   cZ: () => (/* binding */ setConnectorOutputs)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9006);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9006);
 /** The outputs of the steps. */
 
 
@@ -29457,15 +29474,15 @@ function reportFailures(failures) {
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notBefore));
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 /** The check step's outputs: the worst status, and the certificate that expires first. */
 function setCheckOutputs(findings) {
@@ -29473,19 +29490,19 @@ function setCheckOutputs(findings) {
     const first = findings
         .filter((finding) => finding.active)
         .sort((a, b) => (a.active?.notAfter ?? 0) - (b.active?.notAfter ?? 0))[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
 }
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
 function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .setOutput */ .uH)('status', 'failing');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', 'failing');
 }
 /** The failure that stands for outputs that could not be written; `done` is what was done all the same. */
 function outputsNotWritten(done, cause) {
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(cause instanceof Error ? cause.message : String(cause))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause });
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(cause instanceof Error ? cause.message : String(cause))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause });
 }
 function updatedConnector(outcome, certificate) {
     const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
@@ -29496,7 +29513,7 @@ function updatedConnector(outcome, certificate) {
         thumbprint: certificate.thumbprint,
         notBefore: certificate.notBefore.getTime() / 1000,
         notAfter: certificate.notAfter.getTime() / 1000,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .certificatesOf */ .mm)(outcome.connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(outcome.connector)),
         ...(failure ? { failure: failure.code } : {}),
     };
 }
@@ -29509,13 +29526,13 @@ function checkedConnector(finding) {
         daysLeft: daysLeft ?? null,
         thumbprint: active?.thumbprint ?? null,
         notAfter: active?.notAfter ?? null,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_5__/* .certificatesOf */ .mm)(connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector)),
         ...(finding.status === 'failing' ? { failure: finding.failure.code } : {}),
     };
 }
 /** What every output has of a connector, cleaned. */
 function shown(id, connector) {
-    return { id, displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(connector?.displayName), targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000) };
+    return { id, displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(connector?.displayName), targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000) };
 }
 
 
@@ -29533,8 +29550,8 @@ function shown(id, connector) {
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7512);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
 /* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9006);
 /** The job summary: what a person reads in ten seconds. Everything foreign in it is escaped. */
 
@@ -29555,14 +29572,14 @@ function uploadSummary(outcomes, certificate, now) {
         '| connector | target | before → after | active | days left | result |',
         '| --- | --- | --- | --- | --- | --- |',
         ...outcomes.map((outcome) => row([
-            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .nameOf */ .Vb)(outcome.id, outcome.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(outcome.id, 80)}</code>`,
+            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(outcome.id, outcome.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(outcome.id, 80)}</code>`,
             host(outcome.connector),
             outcome.result === 'changed'
                 ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
                 : authentication(outcome.connector),
             (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .isActive */ .$m)(outcome, certificate) ? 'yes' : 'no',
             daysLeft(outcome.connector, now),
-            (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
+            (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
         ])),
         '',
         ...nextSteps(outcomes, certificate, now),
@@ -29586,11 +29603,11 @@ function checkSummary(findings, now) {
         '| connector | target | authenticates with | days left | finding |',
         '| --- | --- | --- | --- | --- |',
         ...findings.map((finding) => row([
-            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .nameOf */ .Vb)(finding.id, finding.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(finding.id, 80)}</code>`,
+            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(finding.id, finding.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(finding.id, 80)}</code>`,
             host(finding.connector),
             authentication(finding.connector),
             finding.daysLeft === undefined ? '' : String(finding.daysLeft),
-            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(finding.text, 600)}`,
+            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(finding.text, 600)}`,
         ])),
         '',
         ...timeline(findings, now),
@@ -29606,7 +29623,7 @@ function appendSummary(text) {
         (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.appendFileSync)(file, `${text}\n`);
     }
     catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The job summary could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(error instanceof Error ? error.message : '')}`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The job summary could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error instanceof Error ? error.message : '')}`);
     }
 }
 /** One line that tells how the step ended. */
@@ -29631,17 +29648,17 @@ function nextSteps(outcomes, certificate, now) {
         steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
     for (const text of outcomes.flatMap(({ warnings }) => warnings))
         steps.push(`⚠️ ${text}`);
-    return steps.length === 0 ? [] : ['**Next**', '', ...steps.map((step) => `- ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(step, 600)}`), ''];
+    return steps.length === 0 ? [] : ['**Next**', '', ...steps.map((step) => `- ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(step, 600)}`), ''];
 }
 /** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
 function timeline(items, now) {
-    const charted = items.filter(({ connector }) => (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(connector).length > 0).slice(0, 10);
+    const charted = items.filter(({ connector }) => (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector).length > 0).slice(0, 10);
     const bars = charted.flatMap(({ id, connector }) => [
-        `  section ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .nameOf */ .Vb)(id, connector)
+        `  section ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(id, connector)
             .replace(/[^\p{L}\p{N} -]/gu, ' ')
             .trim()
             .slice(0, 40) || 'connector'}`,
-        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(connector))
+        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector))
             .slice(-6)
             .flatMap((entry) => bar(entry, now)),
     ]);
@@ -29660,16 +29677,16 @@ function bar(entry, now) {
 }
 /** Oldest to newest, and which one is active. */
 function certificateTable(id, connector, now) {
-    const certificates = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(connector);
+    const certificates = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector);
     if (certificates.length === 0)
         return [];
     return [
-        `<details><summary>Certificates of ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .nameOf */ .Vb)(id, connector), 80)}</summary>`,
+        `<details><summary>Certificates of ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(id, connector), 80)}</summary>`,
         '',
         '| thumbprint | valid from | to | | active |',
         '| --- | --- | --- | --- | --- |',
-        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)(certificates).map((entry) => row([
-            `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(entry.thumbprint, 64)}</code>`,
+        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)(certificates).map((entry) => row([
+            `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(entry.thumbprint, 64)}</code>`,
             (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notBefore)),
             (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notAfter)),
             left((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notAfter), now),
@@ -29685,11 +29702,11 @@ function row(cells) {
 }
 function host(connector) {
     const url = connector?.targetUrl ?? '';
-    return URL.canParse(url) ? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(new URL(url).host, 100) : '';
+    return URL.canParse(url) ? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(new URL(url).host, 100) : '';
 }
 /** Of the certificate that the connector authenticates with now. */
 function daysLeft(connector, now) {
-    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .activeCertificate */ .OZ)(connector);
+    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .activeCertificate */ .OZ)(connector);
     const days = active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .daysUntil */ .AQ)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(active.notAfter), now) : Number.NaN;
     return Number.isNaN(days) ? '' : String(days);
 }
@@ -29697,9 +29714,9 @@ function daysLeft(connector, now) {
 function authentication(connector) {
     if (connector === undefined)
         return 'not known';
-    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .activeCertificate */ .OZ)(connector);
+    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .activeCertificate */ .OZ)(connector);
     if (active) {
-        return `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(active.thumbprint.slice(0, 8))}</code> until ${day((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(active.notAfter))}`;
+        return `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(active.thumbprint.slice(0, 8))}</code> until ${day((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(active.notAfter))}`;
     }
     return {
         basic: 'user name and password',
@@ -29790,8 +29807,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   exchange: () => (/* binding */ exchange)
 });
 
-// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
-var core = __nccwpck_require__(1382);
 ;// CONCATENATED MODULE: ./node_modules/@azure/msal-common/dist/logger/Logger.mjs
 /*! @azure/msal-common v16.17.0 2026-11-18 */
 
@@ -42583,6 +42598,8 @@ var http_verdict = __nccwpck_require__(8761);
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/text/json.js
 var json = __nccwpck_require__(2845);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
 ;// CONCATENATED MODULE: ./lib/sign-in/entra-refusal.js
 /**
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
@@ -42782,7 +42799,7 @@ async function exchange(http, application, resource, idToken) {
         });
         // It becomes a header: whatever else a server sends under this name is no token.
         if ((0,json/* isToken */.sg)(result?.accessToken)) {
-            (0,core/* setSecret */.Pq)(result.accessToken);
+            (0,secrets/* hide */.jD)(result.accessToken);
             return { done: { token: result.accessToken, roles: rolesOf(result.accessToken) } };
         }
     }
@@ -42869,6 +42886,8 @@ var verdict = __nccwpck_require__(8761);
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/text/json.js
 var json = __nccwpck_require__(2845);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
 var workflow_run = __nccwpck_require__(5578);
 ;// CONCATENATED MODULE: ./lib/sign-in/github-id-token.js
@@ -42890,7 +42909,7 @@ async function idTokenService(environment) {
     const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'];
     const token = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
     if (url && token && URL.canParse(url)) {
-        (0,core/* setSecret */.Pq)(token);
+        (0,secrets/* hide */.jD)(token);
         return { url, token };
     }
     const run = await (0,workflow_run/* workflowRun */.t)(environment);
@@ -42929,7 +42948,7 @@ async function requestIdToken(http, service, audience) {
         return { failure: (0,refusal/* redirected */.cP)("GitHub's ID token service", status), retry: 'no' };
     const jwt = status === 200 ? (0,json/* parseObject */.lj)(response.body)['value'] : undefined;
     if ((0,json/* isToken */.sg)(jwt)) {
-        (0,core/* setSecret */.Pq)(jwt);
+        (0,secrets/* hide */.jD)(jwt);
         const claims = (0,json/* jwtClaims */.vE)(jwt);
         if (claims)
             return { done: { jwt, ...matchedClaims(claims) } };
@@ -43253,7 +43272,7 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
 
 /***/ }),
 
-/***/ 9237:
+/***/ 1127:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -43270,45 +43289,175 @@ var core = __nccwpck_require__(1382);
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ./lib/failure.js
 var lib_failure = __nccwpck_require__(1957);
+;// CONCATENATED MODULE: ./lib/certificate/find-pfx.js
+/**
+ * Finds the base64 of a .pfx in text with something around it. A .pfx says how long it is, so that what belongs to it
+ * and what was only pasted along can be told apart for certain.
+ */
+/**
+ * The one .pfx in a text, as far as its base64 is whole; undefined if there is none, or several different ones.
+ * The time is linear in the length of the text.
+ */
+function findPfx(text) {
+    const asItIs = onlyPfx(text);
+    if (asItIs)
+        return { bytes: asItIs.bytes, note: surroundings(asItIs.before, asItIs.after) };
+    const plain = unescaped(text);
+    const escaped = plain === text ? undefined : onlyPfx(plain);
+    if (escaped)
+        return {
+            bytes: escaped.bytes,
+            note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
+        };
+    const bytes = withPlusSigns(text);
+    return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
+}
+/** Escapes of JSON, of properties files and of URLs as they occur in base64 and PEM, undone; those escaped twice, too. */
+function unescaped(text) {
+    if (!/[\\%]/.test(text))
+        return text;
+    return text
+        .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/\\{1,4}[rn]/g, '\n')
+        .replace(/\\{1,4}([/=+"])/g, '$1');
+}
+/** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
+function withPlusSigns(text) {
+    if (!text.includes(' '))
+        return undefined;
+    return onlyPfx(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+'))?.bytes;
+}
+/**
+ * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. Infinity if its length is
+ * indefinite; undefined if it is no .pfx.
+ */
+function pfxSize(start) {
+    const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength);
+    const first = bytes[1] ?? 0;
+    const lengthOctets = first > 0x80 ? first & 0x7f : 0;
+    const header = 2 + lengthOctets;
+    if (bytes[0] !== 0x30 || lengthOctets > 6 || bytes.length < header + 3)
+        return undefined;
+    if (!bytes.subarray(header, header + 3).equals(Buffer.of(0x02, 0x01, 0x03)))
+        return undefined;
+    if (first === 0x80)
+        return Infinity;
+    return header + (lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets));
+}
+/** Where the base64 of a SEQUENCE may begin. */
+const START = /(?<![A-Za-z0-9+/])MI/g;
+/** So many places are looked at, and so many of them closely. */
+const MOST_PLACES = 10_000;
+const MOST_CANDIDATES = 20;
+/** Base64 directly after the .pfx that is longer than this is no prompt: something was joined to it. */
+const LONGEST_WORD_AFTER = 64;
+function onlyPfx(text) {
+    const matches = [];
+    let [places, candidates] = [0, 0];
+    for (const { index } of text.matchAll(START)) {
+        if (++places > MOST_PLACES)
+            break;
+        const size = pfxSize(Buffer.from(digitsFrom(text, index, 32).digits, 'base64'));
+        if (size === undefined || ++candidates > MOST_CANDIDATES)
+            continue;
+        const match = pfxAt(text, index, size);
+        if (match)
+            matches.push(match);
+    }
+    const [first, ...others] = matches;
+    return first && others.every(({ bytes }) => bytes.equals(first.bytes)) ? first : undefined;
+}
+function pfxAt(text, start, size) {
+    const { digits, end } = digitsFrom(text, start, Math.ceil((size * 4) / 3));
+    const bytes = Buffer.from(digits, 'base64');
+    if (size !== Infinity && bytes.length < size)
+        return undefined;
+    const after = text.slice(end).replace(/^={1,2}/, '');
+    if (digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length === LONGEST_WORD_AFTER)
+        return undefined;
+    return { bytes: size === Infinity ? bytes : bytes.subarray(0, size), before: text.slice(0, start), after };
+}
+/** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end. */
+function digitsFrom(text, start, most) {
+    const digits = [];
+    let end = start;
+    for (; end < text.length && digits.length < most; end++) {
+        const character = text[end] ?? '';
+        if (/[A-Za-z0-9+/_-]/.test(character))
+            digits.push(character);
+        else if (!/[\s\u200b-\u200d\u2060]/.test(character))
+            break;
+    }
+    return { digits: digits.join(''), end };
+}
+/** What stood around the base64, in words; not quoted, since it may be a secret. */
+function surroundings(before, after) {
+    const end = after.trim();
+    const what = [
+        /^\s*\{/.test(before)
+            ? 'JSON'
+            : /^(set |export |\$env:)?\s*[\w.-]{1,100}\s*[=:]\s*["']?$/i.test(before)
+                ? 'a name before it'
+                : before.trim() === '' || /^["'“‘`]$/.test(before.trim())
+                    ? ''
+                    : 'text before it',
+        end === '%'
+            ? 'the % mark that zsh shows after it'
+            : /[%$#>]$/.test(end)
+                ? 'a prompt after it'
+                : /^[;,]/.test(end)
+                    ? 'a punctuation mark after it'
+                    : end === '' || /^["'”’`][;,]?$/.test(end)
+                        ? ''
+                        : 'text after it',
+    ].filter((part) => part !== '');
+    return `Only the base64 of the .pfx was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+}
+
 ;// CONCATENATED MODULE: ./lib/certificate/other-formats.js
 /** Tells what a file is that is no PKCS#12 file, by its first bytes, and what to do about it. */
 
 /**
- * @throws Failure PFX_EMPTY, PFX_IS_PEM, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
+ * @throws Failure PFX_EMPTY, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
  *   PFX_NOT_PKCS12
  */
 function refuseOtherFormats(file) {
     const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
     if (bytes.every((byte) => byte === 0))
         throw empty('The .pfx is empty.');
+    if (isReadAsText(bytes))
+        throw refusal('PFX_NOT_PKCS12', READ_AS_TEXT, COPY_BINARY);
     if (bytes[0] === 0x30) {
         refuseOtherDer(bytes);
         return;
     }
     const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
     if (magic)
-        throw refusal(magic.code, magic.what, magic.remedy);
-    refuseArmour(bytes.toString('latin1', 0, 64 * 1024));
-    const what = /^\s*<(!doctype|html|\?xml)/i.test(bytes.toString('latin1', 0, 256)) ? 'a web page' : 'no PKCS#12 file';
-    throw refusal('PFX_NOT_PKCS12', what, what === 'a web page' ? `Was it downloaded without signing in? ${EXPORT}` : EXPORT);
+        throw refusal(magic.code ?? 'PFX_NOT_PKCS12', magic.what, magic.remedy);
+    if (isOpenPgp(bytes))
+        throw refusal('PFX_IS_PGP_KEY', 'encrypted with gpg, or a PGP key', DECRYPT_GPG);
+    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
 }
-/** Refuses text that is a PEM file, an SSH or a PGP key. */
-function refuseArmour(text) {
-    const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
-    if (label?.startsWith('PGP') === true)
-        throw refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
-    if (label?.includes('SSH') === true ||
-        label === 'OPENSSH PRIVATE KEY' ||
-        /^\s*(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S+) AAAA|^PuTTY-User-Key-File/.test(text)) {
-        throw refusal('PFX_IS_SSH_KEY', 'an SSH key', EXPORT);
-    }
-    if (label === 'PKCS7' || label === 'CMS')
-        throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-    if (label === undefined && !/-----BEGIN /.test(text))
-        return;
-    const labels = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----/g)].map((match) => PEM_KINDS[match[1] ?? ''] ?? 'something else');
-    const kinds = [...new Set(labels)].join(' and ') || 'something that cannot be read';
-    throw refusal('PFX_IS_PEM', `a PEM file with ${kinds}`, EXPORT_PEM);
+/** Refuses text that is known to be something else: a pointer, an encrypted file, a dump, an SSH key. */
+function refuseOtherText(text) {
+    const start = text.slice(0, 4096);
+    const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
+    if (form)
+        throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
+}
+/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
+function refuseArmour(labels) {
+    if (labels.some((label) => label.startsWith('PGP')))
+        return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
+    if (labels.some((label) => label.includes('SSH')))
+        return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
+    if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
+        return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+    if (labels.some((label) => label.startsWith('AGE ')))
+        return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);
+    const kinds = [...new Set(labels.map((label) => PEM_KINDS[label] ?? 'something else'))].join(' and ');
+    return refusal('PFX_IS_PEM', `a PEM file with ${kinds || 'something that cannot be read'}`, EXPORT_PEM);
 }
 /** A refusal for an input or file without anything in it. */
 function empty(message) {
@@ -43334,12 +43483,98 @@ const PEM_KINDS = {
     'NEW CERTIFICATE REQUEST': 'a certificate request',
     'X509 CRL': 'a revocation list',
 };
+const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path of the result as pfx-file.';
+const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
+const CONVERT_SSH = 'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
+const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
+const COPY_BINARY = 'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
+const ENCODE = 'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
+/** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
+const TEXT_FORMS = [
+    {
+        begins: /^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S{1,30}) AAAA|^PuTTY-User-Key-File/,
+        code: 'PFX_IS_SSH_KEY',
+        what: 'an SSH key',
+        remedy: CONVERT_SSH,
+    },
+    {
+        begins: /^version https:\/\/git-lfs\.github\.com\/spec\//,
+        what: 'a pointer of Git LFS, not the file itself',
+        remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
+    },
+    {
+        begins: /^\$ANSIBLE_VAULT;/,
+        what: 'encrypted with Ansible Vault',
+        remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
+    },
+    { begins: /^age-encryption\.org\//, what: 'encrypted with age', remedy: DECRYPT_BEFORE },
+    { begins: /ENC\[AES256_GCM,/, what: 'encrypted with SOPS', remedy: DECRYPT_BEFORE },
+    { begins: /^Salted__|^U2FsdGVkX1/, what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+    {
+        begins: /^01000000d08c9ddf/i,
+        what: 'a SecureString of PowerShell, which only its own computer can decrypt',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^<(!doctype|html|\?xml)/i,
+        what: 'a web page',
+        remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
+    },
+    {
+        begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
+        what: 'the .pfx in hexadecimal digits, not in base64',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
+        what: 'a hexadecimal dump of the .pfx, not base64',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
+        what: 'the bytes of the .pfx as decimal numbers, not base64',
+        remedy: ENCODE,
+    },
+    { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
+    { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
+];
 const MAGICS = [
     { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
     { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
-    { hex: '504b0304', code: 'PFX_NOT_PKCS12', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '1f8b', code: 'PFX_NOT_PKCS12', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '504b0304', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '1f8b', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '377abcaf271c', what: 'a 7-Zip archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: 'fd377a585a00', what: 'an xz archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '526172211a07', what: 'a RAR archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '25504446', what: 'a PDF document', remedy: EXPORT },
+    {
+        hex: '00474954435259505400',
+        what: 'encrypted with git-crypt',
+        remedy: 'Run git-crypt unlock in a step before this one.',
+    },
+    { hex: '53616c7465645f5f', what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+    { hex: '01000000d08c9ddf', what: 'encrypted with DPAPI, which only its own computer can decrypt', remedy: EXPORT },
 ];
+/**
+ * A file of OpenPGP (RFC 9580, section 5) begins with a session key for a recipient (tag 1, version 3) or a passphrase
+ * (tag 3, version 4), or with a key (tags 5 and 6, version 4).
+ */
+function isOpenPgp(bytes) {
+    const first = bytes[0] ?? 0;
+    if ((first & 0x80) === 0)
+        return false;
+    const isNewFormat = (first & 0x40) !== 0;
+    const tag = isNewFormat ? first & 0x3f : (first >> 2) & 0x0f;
+    // One octet of length up to 191, else two in both formats, for packets as long as these.
+    const lengthOctets = isNewFormat ? ((bytes[1] ?? 0) < 192 ? 1 : 2) : (first & 0x03) === 0 ? 1 : 2;
+    const version = bytes[1 + lengthOctets] ?? 0;
+    return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
+}
+/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
+function isReadAsText(bytes) {
+    const start = bytes.toString('hex', 0, 6);
+    return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
+}
 /** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
 function refuseOtherDer(bytes) {
     const first = inside(bytes);
@@ -43387,115 +43622,118 @@ function refusal(code, what, remedy) {
 }
 
 ;// CONCATENATED MODULE: ./lib/certificate/decode.js
-/** From what people paste into a secret, or write into a file, to the bytes of a .pfx. */
+/** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
+
 
 
 /** What the service and every maker stay far below. */
 const LARGEST_PFX = 1024 * 1024;
 /**
- * The .pfx in the text of an input or in the bytes of a file.
- * @throws Failure PFX_TOO_LARGE, and what {@link decodePfxText} and {@link decodePfxFile} throw
+ * The .pfx, or the PEM text, in the text of an input or the bytes of a file. Text is base64 in any of its disguises
+ * (wrapped, url-safe, without padding, in quotation marks, as a data URL, with JSON's escapes, in armour, encoded
+ * several times, UTF-16 misread, with a name before it or a prompt after it), or PEM. What can be fixed for certain,
+ * since exactly the .pfx comes out, is fixed and said; what is something else is refused by its name.
+ * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
  */
-function decodePfx(content) {
-    const decoded = typeof content === 'string' ? decodePfxText(content) : decodePfxFile(content);
-    if (decoded.bytes.length > LARGEST_PFX)
-        throw tooLarge(decoded.bytes.length);
+function decode(content) {
+    const decoded = typeof content === 'string' ? decodeInput(content) : decodeFile(Buffer.from(content));
+    const size = decoded.kind === 'pkcs12' ? decoded.bytes.length : decoded.text.length;
+    if (size > LARGEST_PFX)
+        throw tooLarge(size);
     return decoded;
 }
-/**
- * Decodes the base64 of a .pfx in any of its disguises: wrapped, url-safe, without padding, with a byte order mark, in
- * quotation marks, as a data URL, in the armour of `certutil -encode`, as UTF-16 misread, encoded twice.
- * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, and for content that is something else what {@link refuseOtherFormats} throws
- */
-function decodePfxText(text) {
-    const decoded = decodeBase64(text);
-    const inner = decoded.bytes[0] === SEQUENCE ? undefined : textIn(decoded.bytes);
-    if (inner !== undefined && BASE64_OF_SEQUENCE.test(inner)) {
-        const { bytes } = decodeBase64(inner);
-        refuseOtherFormats(bytes);
-        return { bytes, notes: ['The .pfx was encoded in base64 twice; once is enough.'] };
-    }
-    refuseOtherFormats(decoded.bytes);
+function decodeInput(input) {
+    const text = withoutMarks(input);
+    if (plainBase64(text) === '')
+        throw empty('The input "pfx" is empty.');
+    const decoded = decodeText(text, 0);
+    if (!decoded)
+        throw notBase64(whyNotBase64(text));
     return decoded;
 }
+function decodeFile(bytes) {
+    const decoded = decodeBytes(bytes, 0);
+    if (decoded.kind === 'pem' || decoded.notes.length > 0 || decoded.bytes === bytes)
+        return decoded;
+    return { ...decoded, notes: ['The file holds base64 text; the .pfx in it was decoded.'] };
+}
+/** Base64 in base64 in base64: more is no accident. */
+const MOST_LAYERS = 5;
 /**
- * The .pfx in a file: its bytes as they are, or decoded where it holds base64 text.
- * @throws Failure what {@link refuseOtherFormats} throws
+ * @param layers how many times base64 was taken off already
+ * @returns undefined if the text is no base64
  */
-function decodePfxFile(file) {
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    const text = bytes[0] === SEQUENCE ? undefined : textIn(bytes);
-    if (text !== undefined && (BASE64_OF_SEQUENCE.test(text) || /-----BEGIN [^]*-----END /.test(text))) {
-        const decoded = decodePfxText(text);
-        return {
-            bytes: decoded.bytes,
-            notes: decoded.notes.length > 0 ? decoded.notes : ['The file holds base64 text; the .pfx in it was decoded.'],
-        };
-    }
+function decodeText(text, layers) {
+    refuseOtherText(text);
+    if (text.includes('-----BEGIN '))
+        return fromArmour(text);
+    const digits = strictBase64(plainBase64(text));
+    if (digits !== undefined && !lacksPlusSigns(digits, text))
+        return decodeBytes(Buffer.from(digits, 'base64'), layers + 1);
+    const found = findPfx(text);
+    return found && { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
+}
+function decodeBytes(bytes, layers) {
+    const text = layers <= MOST_LAYERS ? textIn(bytes) : undefined;
+    const decoded = text === undefined ? undefined : decodeText(withoutMarks(text), layers);
+    if (decoded)
+        return decoded;
+    const repaired = withoutCarriageReturns(bytes);
+    if (repaired)
+        return { kind: 'pkcs12', bytes: repaired, notes: [CARRIAGE_RETURNS] };
     refuseOtherFormats(bytes);
-    return { bytes, notes: [] };
+    return { kind: 'pkcs12', bytes, notes: layers > 1 ? [MORE_THAN_ONCE] : [] };
 }
-const SEQUENCE = 0x30;
-/** What every DER SEQUENCE of more than 127 bytes starts with, and BER of indefinite length. */
-const BASE64_OF_SEQUENCE = /^[\s"'\0\ufeff]*(MI|MH|MD|data:[^,]{0,100},M[IHD])/;
-function decodeBase64(input) {
-    // Zeros and byte order marks are what is left of UTF-16 that was read as something else.
-    const text = input
-        .replace(/^(\ufeff|ÿþ|ï»¿|\ufffd{2})/, '')
+const MORE_THAN_ONCE = 'The .pfx was encoded in base64 more than once; once is enough.';
+const CARRIAGE_RETURNS = 'Something turned every line feed in the .pfx into CR LF, as Git does with core.autocrlf; that was undone. Let .gitattributes say: *.pfx binary';
+/** Without what is left of UTF-16 and UTF-32 that were read as something else: zeros and byte order marks. */
+function withoutMarks(text) {
+    return text
+        .replace(/^(\ufeff|ÿþ|þÿ|ï»¿|\ufffd{2})/, '')
         .replace(/[\0\ufeff]/g, '')
         .trim();
-    if (text === '')
-        throw empty('The input "pfx" is empty.');
-    const armoured = fromArmour(text);
-    if (armoured)
-        return armoured;
-    refuseArmour(text);
-    const body = text
-        .replace(/^(["'])([\s\S]*)\1$/, '$2')
-        .replace(/^data:[^,]{0,200};base64,/i, '')
-        .replace(/\\r|\\n/g, '')
-        // Blanks of every kind, with those of zero width.
-        .replace(/[\s\u200b-\u200d\u2060]+/g, '');
-    if (body === '')
-        throw empty('The input "pfx" is empty.');
-    return { bytes: strictBase64(body, text), notes: [] };
 }
-/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file. */
+/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
 function fromArmour(text) {
-    const body = /^-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s]+)-----END [A-Z0-9 ]+-----$/.exec(text)?.[1];
-    if (body === undefined)
-        return undefined;
-    const bytes = Buffer.from(body, 'base64');
-    if (!looksLikePfx(bytes))
-        return undefined;
-    return {
-        bytes,
-        notes: ['The .pfx came in the armour of a PEM file, as certutil -encode writes it; it was taken off.'],
-    };
-}
-/** SEQUENCE, INTEGER 3. */
-function looksLikePfx(bytes) {
-    const length = bytes[1] ?? 0;
-    const start = length > 0x80 ? 2 + (length & 0x7f) : 2;
-    return bytes[0] === SEQUENCE && bytes.subarray(start, start + 3).equals(Buffer.of(0x02, 0x01, 0x03));
-}
-/** RFC 4648, sections 4 and 5; Node's own decoder would pass over what is wrong. */
-function strictBase64(body, text) {
-    if (looksLikePath(text))
-        throw notBase64('it looks like a path. Paths go into the input "pfx-file"');
-    const digits = body
-        .replace(/={0,2}$/, '')
-        .replace(/-/g, '+')
-        .replace(/_/g, '/');
-    const wrong = digits.search(/[^A-Za-z0-9+/]/);
-    if (wrong >= 0)
-        throw notBase64(whyNotBase64(digits, wrong, text));
-    if (digits.length % 4 === 1) {
-        throw notBase64(`it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`);
+    const plain = unescaped(text);
+    const found = findPfx(plain);
+    if (found) {
+        const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
+        return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
     }
-    return Buffer.from(digits, 'base64');
+    return { kind: 'pem', text: plain, notes: [] };
 }
-function whyNotBase64(digits, position, text) {
+/** Without blanks of every kind (those of zero width, too), quotation marks, a data URL's head, spelled-out line breaks. */
+function plainBase64(text) {
+    return text
+        .replace(/^(["'])([^]*)\1$/, '$2')
+        .replace(/^data:[^,]{0,200};base64,/i, '')
+        .replace(/\\[rn]/g, '')
+        .replace(/[\s\u200b-\u200d\u2060]/g, '');
+}
+/** The digits of base64 (RFC 4648, sections 4 and 5), or undefined: Node's own decoder would pass over what is wrong. */
+function strictBase64(body) {
+    const digits = withoutPadding(body).replaceAll('-', '+').replaceAll('_', '/');
+    return /[^A-Za-z0-9+/]/.test(digits) || digits.length % 4 === 1 ? undefined : digits;
+}
+function withoutPadding(body) {
+    return body.endsWith('==') ? body.slice(0, -2) : body.endsWith('=') ? body.slice(0, -1) : body;
+}
+/** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
+function lacksPlusSigns(digits, text) {
+    const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+    if (size === undefined || (digits.length * 3) / 4 >= size)
+        return false;
+    return withPlusSigns(text) !== undefined;
+}
+function whyNotBase64(text) {
+    if (looksLikePath(text))
+        return 'it looks like a path. Paths go into the input "pfx-file"';
+    const digits = withoutPadding(plainBase64(text));
+    const position = digits.search(/[^A-Za-z0-9+/_-]/);
+    if (position < 0) {
+        return `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`;
+    }
     const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
     if (character === '=')
         return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
@@ -43503,23 +43741,47 @@ function whyNotBase64(digits, position, text) {
         return 'it is the mask (***) that a log shows in place of a secret';
     if (/\$\{\{|\$\(|\$\w/.test(text))
         return 'it holds an expression or variable that was not filled in';
+    if (character === '\ufffd')
+        return 'it is the binary file, read as text: its bytes are lost';
+    if (/^[{[]/.test(text))
+        return 'it is JSON. Take the value with the .pfx out of it';
+    if (/^[ \t]*(apiVersion|kind|data|stringData|metadata):/m.test(text.slice(0, 10_000)))
+        return 'it is YAML, such as a Secret of Kubernetes. Take the value with the .pfx out of it';
     if (character === '%')
-        return 'it is percent-encoded';
+        return 'it is percent-encoded, or ends in the % mark that zsh shows';
     return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
 }
 function looksLikePath(text) {
-    return (!/[\r\n]/.test(text) &&
-        text.length < 1024 &&
+    return (text.length < 1024 &&
+        !/[\r\n]/.test(text) &&
         (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
 }
-/** The text in a file of text, in UTF-8 or UTF-16 with a byte order mark. */
+/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
 function textIn(bytes) {
-    if (bytes[0] === 0xff && bytes[1] === 0xfe)
+    if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0)
         return bytes.toString('utf16le', 2);
     if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
         return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
-    const text = bytes.toString('latin1');
-    return /^(ï»¿)?[\x00\t\n\r\x20-\x7e]*$/.test(text) ? text.replace(/^ï»¿/, '') : undefined;
+    const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
+    const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
+    return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+}
+function utf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    }
+    catch {
+        return undefined;
+    }
+}
+/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
+const SEQUENCE = 0x30;
+function withoutCarriageReturns(bytes) {
+    const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
+    if (size === undefined || bytes.length <= size)
+        return undefined;
+    const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+    return repaired.length === size ? repaired : undefined;
 }
 function notBase64(why) {
     return new lib_failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
@@ -43542,15 +43804,13 @@ function readSource(source) {
     const content = source.kind === 'text' ? source.text : readFile(source.path);
     return { content, password: source.password, notes: [] };
 }
+/** Text in UTF-16 is nearly three times as long as the file that it encodes. */
+const LARGEST_FILE = 4 * LARGEST_PFX;
 function readFile(path) {
     try {
-        const stat = (0,external_node_fs_.statSync)(path);
-        if (stat.isDirectory())
-            throw unreadable(path, 'is a directory', undefined);
-        // Text in UTF-16 is nearly three times as long as the file that it encodes.
-        if (stat.size > 4 * LARGEST_PFX)
-            throw tooLarge(stat.size);
-        return (0,external_node_fs_.readFileSync)(path);
+        // Before it is opened: opening a device may do something, and opening a FIFO waits.
+        refuseIrregular(path, (0,external_node_fs_.statSync)(path));
+        return readAtMost(path, LARGEST_FILE);
     }
     catch (error) {
         if (error instanceof lib_failure/* Failure */.HR)
@@ -43563,6 +43823,35 @@ function readFile(path) {
                 : `could not be read (${code ?? 'unknown error'})`;
         throw unreadable(path, why, error);
     }
+}
+/** Reads a file whose size is only known once it is read: it may grow, and those of /proc say that they are empty. */
+function readAtMost(path, limit) {
+    const file = (0,external_node_fs_.openSync)(path, external_node_fs_.constants.O_RDONLY | NONBLOCK);
+    try {
+        const stat = (0,external_node_fs_.fstatSync)(file);
+        refuseIrregular(path, stat);
+        if (stat.size > limit)
+            throw tooLarge(stat.size);
+        const content = Buffer.alloc(limit + 1);
+        let length = 0;
+        for (let read = -1; read !== 0 && length < content.length; length += read) {
+            read = (0,external_node_fs_.readSync)(file, content, length, content.length - length, null);
+        }
+        if (length > limit)
+            throw tooLarge(length);
+        return content.subarray(0, length);
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(file);
+    }
+}
+/** Windows does not know it. */
+const NONBLOCK = external_node_fs_.constants.O_NONBLOCK ?? 0;
+function refuseIrregular(path, stat) {
+    if (stat.isDirectory())
+        throw unreadable(path, 'is a directory', undefined);
+    if (!stat.isFile())
+        throw unreadable(path, 'is not a regular file', undefined);
 }
 function unreadable(path, why, cause) {
     return new lib_failure/* Failure */.HR('PFX_FILE_UNREADABLE', 
@@ -43841,7 +44130,10 @@ const OID = {
     keyBag: '1.2.840.113549.1.12.10.1.1',
     pkcs8ShroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
     certBag: '1.2.840.113549.1.12.10.1.3',
+    secretBag: '1.2.840.113549.1.12.10.1.5',
     safeContentsBag: '1.2.840.113549.1.12.10.1.6',
+    // Microsoft's: a password that Windows made and encrypted for users or groups of a domain
+    szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID: '1.3.6.1.4.1.311.17.4',
     x509Certificate: '1.2.840.113549.1.9.22.1',
     localKeyId: '1.2.840.113549.1.9.21',
     // Encryption of PKCS #12 (RFC 7292, appendix C) and PKCS #5 (RFC 8018, appendix A)
@@ -43861,28 +44153,78 @@ const OID = {
     pbes2: '1.2.840.113549.1.5.13',
     pbmac1: '1.2.840.113549.1.5.14',
     scrypt: '1.3.6.1.4.1.11591.4.11',
-    // Ciphers
+    // Ciphers (RFC 8018, appendix B.2; AES: NIST; Camellia: RFC 3657 and NTT; ARIA: RFC 5794; SM4: GM/T 0006)
+    desECB: '1.3.14.3.2.6',
     desCBC: '1.3.14.3.2.7',
+    desOFB: '1.3.14.3.2.8',
+    desCFB: '1.3.14.3.2.9',
     desEDE3CBC: '1.2.840.113549.3.7',
     rc2CBC: '1.2.840.113549.3.2',
+    rc4: '1.2.840.113549.3.4',
     rc5CBC: '1.2.840.113549.3.9',
     cast5CBC: '1.2.840.113533.7.66.10',
+    pbeWithMD5AndCAST5CBC: '1.2.840.113533.7.66.12',
+    blowfishCBC: '1.3.6.1.4.1.3029.1.2',
     seedCBC: '1.2.410.200004.1.4',
     ideaCBC: '1.3.6.1.4.1.188.7.1.1.2',
+    aes128ECB: '2.16.840.1.101.3.4.1.1',
     aes128CBC: '2.16.840.1.101.3.4.1.2',
+    aes128OFB: '2.16.840.1.101.3.4.1.3',
+    aes128CFB: '2.16.840.1.101.3.4.1.4',
     aes128GCM: '2.16.840.1.101.3.4.1.6',
+    aes192ECB: '2.16.840.1.101.3.4.1.21',
     aes192CBC: '2.16.840.1.101.3.4.1.22',
+    aes192OFB: '2.16.840.1.101.3.4.1.23',
+    aes192CFB: '2.16.840.1.101.3.4.1.24',
     aes192GCM: '2.16.840.1.101.3.4.1.26',
+    aes256ECB: '2.16.840.1.101.3.4.1.41',
     aes256CBC: '2.16.840.1.101.3.4.1.42',
+    aes256OFB: '2.16.840.1.101.3.4.1.43',
+    aes256CFB: '2.16.840.1.101.3.4.1.44',
     aes256GCM: '2.16.840.1.101.3.4.1.46',
     camellia128CBC: '1.2.392.200011.61.1.1.1.2',
+    camellia128ECB: '0.3.4401.5.3.1.9.1',
+    camellia128OFB: '0.3.4401.5.3.1.9.3',
+    camellia128CFB: '0.3.4401.5.3.1.9.4',
+    camellia128CTR: '0.3.4401.5.3.1.9.9',
     camellia192CBC: '1.2.392.200011.61.1.1.1.3',
+    camellia192ECB: '0.3.4401.5.3.1.9.21',
+    camellia192OFB: '0.3.4401.5.3.1.9.23',
+    camellia192CFB: '0.3.4401.5.3.1.9.24',
+    camellia192CTR: '0.3.4401.5.3.1.9.29',
     camellia256CBC: '1.2.392.200011.61.1.1.1.4',
+    camellia256ECB: '0.3.4401.5.3.1.9.41',
+    camellia256OFB: '0.3.4401.5.3.1.9.43',
+    camellia256CFB: '0.3.4401.5.3.1.9.44',
+    camellia256CTR: '0.3.4401.5.3.1.9.49',
+    aria128ECB: '1.2.410.200046.1.1.1',
     aria128CBC: '1.2.410.200046.1.1.2',
+    aria128CFB: '1.2.410.200046.1.1.3',
+    aria128OFB: '1.2.410.200046.1.1.4',
+    aria128CTR: '1.2.410.200046.1.1.5',
+    aria192ECB: '1.2.410.200046.1.1.6',
     aria192CBC: '1.2.410.200046.1.1.7',
+    aria192CFB: '1.2.410.200046.1.1.8',
+    aria192OFB: '1.2.410.200046.1.1.9',
+    aria192CTR: '1.2.410.200046.1.1.10',
+    aria256ECB: '1.2.410.200046.1.1.11',
     aria256CBC: '1.2.410.200046.1.1.12',
+    aria256CFB: '1.2.410.200046.1.1.13',
+    aria256OFB: '1.2.410.200046.1.1.14',
+    aria256CTR: '1.2.410.200046.1.1.15',
+    sm4ECB: '1.2.156.10197.1.104.1',
+    sm4CBC: '1.2.156.10197.1.104.2',
+    sm4OFB: '1.2.156.10197.1.104.3',
+    sm4CFB: '1.2.156.10197.1.104.4',
+    sm4CTR: '1.2.156.10197.1.104.7',
     gost28147: '1.2.643.2.2.21',
+    gostMagmaCTR: '1.2.643.7.1.1.5.1.1',
+    gostMagmaCTROMAC: '1.2.643.7.1.1.5.1.2',
+    gostKuznyechikCTR: '1.2.643.7.1.1.5.2.1',
+    gostKuznyechikCTROMAC: '1.2.643.7.1.1.5.2.2',
     // Hashes
+    md2: '1.2.840.113549.2.2',
+    md4: '1.2.840.113549.2.4',
     md5: '1.2.840.113549.2.5',
     sha1: '1.3.14.3.2.26',
     sha256: '2.16.840.1.101.3.4.2.1',
@@ -43891,21 +44233,39 @@ const OID = {
     sha224: '2.16.840.1.101.3.4.2.4',
     sha512_224: '2.16.840.1.101.3.4.2.5',
     sha512_256: '2.16.840.1.101.3.4.2.6',
+    sha3_224: '2.16.840.1.101.3.4.2.7',
+    sha3_256: '2.16.840.1.101.3.4.2.8',
+    sha3_384: '2.16.840.1.101.3.4.2.9',
+    sha3_512: '2.16.840.1.101.3.4.2.10',
+    ripemd160: '1.3.36.3.2.1',
+    sm3: '1.2.156.10197.1.401',
+    whirlpool: '1.0.10118.3.0.55',
     blake2b512: '1.3.6.1.4.1.1722.12.2.1.16',
     blake2s256: '1.3.6.1.4.1.1722.12.2.2.8',
     gostR3411_94: '1.2.643.2.2.9',
     gostR3411_2012_256: '1.2.643.7.1.1.2.2',
     gostR3411_2012_512: '1.2.643.7.1.1.2.3',
-    // HMACs (RFC 8018, appendix B.1; RFC 2202's is also known by the number that IANA gave it)
+    // HMACs (RFC 8018, appendix B.1; NIST; the hmac… by the numbers that IANA gave them)
+    hmacWithMD5: '1.2.840.113549.2.6',
+    hmacMD5: '1.3.6.1.5.5.8.1.1',
     hmacWithSHA1: '1.2.840.113549.2.7',
     hmacSHA1: '1.3.6.1.5.5.8.1.2',
+    hmacRIPEMD160: '1.3.6.1.5.5.8.1.4',
     hmacWithSHA224: '1.2.840.113549.2.8',
     hmacWithSHA256: '1.2.840.113549.2.9',
     hmacWithSHA384: '1.2.840.113549.2.10',
     hmacWithSHA512: '1.2.840.113549.2.11',
     hmacWithSHA512_224: '1.2.840.113549.2.12',
     hmacWithSHA512_256: '1.2.840.113549.2.13',
+    hmacWithSHA3_224: '2.16.840.1.101.3.4.2.13',
+    hmacWithSHA3_256: '2.16.840.1.101.3.4.2.14',
+    hmacWithSHA3_384: '2.16.840.1.101.3.4.2.15',
+    hmacWithSHA3_512: '2.16.840.1.101.3.4.2.16',
+    hmacWithSM3: '1.2.156.10197.1.401.3.1',
+    hmacWithSM3ByOpenSSL: '1.2.156.10197.1.401.2',
     hmacGostR3411_94: '1.2.643.2.2.10',
+    hmacGostR3411_2012_256: '1.2.643.7.1.1.4.1',
+    hmacGostR3411_2012_512: '1.2.643.7.1.1.4.2',
     // Public keys (RFC 3279, RFC 4055, RFC 8410)
     rsaEncryption: '1.2.840.113549.1.1.1',
     rsassaPss: '1.2.840.113549.1.1.10',
@@ -43918,6 +44278,8 @@ const OID = {
     gostR3410_2001: '1.2.643.2.2.19',
     gostR3410_2012_256: '1.2.643.7.1.1.1.1',
     gostR3410_2012_512: '1.2.643.7.1.1.1.2',
+    dhKeyAgreement: '1.2.840.113549.1.3.1',
+    dhPublicNumber: '1.2.840.10046.2.1',
     // Signatures with a broken hash (RFC 3279, section 2.2; the last one by the OIW, for RSA)
     md5WithRSAEncryption: '1.2.840.113549.1.1.4',
     sha1WithRSAEncryption: '1.2.840.113549.1.1.5',
@@ -43931,27 +44293,22 @@ const OID = {
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/hash-chain.js
 /**
  * H(H(H(… x))) for SHA-1 and SHA-256 (FIPS 180-4), where x is one digest and so one block. PKCS#12's key derivation is
- * nothing but that, some makers ask for a million rounds, and crossing into OpenSSL for each takes three times as long
- * as these loops.
+ * nothing but that, some makers ask for a million rounds, and crossing into OpenSSL for each takes two to four
+ * times as long as these loops.
  */
-/** Rounds between two looks at the clock. */
-const STRIDE = 4096;
 // The indices below are in range by construction; a check in these loops would cost a third of their speed.
-/** SHA-1, `rounds` times over. `checkTime` throws once the time is over. */
-function iterateSha1(digest, rounds, checkTime) {
+/** SHA-1, `rounds` times over. */
+function iterateSha1(digest, rounds) {
     const w = new Int32Array(80);
+    w[5] = 0x80000000;
+    w[15] = 160;
     let [h0, h1, h2, h3, h4] = wordsOf(digest);
     for (let round = 0; round < rounds; round++) {
-        if (round % STRIDE === 0)
-            checkTime();
         w[0] = h0;
         w[1] = h1;
         w[2] = h2;
         w[3] = h3;
         w[4] = h4;
-        w[5] = 0x80000000;
-        w.fill(0, 6, 15);
-        w[15] = 160;
         for (let i = 16; i < 80; i++) {
             const x = w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16];
             w[i] = (x << 1) | (x >>> 31);
@@ -43961,15 +44318,35 @@ function iterateSha1(digest, rounds, checkTime) {
         let c = 0x98badcfe | 0;
         let d = 0x10325476;
         let e = 0xc3d2e1f0 | 0;
-        for (let i = 0; i < 80; i++) {
-            const f = i < 20
-                ? ((b & c) | (~b & d)) + 0x5a827999
-                : i < 40
-                    ? (b ^ c ^ d) + 0x6ed9eba1
-                    : i < 60
-                        ? ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
-                        : (b ^ c ^ d) + 0xca62c1d6;
-            const next = (((a << 5) | (a >>> 27)) + f + e + w[i]) | 0;
+        let next;
+        let i = 0;
+        // Four loops, since one with a choice in it takes twice as long.
+        for (; i < 20; i++) {
+            next = (((a << 5) | (a >>> 27)) + ((b & (c ^ d)) ^ d) + e + w[i] + 0x5a827999) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 40; i++) {
+            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0x6ed9eba1) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 60; i++) {
+            next = (((a << 5) | (a >>> 27)) + ((b & c) | (d & (b | c))) + e + w[i] + 0x8f1bbcdc) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 80; i++) {
+            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0xca62c1d6) | 0;
             e = d;
             d = c;
             c = (b << 30) | (b >>> 2);
@@ -43984,13 +44361,11 @@ function iterateSha1(digest, rounds, checkTime) {
     }
     return bytesOf([h0, h1, h2, h3, h4]);
 }
-/** SHA-256, `rounds` times over. `checkTime` throws once the time is over. */
-function iterateSha256(digest, rounds, checkTime) {
+/** SHA-256, `rounds` times over. */
+function iterateSha256(digest, rounds) {
     const w = new Int32Array(64);
     const h = Int32Array.from(wordsOf(digest));
     for (let round = 0; round < rounds; round++) {
-        if (round % STRIDE === 0)
-            checkTime();
         w.set(h);
         w[8] = 0x80000000;
         w.fill(0, 9, 15);
@@ -44056,93 +44431,81 @@ function bytesOf(words) {
 }
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/kdf.js
-/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF2 (RFC 8018) and scrypt (RFC 7914). */
+/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF1 and PBKDF2 (RFC 8018), scrypt (RFC 7914). */
 
 
 
 
+function hashOf(name, length, block, chain, pbkdf2) {
+    return { name, length, block, cost: { chain, pbkdf2 } };
+}
 /** The hashes that occur in PKCS#12 files, by Node's names. */
 const HASHES = {
-    md5: { name: 'md5', length: 16, block: 64 },
-    sha1: { name: 'sha1', length: 20, block: 64 },
-    sha224: { name: 'sha224', length: 28, block: 64 },
-    sha256: { name: 'sha256', length: 32, block: 64 },
-    sha384: { name: 'sha384', length: 48, block: 128 },
-    sha512: { name: 'sha512', length: 64, block: 128 },
-    sha512_224: { name: 'sha512-224', length: 28, block: 128 },
-    sha512_256: { name: 'sha512-256', length: 32, block: 128 },
-    blake2b512: { name: 'blake2b512', length: 64, block: 128 },
-    blake2s256: { name: 'blake2s256', length: 32, block: 64 },
+    md5: hashOf('md5', 16, 64, 5, 1),
+    ripemd160: hashOf('ripemd160', 20, 64, 6, 2),
+    sha1: hashOf('sha1', 20, 64, 1, 1),
+    sha224: hashOf('sha224', 28, 64, 5, 1),
+    sha256: hashOf('sha256', 32, 64, 3, 1),
+    sha384: hashOf('sha384', 48, 128, 6, 2),
+    sha512: hashOf('sha512', 64, 128, 6, 2),
+    sha512_224: hashOf('sha512-224', 28, 128, 6, 2),
+    sha512_256: hashOf('sha512-256', 32, 128, 6, 2),
+    sha3_224: hashOf('sha3-224', 28, 144, 8, 3),
+    sha3_256: hashOf('sha3-256', 32, 136, 8, 3),
+    sha3_384: hashOf('sha3-384', 48, 104, 8, 3),
+    sha3_512: hashOf('sha3-512', 64, 72, 8, 3),
+    sm3: hashOf('sm3', 32, 64, 6, 2),
+    blake2b512: hashOf('blake2b512', 64, 128, 6, 3),
+    blake2s256: hashOf('blake2s256', 32, 64, 6, 3),
 };
-/** Rounds that one derivation may ask for: BouncyCastle, the slowest maker, asks for 1,200,000. */
-const MAX_ROUNDS = 2_000_000;
-const MAX_ROUNDS_IN_ALL = 4_000_000;
-const MAX_MILLISECONDS = 4_500;
-const HINT_ROUNDS = 200_000;
-const HINT_MILLISECONDS = 200;
-/** What a native round costs at most on a slow runner: Node cannot interrupt it, so that it is judged beforehand. */
-const NATIVE_ROUND_MILLISECONDS = 0.0005;
-const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
 /**
- * What opening one file may cost. The iteration counts are whatever the file says, so that without a limit a file of
- * a hundred bytes keeps the runner busy for hours.
+ * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
+ * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
+ * iterations for each of the certificates, asks for 7,800,000.
  */
+const MOST_ROUNDS = 12_000_000;
+/** Spent on guesses that only improve a message. */
+const MOST_ROUNDS_FOR_HINTS = 1_500_000;
+const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
+const SCRYPT_COST = 2;
+/** Counts the work before it is done: native derivations cannot be interrupted. */
 class WorkBudget {
-    #deadline;
-    #rounds;
-    constructor(rounds = MAX_ROUNDS_IN_ALL, milliseconds = MAX_MILLISECONDS) {
-        this.#rounds = rounds;
-        this.#deadline = worked() + milliseconds;
+    #left;
+    constructor(rounds = MOST_ROUNDS) {
+        this.#left = rounds;
     }
-    /**
-     * Takes `rounds` off the budget, before they are worked off.
-     * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID for a count below 1
-     */
-    spend(rounds, nativeRounds = 0) {
-        if (rounds < 1)
-            throw malformed(`the iteration count is ${rounds}`);
-        if (rounds > MAX_ROUNDS)
-            throw tooMany(`${count(rounds)} iterations for one key; at most ${count(MAX_ROUNDS)} are done`);
-        if (rounds > this.#rounds)
-            throw tooMany(`more than ${count(MAX_ROUNDS_IN_ALL)} iterations in all`);
-        this.#rounds -= rounds;
-        this.checkTime(nativeRounds * NATIVE_ROUND_MILLISECONDS);
+    /** A budget for guesses that only improve a message. */
+    static forHints() {
+        return new WorkBudget(MOST_ROUNDS_FOR_HINTS);
     }
-    /** A smaller budget within this one, for a guess that only improves a message. */
-    small() {
-        return new WorkBudget(HINT_ROUNDS, Math.min(HINT_MILLISECONDS, this.#deadline - worked()));
+    /** @throws Failure PFX_TOO_MANY_ITERATIONS */
+    spend(rounds) {
+        if (rounds > this.#left)
+            throw tooMany(`more than ${count(MOST_ROUNDS)} rounds of key derivation in all`);
+        this.#left -= rounds;
     }
-    /** @throws Failure PFX_TOO_MANY_ITERATIONS once the time is over, or would be after `estimate` more milliseconds */
-    checkTime(estimate = 0) {
-        if (worked() + estimate > this.#deadline) {
-            throw tooMany(`so many iterations that they take longer than ${MAX_MILLISECONDS / 1000} seconds`);
-        }
-    }
-}
-/** Milliseconds that the processor has worked for this process: a runner that is busy with other things turns no file away. */
-function worked() {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
 }
 /** What the derived bytes are for (RFC 7292, appendix B.3). */
 const PURPOSE = { key: 1, iv: 2, mac: 3 };
 /**
- * RFC 7292, appendix B.2.
- * @param password UTF-16BE with a terminating zero, or nothing
+ * RFC 7292, appendix B.2. The password is UTF-16BE with a terminating zero, or nothing.
  * @param length of the result in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
  */
-function pkcs12Kdf(hash, password, salt, iterations, purpose, length, budget) {
-    // The IV goes with its key and is counted with it.
-    if (purpose !== PURPOSE.iv)
-        budget.spend(iterations);
+function pkcs12Kdf(hash, salt, iterations, purpose, length) {
+    return {
+        cost: checked(iterations, hash.cost.chain * Math.ceil(length / hash.length)),
+        derive: (password) => derivePkcs12(hash, password, salt, iterations, purpose, length),
+    };
+}
+function derivePkcs12(hash, password, salt, iterations, purpose, length) {
     const { block } = hash;
     const diversifier = Buffer.alloc(block, purpose);
     const input = Buffer.concat([fillBlocks(salt, block), fillBlocks(password, block)]);
     const result = Buffer.alloc(length);
     for (let offset = 0; offset < length; offset += hash.length) {
         const first = (0,external_node_crypto_.createHash)(hash.name).update(diversifier).update(input).digest();
-        const derived = iterate(hash, first, iterations - 1, budget);
+        const derived = iterate(hash, first, iterations - 1);
         derived.copy(result, offset);
         const addend = fillBlocks(derived, block).subarray(0, block);
         for (let start = 0; start < input.length; start += block)
@@ -44153,43 +44516,52 @@ function pkcs12Kdf(hash, password, salt, iterations, purpose, length, budget) {
 /**
  * PBKDF2 (RFC 8018, section 5.2).
  * @param length of the key in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
  */
-function pbkdf2(hash, password, salt, iterations, length, budget) {
-    budget.spend(iterations, iterations * Math.ceil(length / hash.length));
-    return (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, length, hash.name);
+function pbkdf2(hash, salt, iterations, length) {
+    return {
+        cost: checked(iterations, hash.cost.pbkdf2 * Math.ceil(length / hash.length)),
+        derive: (password) => (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, length, hash.name),
+    };
 }
-/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. */
-function pbkdf1(hash, password, salt, iterations, length, budget) {
-    budget.spend(iterations);
-    const first = (0,external_node_crypto_.createHash)(hash.name).update(password).update(salt).digest();
-    return iterate(hash, first, iterations - 1, budget).subarray(0, length);
+/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+function pbkdf1(hash, salt, iterations, length) {
+    return {
+        cost: checked(iterations, hash.cost.chain),
+        derive: (password) => {
+            const first = (0,external_node_crypto_.createHash)(hash.name).update(password).update(salt).digest();
+            return iterate(hash, first, iterations - 1).subarray(0, length);
+        },
+    };
 }
-/** scrypt (RFC 7914), within 64 MiB. */
-function scrypt(password, salt, cost, length, budget) {
-    const { N, r, p } = cost;
+/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+function scrypt(salt, { N, r, p }, length) {
     if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
         throw malformed('the parameters of scrypt are out of range');
     if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
         throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
-    budget.spend(N * r * p, N * r * p);
-    return (0,external_node_crypto_.scryptSync)(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY });
+    return {
+        cost: checked(N * r * p, SCRYPT_COST),
+        derive: (password) => (0,external_node_crypto_.scryptSync)(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
+    };
+}
+function checked(iterations, costOfOne) {
+    if (iterations < 1)
+        throw malformed(`the iteration count is ${iterations}`);
+    const cost = iterations * costOfOne;
+    if (cost > MOST_ROUNDS)
+        throw tooMany(`${count(iterations)} iterations of key derivation, which is too much work`);
+    return cost;
 }
 /** Hashes `digest` so many times over. */
-function iterate(hash, digest, rounds, budget) {
-    const checkTime = () => {
-        budget.checkTime();
-    };
+function iterate(hash, digest, rounds) {
     if (hash === HASHES.sha1)
-        return iterateSha1(digest, rounds, checkTime);
+        return iterateSha1(digest, rounds);
     if (hash === HASHES.sha256)
-        return iterateSha256(digest, rounds, checkTime);
+        return iterateSha256(digest, rounds);
     let current = digest;
-    for (let round = 0; round < rounds; round++) {
-        if ((round & 0xfff) === 0)
-            checkTime();
+    for (let round = 0; round < rounds; round++)
         current = (0,external_node_crypto_.hash)(hash.name, current, 'buffer');
-    }
     return current;
 }
 /** Repeats `bytes` up to a multiple of the block; nothing stays nothing. */
@@ -44233,10 +44605,19 @@ const DIGESTS = {
     [OID.sha512]: HASHES.sha512,
     [OID.sha512_224]: HASHES.sha512_224,
     [OID.sha512_256]: HASHES.sha512_256,
+    [OID.sha3_224]: HASHES.sha3_224,
+    [OID.sha3_256]: HASHES.sha3_256,
+    [OID.sha3_384]: HASHES.sha3_384,
+    [OID.sha3_512]: HASHES.sha3_512,
+    [OID.ripemd160]: HASHES.ripemd160,
+    [OID.sm3]: HASHES.sm3,
     [OID.blake2b512]: HASHES.blake2b512,
     [OID.blake2s256]: HASHES.blake2s256,
 };
 const HMACS = {
+    [OID.hmacWithMD5]: HASHES.md5,
+    [OID.hmacMD5]: HASHES.md5,
+    [OID.hmacRIPEMD160]: HASHES.ripemd160,
     [OID.hmacWithSHA1]: HASHES.sha1,
     [OID.hmacSHA1]: HASHES.sha1,
     [OID.hmacWithSHA224]: HASHES.sha224,
@@ -44245,6 +44626,12 @@ const HMACS = {
     [OID.hmacWithSHA512]: HASHES.sha512,
     [OID.hmacWithSHA512_224]: HASHES.sha512_224,
     [OID.hmacWithSHA512_256]: HASHES.sha512_256,
+    [OID.hmacWithSHA3_224]: HASHES.sha3_224,
+    [OID.hmacWithSHA3_256]: HASHES.sha3_256,
+    [OID.hmacWithSHA3_384]: HASHES.sha3_384,
+    [OID.hmacWithSHA3_512]: HASHES.sha3_512,
+    [OID.hmacWithSM3]: HASHES.sm3,
+    [OID.hmacWithSM3ByOpenSSL]: HASHES.sm3,
 };
 /** The hash that an AlgorithmIdentifier names. */
 function digestAlgorithm({ oid }) {
@@ -44261,9 +44648,8 @@ function pkcs5Kdf({ oid, parameters }) {
         const saltOctets = octetString(salt, 'the salt of scrypt');
         const cost = { N: integer(N, 'N of scrypt'), r: integer(r, 'r of scrypt'), p: integer(p, 'p of scrypt') };
         return {
-            name: 'scrypt',
             keyLength: length && positive(integer(length, 'the key length of scrypt')),
-            derive: (password, size, budget) => scrypt(password, saltOctets, cost, size, budget),
+            derivation: (size) => scrypt(saltOctets, cost, size),
         };
     }
     if (oid !== OID.pbkdf2)
@@ -44276,9 +44662,8 @@ function pkcs5Kdf({ oid, parameters }) {
     const length = rest[0]?.tag === TAG.integer ? rest.shift() : undefined;
     const prf = rest[0] === undefined ? HASHES.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
     return {
-        name: 'PBKDF2',
         keyLength: length && positive(integer(length, 'the key length of PBKDF2')),
-        derive: (password, size, budget) => pbkdf2(prf, password, saltOctets, rounds, size, budget),
+        derivation: (size) => pbkdf2(prf, saltOctets, rounds, size),
     };
 }
 /** pkcs-12PbeParams (RFC 7292, appendix C) and PBEParameter (RFC 8018, appendix A.3), which look the same. */
@@ -44290,18 +44675,35 @@ function saltAndIterations(parameters) {
 const NAMES = {
     [OID.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
     [OID.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+    [OID.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
+    [OID.blowfishCBC]: 'Blowfish',
     [OID.cast5CBC]: 'CAST5',
+    [OID.desECB]: 'DES in ECB mode',
+    [OID.desOFB]: 'DES in OFB mode',
+    [OID.desCFB]: 'DES in CFB mode',
+    [OID.ideaCBC]: 'IDEA',
+    [OID.rc4]: 'RC4',
     [OID.rc5CBC]: 'RC5',
     [OID.seedCBC]: 'SEED',
-    [OID.ideaCBC]: 'IDEA',
+    [OID.md2]: 'MD2',
+    [OID.md4]: 'MD4',
+    [OID.whirlpool]: 'Whirlpool',
     [OID.gost28147]: 'GOST 28147-89',
+    [OID.gostMagmaCTR]: 'GOST Magma',
+    [OID.gostMagmaCTROMAC]: 'GOST Magma',
+    [OID.gostKuznyechikCTR]: 'GOST Kuznyechik',
+    [OID.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
     [OID.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+    [OID.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
+    [OID.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
     [OID.gostR3411_94]: 'GOST R 34.11-94',
+    [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+    [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
     [OID.gostR3410_2001]: 'GOST R 34.10-2001',
     [OID.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
     [OID.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
-    [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
-    [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
+    [OID.dhKeyAgreement]: 'Diffie-Hellman',
+    [OID.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
 };
 /** Refuses an algorithm by its name. */
 function unsupported(what, oid) {
@@ -44325,7 +44727,7 @@ function positive(length) {
 const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
 /**
  * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
- * @throws Failure PFX_UNSUPPORTED, PFX_INVALID
+ * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
  */
 function readMac(element) {
     const [digestInfo, saltElement, iterationsElement] = sequence(element, 'the MAC');
@@ -44337,13 +44739,9 @@ function readMac(element) {
     const hash = digestAlgorithm(algorithm);
     const salt = octetString(saltElement, 'the salt of the MAC');
     const iterations = iterationsElement === undefined ? 1 : integer(iterationsElement, 'the iteration count of the MAC');
-    return {
-        name: `HMAC-${hash.name.toUpperCase()}`,
-        use: 'pkcs12',
-        verify: (data, password, budget) => fits(hash, pkcs12Kdf(hash, password, salt, iterations, PURPOSE.mac, hash.length, budget), data, expected),
-    };
+    return macOf('HMAC', 'pkcs12', hash, pkcs12Kdf(hash, salt, iterations, PURPOSE.mac, hash.length), expected);
 }
-/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; salt and count beside it are not used. */
+/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
 function pbmac1(parameters, expected) {
     const [kdfElement, schemeElement] = sequence(parameters, 'the parameters of PBMAC1');
     const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
@@ -44352,15 +44750,18 @@ function pbmac1(parameters, expected) {
     if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
         throw malformed(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
     }
-    return {
-        name: `PBMAC1-${hash.name.toUpperCase()}`,
-        use: 'pkcs5',
-        verify: (data, password, budget) => fits(hash, kdf.derive(password, keyLength, budget), data, expected),
-    };
+    return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
 }
-function fits(hash, key, data, expected) {
-    const actual = (0,external_node_crypto_.createHmac)(hash.name, key).update(data).digest();
-    return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
+function macOf(kind, use, hash, { cost, derive }, expected) {
+    return {
+        name: `${kind}-${hash.name.toUpperCase()}`,
+        use,
+        cost,
+        verify: (data, password) => {
+            const actual = (0,external_node_crypto_.createHmac)(hash.name, derive(password)).update(data).digest();
+            return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
+        },
+    };
 }
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/password.js
@@ -44558,6 +44959,129 @@ function rc4(key, input) {
     return output;
 }
 
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/ciphers.js
+/** The ciphers of PKCS#12 files, by the OIDs of RFC 8018's PBES2 and by name. */
+
+
+
+
+function nodeCipher(name, keyLength, ivLength, padding, modes) {
+    return {
+        name,
+        keyLength,
+        ivLength,
+        padding,
+        decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
+    };
+}
+function nodeDecrypt(algorithm, key, iv, ciphertext) {
+    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
+    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+}
+/** RC2 with so many effective bits (RFC 2268). */
+function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
+    return {
+        name,
+        keyLength,
+        ivLength: 8,
+        padding: 8,
+        decrypt: (key, iv, ciphertext) => [rc2CbcDecrypt(key, bits, iv, ciphertext)],
+    };
+}
+/** RC4, for PKCS#12's own schemes. */
+function rc4Cipher(bits) {
+    return {
+        name: `RC4-${bits}`,
+        keyLength: bits / 8,
+        ivLength: 0,
+        padding: 0,
+        decrypt: (key, _iv, ciphertext) => [rc4(key, ciphertext)],
+    };
+}
+/** AES-GCM, which BouncyCastle writes, though RFC 8018 does not know it. `tagLength` in bytes. */
+function aesGcm(bits, tagLength) {
+    return {
+        name: `AES-${bits}-GCM`,
+        keyLength: bits / 8,
+        ivLength: 12,
+        padding: 0,
+        decrypt: (key, iv, input) => {
+            if (input.length < tagLength || iv.length === 0)
+                return [];
+            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
+            decipher.setAuthTag(input.subarray(-tagLength));
+            const plaintext = decipher.update(input.subarray(0, -tagLength));
+            try {
+                decipher.final();
+                return [plaintext];
+            }
+            catch {
+                return [];
+            }
+        },
+    };
+}
+const TRIPLE_DES = nodeCipher('TripleDES', 24, 8, 8, ['des-ede3-cbc']);
+/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
+const DES = {
+    ...TRIPLE_DES,
+    name: 'DES',
+    keyLength: 8,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key, key]), iv, ciphertext),
+};
+/** The third key is the first one again. */
+const TWO_KEY_TRIPLE_DES = {
+    ...TRIPLE_DES,
+    name: 'TripleDES-2KEY',
+    keyLength: 16,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
+};
+/** One cipher of 128-bit blocks in the modes that have an OID. */
+function modesOf(name, node, bits, oids) {
+    return Object.entries(oids).map(([mode, oid]) => {
+        // OpenSSL writes the OID of CFB for its forms with shifts of 8 bits and 1 bit, too.
+        const modes = mode === 'cfb' ? ['cfb', 'cfb8', 'cfb1'].map((form) => `${node}-${form}`) : [`${node}-${mode}`];
+        const [ivLength, padding] = [mode === 'ecb' ? 0 : 16, mode === 'ecb' || mode === 'cbc' ? 16 : 0];
+        const shown = mode === 'cbc' ? name : `${name}-${mode.toUpperCase()}`;
+        return [oid, nodeCipher(shown, bits / 8, ivLength, padding, modes)];
+    });
+}
+/** Ciphers of PBES2 whose only parameter is the IV. */
+const PBES2_CIPHERS = {
+    [OID.desEDE3CBC]: TRIPLE_DES,
+    [OID.desCBC]: DES,
+    ...Object.fromEntries([128, 192, 256].flatMap((bits) => [
+        ...modesOf(`AES-${bits}`, `aes-${bits}`, bits, {
+            cbc: OID[`aes${bits}CBC`],
+            ecb: OID[`aes${bits}ECB`],
+            cfb: OID[`aes${bits}CFB`],
+            ofb: OID[`aes${bits}OFB`],
+        }),
+        ...modesOf(`Camellia-${bits}`, `camellia-${bits}`, bits, {
+            cbc: OID[`camellia${bits}CBC`],
+            ecb: OID[`camellia${bits}ECB`],
+            cfb: OID[`camellia${bits}CFB`],
+            ofb: OID[`camellia${bits}OFB`],
+            ctr: OID[`camellia${bits}CTR`],
+        }),
+        ...modesOf(`ARIA-${bits}`, `aria-${bits}`, bits, {
+            cbc: OID[`aria${bits}CBC`],
+            ecb: OID[`aria${bits}ECB`],
+            cfb: OID[`aria${bits}CFB`],
+            ofb: OID[`aria${bits}OFB`],
+            ctr: OID[`aria${bits}CTR`],
+        }),
+    ])),
+    [OID.sm4CFB]: nodeCipher('SM4-CFB', 16, 16, 0, ['sm4-cfb']),
+    ...Object.fromEntries(modesOf('SM4', 'sm4', 128, { cbc: OID.sm4CBC, ecb: OID.sm4ECB, ofb: OID.sm4OFB, ctr: OID.sm4CTR })),
+};
+/** AES-GCM's key sizes in bits. */
+const GCM_CIPHERS = {
+    [OID.aes128GCM]: 128,
+    [OID.aes192GCM]: 192,
+    [OID.aes256GCM]: 256,
+};
+
 ;// CONCATENATED MODULE: ./lib/pkcs12/crypto/pbe.js
 /** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
 
@@ -44565,47 +45089,12 @@ function rc4(key, input) {
 
 
 
-
-
-function blockCipher(name, node, keyLength, ivLength) {
-    return { name, keyLength, ivLength, decrypt: (key, iv, ciphertext) => nodeCbc(node, key, iv, ciphertext) };
-}
-function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
-    return {
-        name,
-        keyLength,
-        ivLength: 8,
-        decrypt: (key, iv, ciphertext) => ciphertext.length % 8 === 0 ? unpad(rc2CbcDecrypt(key, bits, iv, ciphertext), 8) : undefined,
-    };
-}
-function rc4Cipher(bits) {
-    return {
-        name: `RC4-${bits}`,
-        keyLength: bits / 8,
-        ivLength: 0,
-        decrypt: (key, _iv, ciphertext) => rc4(key, ciphertext),
-    };
-}
-const TRIPLE_DES = blockCipher('TripleDES', 'des-ede3-cbc', 24, 8);
-/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
-const DES = {
-    name: 'DES',
-    keyLength: 8,
-    ivLength: 8,
-    decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key, key]), iv, ciphertext),
-};
-const TWO_KEY_TRIPLE_DES = {
-    name: 'TripleDES-2KEY-SHA1',
-    keyLength: 16,
-    ivLength: 8,
-    decrypt: (key, iv, ciphertext) => nodeCbc('des-ede3-cbc', Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
-};
 /** RFC 7292, appendix C. */
 const PKCS12_SCHEMES = {
     [OID.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
     [OID.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
     [OID.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
-    [OID.pbeWithSHAAnd2KeyTripleDESCBC]: TWO_KEY_TRIPLE_DES,
+    [OID.pbeWithSHAAnd2KeyTripleDESCBC]: { ...TWO_KEY_TRIPLE_DES, name: 'TripleDES-2KEY-SHA1' },
     [OID.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
     [OID.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
 };
@@ -44616,69 +45105,42 @@ const PBES1_SCHEMES = {
     [OID.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
     [OID.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
 };
-/** Ciphers of PBES2 whose only parameter is the IV. */
-const PBES2_CIPHERS = {
-    [OID.desEDE3CBC]: TRIPLE_DES,
-    [OID.desCBC]: DES,
-    [OID.aes128CBC]: blockCipher('AES-128', 'aes-128-cbc', 16, 16),
-    [OID.aes192CBC]: blockCipher('AES-192', 'aes-192-cbc', 24, 16),
-    [OID.aes256CBC]: blockCipher('AES-256', 'aes-256-cbc', 32, 16),
-    [OID.camellia128CBC]: blockCipher('Camellia-128', 'camellia-128-cbc', 16, 16),
-    [OID.camellia192CBC]: blockCipher('Camellia-192', 'camellia-192-cbc', 24, 16),
-    [OID.camellia256CBC]: blockCipher('Camellia-256', 'camellia-256-cbc', 32, 16),
-    [OID.aria128CBC]: blockCipher('ARIA-128', 'aria-128-cbc', 16, 16),
-    [OID.aria192CBC]: blockCipher('ARIA-192', 'aria-192-cbc', 24, 16),
-    [OID.aria256CBC]: blockCipher('ARIA-256', 'aria-256-cbc', 32, 16),
-};
-/** BouncyCastle writes these, though RFC 8018 does not know them. */
-const GCM_CIPHERS = {
-    [OID.aes128GCM]: 128,
-    [OID.aes192GCM]: 192,
-    [OID.aes256GCM]: 256,
-};
 /**
  * Reads an encryption AlgorithmIdentifier.
- * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID
+ * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID; PFX_TOO_MANY_ITERATIONS
  */
 function encryptionScheme(element) {
     const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
     if (oid === OID.pbes2)
         return pbes2(parameters);
     const own = PKCS12_SCHEMES[oid];
-    if (own) {
-        const { salt, iterations } = saltAndIterations(parameters);
-        const derive = (password, purpose, length, budget) => length === 0 ? Buffer.alloc(0) : pkcs12Kdf(HASHES.sha1, password, salt, iterations, purpose, length, budget);
-        return {
-            name: own.name,
-            use: 'pkcs12',
-            decrypt: (ciphertext, password, budget) => {
-                const key = derive(password, PURPOSE.key, own.keyLength, budget);
-                return own.decrypt(key, derive(password, PURPOSE.iv, own.ivLength, budget), ciphertext);
-            },
-        };
-    }
+    if (own)
+        return pkcs12Scheme(own, parameters);
     const pbes1 = PBES1_SCHEMES[oid];
     if (!pbes1)
         return unsupported('the encryption', oid);
     const { salt, iterations } = saltAndIterations(parameters);
+    const { cost, derive } = pbkdf1(pbes1.hash, salt, iterations, 16);
     return {
-        name: pbes1.cipher.name,
+        ...pbes1.cipher,
         use: 'pkcs5',
-        decrypt: (ciphertext, password, budget) => {
-            const derived = pbkdf1(pbes1.hash, password, salt, iterations, 16, budget);
+        cost,
+        decrypt: (ciphertext, password) => {
+            const derived = derive(password);
             return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
         },
     };
 }
-/**
- * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
- * fits one wrong password in 256.
- */
-function decrypt(scheme, ciphertext, passwords, budget) {
-    return passwords.find(scheme.use, (password) => {
-        const plaintext = scheme.decrypt(ciphertext, password, budget);
-        return plaintext && isSequence(plaintext) ? plaintext : undefined;
-    });
+function pkcs12Scheme(cipher, parameters) {
+    const { salt, iterations } = saltAndIterations(parameters);
+    const key = pkcs12Kdf(HASHES.sha1, salt, iterations, PURPOSE.key, cipher.keyLength);
+    const iv = pkcs12Kdf(HASHES.sha1, salt, iterations, PURPOSE.iv, cipher.ivLength);
+    return {
+        ...cipher,
+        use: 'pkcs12',
+        cost: key.cost + iv.cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(key.derive(password), iv.derive(password), ciphertext),
+    };
 }
 function pbes2(parameters) {
     const [kdfElement, cipherElement] = sequence(parameters, 'the parameters of PBES2');
@@ -44687,10 +45149,12 @@ function pbes2(parameters) {
     if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
         return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID.pbes2);
     }
+    const { cost, derive } = kdf.derivation(cipher.keyLength);
     return {
-        name: cipher.name,
+        ...cipher,
         use: 'pkcs5',
-        decrypt: (ciphertext, password, budget) => cipher.decrypt(kdf.derive(password, cipher.keyLength, budget), iv, ciphertext),
+        cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(derive(password), iv, ciphertext),
     };
 }
 function pbes2Cipher({ oid, parameters }, keyLength) {
@@ -44700,7 +45164,7 @@ function pbes2Cipher({ oid, parameters }, keyLength) {
         const tag = tagLength === undefined ? 12 : integer(tagLength, 'the tag length of AES-GCM');
         if (tag < 12 || tag > 16)
             throw malformed('the tag length of AES-GCM is out of range');
-        return { cipher: gcm(gcmBits, tag), iv: octetString(nonce, 'the nonce of AES-GCM') };
+        return { cipher: aesGcm(gcmBits, tag), iv: octetString(nonce, 'the nonce of AES-GCM') };
     }
     if (oid === OID.rc2CBC) {
         const fields = sequence(parameters, 'the parameters of RC2');
@@ -44709,6 +45173,9 @@ function pbes2Cipher({ oid, parameters }, keyLength) {
         return checkedIv(rc2(bits, keyLength ?? 16), octetString(fields[0], 'the IV of RC2'));
     }
     const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
+    // ECB has no IV: OpenSSL writes an empty one, others NULL or nothing.
+    if (cipher.ivLength === 0)
+        return { cipher, iv: Buffer.alloc(0) };
     return checkedIv(cipher, octetString(expectTag(parameters, TAG.octetString, 'the IV'), 'the IV'));
 }
 function checkedIv(cipher, iv) {
@@ -44726,32 +45193,38 @@ function rc2EffectiveBits(version) {
         throw malformed('the RC2 version is unknown');
     return bits;
 }
-function gcm(bits, tagLength) {
-    return {
-        name: `AES-${bits}-GCM`,
-        keyLength: bits / 8,
-        ivLength: 12,
-        decrypt: (key, iv, input) => {
-            if (input.length < tagLength || iv.length === 0)
-                return undefined;
-            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
-            decipher.setAuthTag(input.subarray(-tagLength));
-            const plaintext = decipher.update(input.subarray(0, -tagLength));
-            try {
-                decipher.final();
-                return plaintext;
-            }
-            catch {
-                return undefined;
-            }
-        },
-    };
-}
-function nodeCbc(algorithm, key, iv, ciphertext) {
-    if (ciphertext.length % iv.length !== 0)
+/**
+ * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
+ * fits one wrong password in 256.
+ * @returns undefined if the password does not fit, or the ciphertext is damaged
+ */
+function decrypt(scheme, ciphertext, passwords, budget) {
+    if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0)
         return undefined;
-    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv).setAutoPadding(false);
-    return unpad(Buffer.concat([decipher.update(ciphertext), decipher.final()]), iv.length);
+    return passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme
+            .decrypt(ciphertext, password)
+            .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
+            .find((plaintext) => plaintext !== undefined && isSequence(plaintext));
+    });
+}
+/**
+ * Whether the password fits a ciphertext that {@link decrypt} cannot decrypt: what comes out begins like a private key,
+ * though it does not end like one. So the ciphertext is damaged.
+ */
+function fitsDamaged(scheme, ciphertext, passwords, budget) {
+    const whole = scheme.padding === 0 ? ciphertext.length : ciphertext.length - (ciphertext.length % scheme.padding);
+    const fits = passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme.decrypt(ciphertext.subarray(0, whole), password).some(beginsAsKey) || undefined;
+    });
+    return fits ?? false;
+}
+/** SEQUENCE, its length, INTEGER 0 or 1, SEQUENCE: PrivateKeyInfo. By chance once in 2^40 times. */
+function beginsAsKey(plaintext) {
+    const header = /^30(82....|81..|[0-7].)02010[01]30/;
+    return header.test(plaintext.toString('hex', 0, 8));
 }
 /** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
 function unpad(plaintext, block) {
@@ -44773,12 +45246,15 @@ function isSequence(plaintext) {
 /** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
 
 
-/** PFX_WRONG_PASSWORD, with a hint where a slip at the ends of the password explains it. */
+/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
 function wrongPassword(password, opensWith) {
-    const hint = slips(password).find(([, other]) => opensWith(other))?.[0];
-    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${hint === undefined ? '' : `: ${hint}`}.`, hint === undefined
-        ? 'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.'
-        : 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD');
+    const slip = slips(password).find(({ other }) => opensWith(other));
+    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`, slip?.remedy ??
+        'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.');
+}
+/** Windows made the password up and encrypted it for users or groups of a domain. */
+function protectedToPrincipals() {
+    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.', 'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.');
 }
 /** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
 function damaged() {
@@ -44804,32 +45280,60 @@ function quietly(question) {
         return false;
     }
 }
-/** What people add to a password without seeing it, and the password without that. */
+const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
+const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
+/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
 function slips(password) {
     const all = [
-        ['without the line break at its end it would', password.replace(/[\r\n]+$/, '')],
+        ['without the line break at its end it would', withoutLineBreaks(password)],
+        ['the file has no password', ''],
+        ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
         ['without the blanks at its end it would', password.trimEnd()],
         ['without the blanks at its start it would', password.trimStart()],
         ['without the blanks at both ends it would', password.trim()],
         ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
-        ['the file has no password', ''],
-    ];
-    return all.filter(([, other]) => other !== password);
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
+    const lost = [
+        ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
+        ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
+        ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
+    return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
+}
+/** Without those at its end; a regular expression would take the square of their number. */
+function withoutLineBreaks(password) {
+    let end = password.length;
+    while (password[end - 1] === '\n' || password[end - 1] === '\r')
+        end--;
+    return password.slice(0, end);
 }
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/private-key.js
-/** A private key in PKCS#8 (RFC 5958), as a key that Node works with. */
+/** A private key in PKCS#8 (RFC 5958), in the clear or encrypted, as a key that Node works with. */
 
 
 
 
+
+
+
+
+/** The largest modulus of an RSA key, in bits: OpenSSL uses none that is larger. */
+const MOST_RSA_BITS = 16_384;
+/** FIPS 186-4 ends at 3,072. Node computes the public key, which takes minutes for a very large one. */
+const MOST_DSA_BITS = 4_096;
+const MOST_DSA_EXPONENT_BITS = 512;
+/** Of any other type, in bytes: the largest post-quantum key is a third of that. */
+const LARGEST_KEY = 16 * 1024;
 /**
  * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
- * @throws Failure PFX_UNSUPPORTED for a type of key that Node does not know, PFX_INVALID for a broken key
+ * @throws Failure PFX_UNSUPPORTED for a key that is too large or of a type that Node does not know, PFX_INVALID for a
+ *   broken key
  */
 function readPrivateKey(pkcs8) {
-    const [, algorithm] = sequence(pkcs8, 'the private key');
-    const { oid } = algorithmIdentifier(algorithm, 'the private key');
+    const [, algorithm, key] = sequence(pkcs8, 'the private key');
+    const { oid, parameters } = algorithmIdentifier(algorithm, 'the private key');
+    refuseLarge(oid, parameters, octetString(key, 'the private key'));
     try {
         return (0,external_node_crypto_.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
     }
@@ -44839,6 +45343,59 @@ function readPrivateKey(pkcs8) {
             return unsupported('a private key of the type', oid);
         throw malformed('the private key cannot be read');
     }
+}
+/**
+ * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
+ */
+function openEncryptedKey(der, password) {
+    const { algorithm, ciphertext } = readEncryptedKey(parseWhole(der));
+    const scheme = encryptionScheme(algorithm);
+    const budget = new WorkBudget();
+    const plaintext = decrypt(scheme, ciphertext, new PasswordCandidates(password), budget);
+    if (plaintext)
+        return readPrivateKey(parseWhole(plaintext));
+    const hints = WorkBudget.forHints();
+    const fits = (other) => quietly(() => fitsDamaged(scheme, ciphertext, new PasswordCandidates(other), hints));
+    throw fits(password) ? damagedKey() : wrongPassword(password, fits);
+}
+/** The encryption of a private key and what is encrypted. */
+function readEncryptedKey(element) {
+    const [algorithm, ciphertext] = sequence(element, 'an encrypted private key');
+    return {
+        algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
+        ciphertext: octetString(ciphertext, 'an encrypted private key'),
+    };
+}
+/** Before OpenSSL sees it: some of what it computes for a key grows with the third power of its size. */
+function refuseLarge(oid, parameters, key) {
+    switch (oid) {
+        case OID.rsaEncryption:
+        case OID.rsassaPss: {
+            const [, modulus] = sequence(parseWhole(key), 'the RSA key');
+            refuseBits('RSA', bits(modulus, 'the modulus'), MOST_RSA_BITS);
+            break;
+        }
+        case OID.dsa: {
+            // The parameters may also be left out, which OpenSSL rejects.
+            const [p] = parameters?.tag === TAG.sequence ? parameters.children() : [];
+            refuseBits('DSA', p ? bits(p, 'the prime') : 0, MOST_DSA_BITS);
+            if (bits(parseWhole(key), 'the private key') > MOST_DSA_EXPONENT_BITS)
+                throw malformed('the DSA key is too large');
+            break;
+        }
+        default:
+            if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
+                throw malformed(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
+    }
+}
+function bits(element, what) {
+    return expectTag(element, TAG.integer, what).content.length * 8;
+}
+function refuseBits(type, found, most) {
+    // An INTEGER has a zero byte in front if its first bit is set.
+    if (found > most + 8)
+        unsupported(`a private key of ${found} bits (at most ${most} are accepted) of the type`, type);
 }
 /** A key of one of these types that cannot be read is broken, not unknown. */
 const KNOWN_KEY_TYPES = new Set([
@@ -44854,6 +45411,7 @@ const KNOWN_KEY_TYPES = new Set([
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
 /** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
+
 
 
 
@@ -44883,11 +45441,19 @@ function readContent(element) {
 function publicKeyMode(how) {
     return new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
 }
-/** SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, secrets and unknown bags are not. */
-function readSafeContents(safeContents, nesting = 0) {
+/**
+ * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
+ * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
+ */
+function readSafeContents(octets) {
+    return octets.length === 0 ? [] : readBags(parseWhole(octets), 0);
+}
+function readBags(safeContents, nesting) {
     if (nesting > MAX_NESTING)
         throw malformed(`SafeContents are nested more than ${MAX_NESTING} deep`);
-    return sequence(safeContents, 'SafeContents').flatMap((bag) => readBag(bag, nesting));
+    // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
+    const bags = nesting > 0 && safeContents.tag === TAG.set ? safeContents : expectTag(safeContents, TAG.sequence, 'SafeContents');
+    return bags.children().flatMap((bag) => readBag(bag, nesting));
 }
 /** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
 function readBag(element, nesting) {
@@ -44896,9 +45462,12 @@ function readBag(element, nesting) {
     if (!READ_BAGS.has(type))
         return [];
     const [value] = expectTag(wrapper, EXPLICIT_0, 'the value of a bag').children();
-    if (type === OID.safeContentsBag) {
-        return readSafeContents(expectTag(value, TAG.sequence, 'SafeContents'), nesting + 1);
-    }
+    if (!value)
+        throw malformed('a bag is empty');
+    if (type === OID.safeContentsBag)
+        return readBags(value, nesting + 1);
+    if (type === OID.secretBag)
+        return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
     const localKeyId = readLocalKeyId(attributes);
     if (type === OID.keyBag)
         return [{ type: 'key', pkcs8: expectTag(value, TAG.sequence, 'a private key'), localKeyId }];
@@ -44910,16 +45479,22 @@ function readBag(element, nesting) {
     const [octets] = expectTag(certificate, EXPLICIT_0, 'a certificate').children();
     return [{ type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId }];
 }
-const READ_BAGS = new Set([OID.keyBag, OID.pkcs8ShroudedKeyBag, OID.certBag, OID.safeContentsBag]);
-/** EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3). */
-function readEncryptedKey(element) {
-    const [algorithm, ciphertext] = sequence(element, 'an encrypted private key');
-    return {
-        algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
-        ciphertext: octetString(ciphertext, 'an encrypted private key'),
-    };
+const READ_BAGS = new Set([
+    OID.keyBag,
+    OID.pkcs8ShroudedKeyBag,
+    OID.certBag,
+    OID.secretBag,
+    OID.safeContentsBag,
+]);
+/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
+function isProtectedPassword(secretBag) {
+    const [type] = sequence(secretBag, 'a secret bag');
+    return objectIdentifier(type, 'the type of a secret') === OID.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
 }
-/** PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2). */
+/**
+ * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
+ * It only breaks ties, so that of one that is something else the bytes are compared.
+ */
 function readLocalKeyId(attributes) {
     if (attributes === undefined)
         return undefined;
@@ -44929,13 +45504,13 @@ function readLocalKeyId(attributes) {
             continue;
         const [value] = expectTag(values, TAG.set, 'the values of an attribute').children();
         if (value)
-            return octetString(value, 'a localKeyId').toString('hex');
+            return value.tag === TAG.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
     }
     return undefined;
 }
-/** The SEQUENCE OF in plain or decrypted octets. */
+/** The elements of a SEQUENCE OF. */
 function parseContents(octets) {
-    return expectTag(parseWhole(octets), TAG.sequence, 'SafeContents');
+    return sequence(parseWhole(octets), 'the contents');
 }
 
 ;// CONCATENATED MODULE: ./lib/pkcs12/open.js
@@ -44959,6 +45534,7 @@ function parseContents(octets) {
 function openPkcs12(file, password) {
     const pfx = readPfx(file);
     const attempt = { pfx, passwords: new PasswordCandidates(password), budget: new WorkBudget() };
+    refuseTooMuchWork(pfx);
     if (!macFits(attempt))
         throw explainMac(attempt, password);
     const unlock = (encrypted) => {
@@ -44969,6 +45545,7 @@ function openPkcs12(file, password) {
         return { plaintext, scheme: scheme.name };
     };
     const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
+    refuseTooMany(bags);
     const keys = bags.flatMap((bag) => keyOf(bag, unlock));
     const certificates = bags.flatMap(certificateOf);
     return {
@@ -44995,7 +45572,7 @@ function readPfx(file) {
     const content = readAuthSafe(authSafe);
     return {
         authSafe: content,
-        contents: parseContents(content).children().map(readContent),
+        contents: parseContents(content).map(readContent),
         mac: macData && readMac(macData),
     };
 }
@@ -45013,7 +45590,7 @@ function bagsOf(content, unlock) {
     const { plaintext, scheme } = content.encrypted
         ? unlock(content)
         : { plaintext: content.data, scheme: NO_ENCRYPTION };
-    return readSafeContents(parseContents(plaintext)).map((bag) => ({ bag, scheme }));
+    return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
 }
 function keyOf({ bag, scheme }, unlock) {
     if (bag.type === 'key')
@@ -45037,39 +45614,71 @@ function certificateOf({ bag, scheme, }) {
 function named(schemes) {
     return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
 }
+/** What is seen to be too much is refused before any of it is done. */
+function refuseTooMuchWork({ contents, mac }) {
+    const budget = new WorkBudget();
+    if (mac)
+        budget.spend(mac.cost);
+    for (const { algorithm } of visiblyEncrypted(contents))
+        budget.spend(encryptionScheme(algorithm).cost);
+}
+/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
+const MOST_OF_A_KIND = 200;
+function refuseTooMany(bags) {
+    const count = (...types) => bags.filter(({ bag }) => types.includes(bag.type)).length;
+    const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
+    if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND)
+        return;
+    throw new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Export the one certificate that is meant, with its key.');
+}
+/** The contents that are encrypted, and the encrypted keys in those that are not. */
+function visiblyEncrypted(contents) {
+    return contents.flatMap((content) => content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'));
+}
 function macFits({ pfx, passwords, budget }) {
     const { mac } = pfx;
     if (!mac)
         return true;
-    return passwords.find(mac.use, (bytes) => mac.verify(pfx.authSafe, bytes, budget) || undefined) ?? false;
+    const fits = passwords.find(mac.use, (bytes) => {
+        budget.spend(mac.cost);
+        return mac.verify(pfx.authSafe, bytes) || undefined;
+    });
+    return fits ?? false;
 }
 /** Why the MAC does not fit: another password, or a file that was changed. */
-function explainMac({ pfx, budget }, password) {
-    const again = (other) => ({
-        pfx,
-        passwords: new PasswordCandidates(other),
-        budget: budget.small(),
-    });
-    if (quietly(() => decryptsAnything(again(password))))
+function explainMac({ pfx }, password) {
+    const budget = WorkBudget.forHints();
+    const attempt = (other) => ({ pfx, passwords: new PasswordCandidates(other), budget });
+    if (quietly(() => decryptsAnything(attempt(password))))
         return damaged();
-    return wrongPassword(password, (other) => quietly(() => macFits(again(other))));
+    if (isProtectedToPrincipals(pfx))
+        return protectedToPrincipals();
+    return wrongPassword(password, (other) => quietly(() => macFits(attempt(other))));
 }
 /** Why a content does not decrypt, though the MAC fits or there is none. */
-function explainContents({ pfx, passwords, budget }, password) {
+function explainContents({ pfx, passwords }, password) {
     if (pfx.mac)
         return contentsUnreadable(password);
     if (passwords.used)
         return damagedKey();
-    return wrongPassword(password, (other) => quietly(() => decryptsAnything({ pfx, passwords: new PasswordCandidates(other), budget: budget.small() })));
+    const budget = WorkBudget.forHints();
+    const attempt = (other) => ({ pfx, passwords: new PasswordCandidates(other), budget });
+    if (quietly(() => decryptsAnything(attempt(password), fitsDamaged)))
+        return damagedKey();
+    if (isProtectedToPrincipals(pfx))
+        return protectedToPrincipals();
+    return wrongPassword(password, (other) => quietly(() => decryptsAnything(attempt(other))));
 }
 /** Whether the password decrypts the first thing in the file that is encrypted. */
-function decryptsAnything({ pfx, passwords, budget }) {
-    const [first] = pfx.contents.flatMap((content) => content.encrypted
-        ? [content]
-        : readSafeContents(parseContents(content.data)).filter((bag) => bag.type === 'shroudedKey'));
+function decryptsAnything({ pfx, passwords, budget }, decrypts = decrypt) {
+    const [first] = visiblyEncrypted(pfx.contents);
     if (!first)
         return false;
-    return decrypt(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget) !== undefined;
+    return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
+}
+function isProtectedToPrincipals({ contents }) {
+    const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
+    return inTheClear.some(({ type }) => type === 'protectedPassword');
 }
 function trailingData(length) {
     return new lib_failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
@@ -45194,7 +45803,7 @@ function macData(authSafe, secret) {
     return sequenceOf(digestInfo, octets(salt), unsigned(ITERATIONS));
 }
 function derive(secret, salt, purpose, length) {
-    return pkcs12Kdf(HASHES.sha1, secret, salt, ITERATIONS, purpose, length, new WorkBudget());
+    return pkcs12Kdf(HASHES.sha1, salt, ITERATIONS, purpose, length).derive(secret);
 }
 
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -45347,8 +45956,46 @@ function belongsTogether(certificate, privateKey) {
     return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
 }
 
+;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
+/** Whether a private key is whole. Public numbers alone show which certificate it belongs to, not that it works. */
+
+/**
+ * Whether the numbers of the key fit together: a key that was damaged without a MAC that would tell, or copied by hand,
+ * may still look like one. OpenSSL does not check that when it reads a key.
+ */
+function isSound(privateKey) {
+    return privateKey.asymmetricKeyType === 'rsa' ? rsaFits(privateKey.export({ format: 'jwk' })) : signs(privateKey);
+}
+/** RFC 8017, section 3.2. */
+function rsaFits(jwk) {
+    const [n, e, d, p, q, dp, dq, qi] = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => BigInt(`0x0${Buffer.from(jwk[name], 'base64url').toString('hex')}`));
+    if (p <= 1n || q <= 1n)
+        return false;
+    const isMultiPrime = p * q !== n && n % (p * q) === 0n;
+    return ((p * q === n || isMultiPrime) &&
+        (e * d) % (p - 1n) === 1n &&
+        (e * d) % (q - 1n) === 1n &&
+        d % (p - 1n) === dp &&
+        d % (q - 1n) === dq &&
+        (qi * q) % p === 1n);
+}
+function signs(privateKey) {
+    const data = Buffer.from('api-connector');
+    const hash = ['ec', 'dsa', 'rsa-pss'].includes(privateKey.asymmetricKeyType ?? '') ? 'sha256' : null;
+    let signature;
+    try {
+        signature = (0,external_node_crypto_.sign)(hash, data, privateKey);
+    }
+    catch {
+        // A type of key that signs nothing, or not with this hash.
+        return true;
+    }
+    return (0,external_node_crypto_.verify)(hash, data, (0,external_node_crypto_.createPublicKey)(privateKey), signature);
+}
+
 ;// CONCATENATED MODULE: ./lib/certificate/choose.js
 /** Which of the certificates that were given goes to the service, and which of them are its issuers. */
+
 
 
 
@@ -45358,7 +46005,7 @@ function belongsTogether(certificate, privateKey) {
  * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
  * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
  * are never part of the chain.
- * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_INVALID
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 function choose(given, now) {
     const privateKey = onlyKey(given);
@@ -45376,6 +46023,8 @@ function choose(given, now) {
     const [chosen, ...left] = fitting;
     if (!chosen)
         throw noneFits(given);
+    if (!isSound(privateKey))
+        throw choose_damagedKey(given);
     const own = new Set(fitting.map(({ certificate }) => certificate));
     const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
     return {
@@ -45410,12 +46059,12 @@ function choiceNote(chosen, left, now) {
 }
 /** Lists in messages stop here. */
 const MOST_NAMED = 5;
-function onlyKey({ privateKeys, certificates }) {
-    const [first] = privateKeys;
+function onlyKey(given) {
+    const [first] = given.privateKeys;
     if (!first)
-        throw noPrivateKey(certificates.length);
-    if (privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
-        throw severalKeys(privateKeys, certificates);
+        throw noPrivateKey(given);
+    if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
+        throw severalKeys(given);
     return first.key;
 }
 function samePublicKey(a, b) {
@@ -45468,30 +46117,272 @@ function isSignedBy(certificate, issuer) {
     }
 }
 const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
-function noPrivateKey(certificates) {
-    const what = certificates === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
-    return new lib_failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The .pfx opens, and has ${what}.`, EXPORT_WITH_KEY);
+const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
+function noPrivateKey({ container, certificates }) {
+    const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+    return new lib_failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem');
 }
-function noneFits({ certificates, unreadableCertificates }) {
+function noneFits({ container, certificates, unreadableCertificates }) {
     if (unreadableCertificates > 0) {
-        return new lib_failure/* Failure */.HR('PFX_INVALID', 'The .pfx is malformed: its certificate cannot be read.', 'Export the certificate with its private key again. It may have been damaged on its way here.');
+        return new lib_failure/* Failure */.HR('PFX_INVALID', `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`, 'Export the certificate with its private key again. It may have been damaged on its way here.');
     }
     if (certificates.length === 0) {
-        return new lib_failure/* Failure */.HR('PFX_NO_CERTIFICATE', 'The .pfx opens, and has a private key in it, but no certificate.', EXPORT_WITH_KEY);
+        return new lib_failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
     }
     const subjects = namesOf(certificates.map(({ certificate }) => certificate));
-    return new lib_failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the .pfx belongs to none of its certificates (${subjects}).`, 'Build the file again from the certificate and the key that it was issued for. These two print the same: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout');
+    return new lib_failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
 }
-function severalKeys(keys, certificates) {
+function choose_damagedKey({ container }) {
+    return new lib_failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
+}
+function severalKeys({ container, privateKeys, certificates }) {
     const owners = certificates
         .map(({ certificate }) => certificate)
-        .filter((certificate) => keys.some(({ key }) => belongsTogether(certificate, key)));
-    return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The .pfx has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12');
+        .filter((certificate) => privateKeys.some(({ key }) => belongsTogether(certificate, key)));
+    return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
+        ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
+        : 'Leave the one private key that is meant, with its certificate, in the text.');
 }
 /** Subjects are foreign text. */
 function namesOf(certificates) {
     const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${(0,clean/* clean */.uH)(subjectOf(certificate), 100)}"`);
     return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/dek-info.js
+/** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
+
+/** Key lengths in bytes. The IV is one block: 8 bytes for DES, else 16. */
+const KEY_LENGTHS = {
+    'DES-CBC': 8,
+    'DES-EDE3-CBC': 24,
+    'AES-128-CBC': 16,
+    'AES-192-CBC': 24,
+    'AES-256-CBC': 32,
+    'CAMELLIA-128-CBC': 16,
+    'CAMELLIA-192-CBC': 24,
+    'CAMELLIA-256-CBC': 32,
+    'ARIA-128-CBC': 16,
+    'ARIA-192-CBC': 24,
+    'ARIA-256-CBC': 32,
+    'SM4-CBC': 16,
+};
+/** Whether the cipher is one that Node has. */
+function isKnown({ cipher, iv }) {
+    return KEY_LENGTHS[cipher] !== undefined && iv.length === (cipher.startsWith('DES') ? 8 : 16);
+}
+/**
+ * Decrypts a key whose cipher {@link isKnown}. That the password does not fit shows in the first bytes, which are those
+ * of a private key; damage anywhere else shows at the end.
+ */
+function decryptKey({ cipher, iv }, ciphertext, password) {
+    const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
+    // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
+    const [algorithm, key] = cipher === 'DES-CBC'
+        ? ['des-ede3-cbc', Buffer.concat([derived, derived, derived])]
+        : [cipher.toLowerCase(), derived];
+    const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
+    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv).setAutoPadding(false);
+    const padded = Buffer.concat([decipher.update(whole), decipher.final()]);
+    if (!dek_info_beginsAsKey(padded))
+        return 'wrong password';
+    const padding = padded.at(-1) ?? 0;
+    const fits = whole.length === ciphertext.length &&
+        padding >= 1 &&
+        padding <= iv.length &&
+        padded.subarray(-padding).every((byte) => byte === padding);
+    return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
+}
+/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
+function dek_info_beginsAsKey(plaintext) {
+    return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
+}
+/** EVP_BytesToKey with MD5 and one round. */
+function bytesToKey(password, salt, length) {
+    const secret = Buffer.concat([Buffer.from(password, 'utf8'), salt]);
+    let [digest, key] = [Buffer.alloc(0), Buffer.alloc(0)];
+    while (key.length < length) {
+        digest = (0,external_node_crypto_.hash)('md5', Buffer.concat([digest, secret]), 'buffer');
+        key = Buffer.concat([key, digest]);
+    }
+    return key.subarray(0, length);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/pem.js
+/** Certificate, chain and private key as PEM (RFC 7468), in any order, with anything between the blocks. */
+
+
+
+
+
+
+
+
+
+
+/** As a .pfx, of each kind. */
+const pem_MOST_OF_A_KIND = 200;
+/**
+ * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
+ * over. The time is linear in the length of the text.
+ * @param password of an encrypted private key; a key in the clear needs none
+ * @throws Failure PFX_IS_PEM and its kin if nothing can be used, PFX_TRUNCATED, PFX_INVALID, PFX_WRONG_PASSWORD,
+ *   PFX_DAMAGED, PFX_UNSUPPORTED, PFX_TOO_LARGE
+ */
+function openPem(text, password) {
+    const blocks = blocksOf(text);
+    const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
+    const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
+    if (keys.length === 0)
+        refuseUnusable(blocks, certificates.length);
+    if (Math.max(certificates.length, keys.length) > pem_MOST_OF_A_KIND)
+        throw pem_tooMany(keys.length, certificates.length);
+    const read = certificates.map((block) => ({ certificate: pem_certificateOf(block), localKeyId: block.localKeyId }));
+    return {
+        container: 'PEM text',
+        privateKeys: keys.map((block) => ({ key: pem_keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+        certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
+        unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
+    };
+}
+/** The lines of base64 in the blocks of private keys: what is secret in PEM text. */
+function privateKeyLines(text) {
+    const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
+    return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
+}
+const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+const PRIVATE_KEYS = new Set([
+    'PRIVATE KEY',
+    'ENCRYPTED PRIVATE KEY',
+    'RSA PRIVATE KEY',
+    'EC PRIVATE KEY',
+    'DSA PRIVATE KEY',
+]);
+const BEGIN = '-----BEGIN ';
+const DASHES = '-----';
+function blocksOf(text) {
+    const blocks = [];
+    for (let position = 0;;) {
+        const begin = text.indexOf(BEGIN, position);
+        if (begin < 0)
+            return blocks;
+        const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
+        const start = begin + BEGIN.length + label.length + DASHES.length;
+        const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
+        const next = text.indexOf(BEGIN, start);
+        if (end < 0 || (next >= 0 && next < end))
+            throw cutOff(label);
+        blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+        position = end + DASHES.length;
+    }
+}
+function localKeyIdIn(between) {
+    const [, digits] = /localKeyID: ((?:[0-9A-F]{2} ?){1,64})/i.exec(between.slice(-10_000)) ?? [];
+    return digits?.replaceAll(' ', '').toLowerCase();
+}
+function refuseUnusable(blocks, certificates) {
+    const labels = blocks.map(({ label }) => label);
+    if (labels.includes('TSS2 PRIVATE KEY')) {
+        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
+    }
+    const other = refuseArmour(labels);
+    if (certificates === 0 || other.code !== 'PFX_IS_PEM')
+        throw other;
+}
+function pem_certificateOf({ label, body }) {
+    const der = base64Of(body, label);
+    try {
+        // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
+        return new external_node_crypto_.X509Certificate(label === 'TRUSTED CERTIFICATE' ? parse(der).encoding : der);
+    }
+    catch {
+        return undefined;
+    }
+}
+function pem_keyOf({ label, body }, password, blocks) {
+    const dekInfo = dekInfoOf(body);
+    const der = base64Of(dekInfo?.rest ?? body, label);
+    if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY'))
+        throw passwordMissing();
+    try {
+        if (label === 'ENCRYPTED PRIVATE KEY')
+            return openEncryptedKey(der, password);
+        const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
+        return readPrivateKey(parseWhole(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
+    }
+    catch (error) {
+        throw error instanceof lib_failure/* Failure */.HR ? ofPem(error) : error;
+    }
+}
+function decrypted(dekInfo, ciphertext, password) {
+    if (!isKnown(dekInfo)) {
+        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, 'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem');
+    }
+    const result = decryptKey(dekInfo, ciphertext, password);
+    if (result === 'wrong password')
+        throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
+    if (result === 'damaged')
+        throw pem_damaged();
+    return result.der;
+}
+/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
+function pkcs8Of(label, der, blocks) {
+    const pkcs8 = (type, parameters, key) => sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(key));
+    if (label === 'RSA PRIVATE KEY')
+        return pkcs8(OID.rsaEncryption, nothing(), der);
+    const fields = sequence(parseWhole(der), 'the private key');
+    if (label === 'EC PRIVATE KEY') {
+        const [inside] = fields.find(({ tag }) => tag === pem_EXPLICIT_0)?.children() ?? [];
+        const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
+        return pkcs8(OID.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
+    }
+    const [, p, q, g, , x] = fields.map((field) => expectTag(field, TAG.integer, 'a number of the DSA key').encoding);
+    if (!p || !q || !g || !x)
+        throw pem_damaged();
+    return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
+}
+const pem_EXPLICIT_0 = 0xa0;
+/** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
+function dekInfoOf(body) {
+    const head = body.slice(0, 1024);
+    const match = /^\s*Proc-Type:\s*4\s*,\s*ENCRYPTED\s+DEK-Info:\s*([A-Za-z0-9-]+)\s*,\s*([0-9A-Fa-f]+)\s/.exec(head);
+    const [all, cipher, iv] = match ?? [];
+    if (all === undefined || cipher === undefined || iv === undefined)
+        return undefined;
+    return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
+}
+function base64Of(body, label) {
+    const digits = body.replace(/\s/g, '');
+    if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
+        return Buffer.from(digits, 'base64');
+    }
+    throw new lib_failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64.`, COPY_AGAIN);
+}
+const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
+const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
+function cutOff(label) {
+    return new lib_failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: -----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it.`, COPY_AGAIN);
+}
+function pem_damaged() {
+    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
+}
+function passwordMissing() {
+    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
+}
+function pem_tooMany(keys, certificates) {
+    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pem_MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
+}
+/** The same failure, said of the key in PEM instead of a .pfx. */
+function ofPem({ code, message, remedy }) {
+    if (code === 'PFX_DAMAGED')
+        return pem_damaged();
+    if (code === 'PFX_WRONG_PASSWORD') {
+        const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
+        // A slip in the password has a remedy of its own.
+        return new lib_failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
+    }
+    const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
+    return new lib_failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN);
 }
 
 ;// CONCATENATED MODULE: ./lib/certificate/upload.js
@@ -45505,29 +46396,44 @@ function namesOf(certificates) {
 
 
 /**
- * Opens what a source gave, chooses the certificate and writes it as the service documents it. What is derived from
- * the secrets is masked here.
+ * Opens what a source gave, chooses the certificate and writes it as the service documents it.
  * @throws Failure PFX_* for each way in which that cannot be done
  */
 function openCertificate(source, now) {
-    const { bytes, notes } = decodePfx(source.content);
-    (0,core/* setSecret */.Pq)(bytes.toString('base64'));
-    const contents = openPkcs12(bytes, source.password);
-    const { leaf, privateKey, chain, note } = choose(contents, now);
+    const { password } = source;
+    const decoded = decode(source.content);
+    const { given, form } = upload_open(decoded, password);
+    const { leaf, privateKey, chain, note } = choose(given, now);
     const certificate = describeCertificate(leaf, privateKey, chain);
-    const pkcs12Value = writePkcs12(certificate, source.password).toString('base64');
-    (0,core/* setSecret */.Pq)(pkcs12Value);
+    const pkcs12Value = writePkcs12(certificate, password).toString('base64');
     return {
-        upload: { certificate, pkcs12Value, password: source.password },
+        upload: { certificate, pkcs12Value, password },
         notes: [
             found(certificate, now),
             ...source.notes,
-            ...notes,
+            ...decoded.notes,
             ...(note === undefined ? [] : [note]),
-            `Written again as TripleDES-SHA1, which the service accepts, from ${protection(contents.encryption)}; key, certificate and password are unchanged.`,
+            `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
         ],
+        secrets: secretsOf(source, decoded, certificate, pkcs12Value),
     };
 }
+function upload_open(decoded, password) {
+    if (decoded.kind === 'pem')
+        return { given: openPem(decoded.text, password), form: 'PEM' };
+    const contents = openPkcs12(decoded.bytes, password);
+    return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
+}
+/** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
+function secretsOf({ content }, decoded, { privateKey }, pkcs12Value) {
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
+    const secret = [file.toString('base64'), key, ...lines, ...privateKeyLines(pem), pkcs12Value];
+    return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+}
+/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
+const SHORTEST_MASKED_LINE = 16;
 function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
     return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
 }
@@ -45670,9 +46576,12 @@ function changed(outcome, certificate, replaced, now) {
 var client = __nccwpck_require__(6141);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var text_secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/version.js
 var version = __nccwpck_require__(3411);
 ;// CONCATENATED MODULE: ./lib/connectors/verify-target.js
+
 
 
 
@@ -45695,6 +46604,8 @@ class TargetCheck {
     }
     /** As {@link verifyTarget}. */
     async verify(targetUrl) {
+        // NODE_DEBUG=undici shows what is asked.
+        (0,text_secrets/* hideUrl */.KT)(targetUrl);
         this.#http ??= {
             presenting: this.#open(tlsIdentity(this.#certificate)),
             anonymous: this.#open(undefined),
@@ -45862,6 +46773,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J)();
@@ -45888,7 +46800,9 @@ function report(outcomes, { certificate }) {
 /** Opens the certificate and shows everything that is wrong with it. */
 function certificateToUpload({ source, minimumDaysLeft }, deadline) {
     const now = new Date();
-    const { upload, notes } = deadline.blocking(() => openCertificate(readSource(source), now));
+    const { upload, notes, secrets } = deadline.blocking(() => openCertificate(readSource(source), now));
+    for (const secret of secrets)
+        (0,text_secrets/* hide */.jD)(secret);
     for (const note of notes)
         (0,core/* info */.pq)(note);
     (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
@@ -45932,34 +46846,45 @@ async function updateConnectors({ application, connectorIds, verifyTarget, ...op
 /* harmony export */   uH: () => (/* binding */ clean),
 /* harmony export */   wD: () => (/* binding */ markdown)
 /* harmony export */ });
-/** Text that a server or a file sent: hostile until it has been through here. */
+/* harmony import */ var _secrets_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3014);
+/** Text that a server or a file sent: hostile until it has been through here, and shown in no other way. */
+
 const LONGEST = 300;
+/** What a terminal takes as a command: CSI sequences, and OSC ones, such as links and titles, up to their end. */
+// eslint-disable-next-line no-control-regex
+const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 /**
- * One line without control characters, ANSI sequences, bidirectional overrides or the runner's old `##[` command prefix,
- * at most `longest` characters. Fit for the log; a summary needs {@link markdown} too.
+ * One line without known secrets, control characters, terminal sequences, bidirectional overrides or the runner's old `##[`
+ * command prefix, at most `longest` characters. Fit for the log; a summary needs {@link markdown} too. In this order: a
+ * secret that was cut or changed would not be found any more.
  */
 function clean(text, longest = LONGEST) {
     if (typeof text !== 'string')
         return '';
-    const line = text
-        // Far longer than shown, and cut first, so that 10 MB of blanks cost nothing.
-        .slice(0, longest * 8)
-        .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+    const line = (0,_secrets_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutSecrets */ .cT)(text.replace(TERMINAL_SEQUENCE, ''))
         .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
         .replace(/ {2,}/g, ' ')
         .replaceAll('##[', '# #[')
         .trim();
     return line.length > longest ? `${line.slice(0, longest).toWellFormed()}…` : line;
 }
-/** {@link clean} text that reads the same in GitHub's Markdown: no markup, HTML, mention, link or table cell begins in it. */
+/**
+ * {@link clean} text that reads the same in GitHub's Markdown: no markup, HTML, mention, link or table cell begins in it.
+ * The renderer makes links of e-mail addresses, and mentions, references and emoji, after it has resolved entities: `<wbr>`
+ * keeps apart what they are made of.
+ */
 function markdown(text, longest = LONGEST) {
-    return clean(text, longest)
-        .replace(/[^\p{L}\p{N} .,;-]/gu, (character) => `&#${character.codePointAt(0)};`)
-        .replace(/www\./gi, (start) => start.replace('.', '&#46;'));
+    return (clean(text, longest)
+        .replace(/[^\p{L}\p{N} .,;-]/gu, (character) => `&#${character.codePointAt(0)};${'@:#$'.includes(character) ? '<wbr>' : ''}`)
+        .replace(/www\./gi, (start) => start.replace('.', '&#46;'))
+        .replace(/\bGH-(?=\d)/gi, '$&<wbr>')
+        // A list, or a rule.
+        .replace(/^-/, '&#45;')
+        .replace(/^(\d+)\./, '$1&#46;'));
 }
 /** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
 function cleanUrl(url, longest) {
-    const [beforeQuery = ''] = url.split(/[?#]/);
+    const [beforeQuery = ''] = url.split(/[?#]/, 1);
     const mark = url.includes('?') ? '?…' : '';
     if (!URL.canParse(beforeQuery))
         return clean(beforeQuery, longest) + mark;
@@ -46045,6 +46970,373 @@ function jwtClaims(jwt) {
 /** Whether the text can be a bearer token in a header: visible ASCII, and longer than any word. */
 function isToken(value) {
     return typeof value === 'string' && /^[\x21-\x7e]{16,}$/.test(value);
+}
+
+
+/***/ }),
+
+/***/ 3014:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  c3: () => (/* binding */ SHORTEST_SECRET),
+  DL: () => (/* binding */ forgetSecrets),
+  jD: () => (/* binding */ hide),
+  KT: () => (/* binding */ hideUrl),
+  oF: () => (/* binding */ percentDecoded),
+  cT: () => (/* binding */ withoutSecrets)
+});
+
+// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
+var core = __nccwpck_require__(1382);
+;// CONCATENATED MODULE: ./lib/text/decoded.js
+/**
+ * Text without its escapes: what JSON, HTML and URLs make of a text is taken back, so that a text and a quotation of it are
+ * the same. It serves comparing only.
+ */
+/** HTML's names of ASCII characters. */
+const ASCII = {
+    ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", Tab: ' ', NewLine: ' ', excl: '!', num: '#', dollar: '$' },
+    ...{ percnt: '%', lpar: '(', rpar: ')', ast: '*', midast: '*', plus: '+', comma: ',', period: '.', sol: '/' },
+    ...{ colon: ':', semi: ';', equals: '=', quest: '?', commat: '@', lsqb: '[', lbrack: '[', bsol: '\\', rsqb: ']' },
+    ...{ rbrack: ']', Hat: '^', lowbar: '_', grave: '`', lcub: '{', lbrace: '{', verbar: '|', vert: '|', rcub: '}' },
+    ...{ rbrace: '}', AMP: '&', LT: '<', GT: '>', QUOT: '"', hyphen: '-', dash: '-', tilde: '~' },
+};
+/** HTML's names of the characters from U+00A0 on. */
+const LATIN_1 = ('nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para ' +
+    'middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute ' +
+    'Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml ' +
+    'Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml ' +
+    'eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml').split(' ');
+const NAMED = new Map([
+    ...Object.entries(ASCII),
+    ...LATIN_1.map((name, n) => [name, String.fromCharCode(0xa0 + n)]),
+]);
+/** `&CounterClockwiseContourIntegral;` is longer, and nobody writes it. */
+const LONGEST_ENTITY = 12;
+/** A byte of UTF-8 that waits for the others of its character; above every UTF-16 unit. */
+const BYTE = 0x10000;
+/**
+ * Takes back JSON's, HTML's and URLs' escapes, also of one another (`\u0026#39;`), and makes one blank of each run of blanks,
+ * control characters and plus signs (a form's blank). One pass: whatever an unescaped character completes is looked at again.
+ */
+function decoded(text) {
+    const units = [];
+    const starts = [];
+    const ends = [];
+    /** Replaces the last `count` units. */
+    const replace = (count, by) => {
+        const kept = units.length - count;
+        const start = starts[kept] ?? 0;
+        const end = ends.at(-1) ?? 0;
+        units.length = starts.length = ends.length = kept;
+        for (const unit of by) {
+            units.push(unit);
+            starts.push(start);
+            ends.push(end);
+        }
+    };
+    for (let at = 0; at < text.length; at++) {
+        units.push(text.charCodeAt(at));
+        starts.push(at);
+        ends.push(at + 1);
+        for (let escape = lastEscape(units); escape; escape = lastEscape(units))
+            replace(escape.length, escape.units);
+    }
+    // Bytes that are no UTF-8: as in Latin-1.
+    return { text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends };
+}
+/** The escape, or the run of blanks, that ends with the last unit; undefined if there is none. */
+function lastEscape(units) {
+    const last = units.at(-1) ?? 0;
+    if (last >= BYTE)
+        return lastUtf8(units);
+    if (isBlank(last)) {
+        if (units.at(-2) === BLANK)
+            return { length: 2, units: [BLANK] };
+        if (last !== BLANK)
+            return { length: 1, units: [BLANK] };
+    }
+    if (last === SEMICOLON)
+        return lastEntity(units);
+    return (isHexDigit(last) ? lastHex(units) : undefined) ?? lastBackslash(units, last);
+}
+const BLANK = 0x20;
+const [SEMICOLON, AMPERSAND, PERCENT, BACKSLASH, SMALL_U, SMALL_X] = [0x3b, 0x26, 0x25, 0x5c, 0x75, 0x78];
+/** `%41`, `%u0041`, `\u0041`, `\x41` */
+function lastHex(units) {
+    const n = units.length;
+    if (units[n - 3] === PERCENT) {
+        const byte = hex(units, 2);
+        return byte === undefined ? undefined : { length: 3, units: [byte < 0x80 ? byte : BYTE + byte] };
+    }
+    if (units[n - 4] === BACKSLASH && units[n - 3] === SMALL_X) {
+        const unit = hex(units, 2);
+        return unit === undefined ? undefined : { length: 4, units: [unit] };
+    }
+    if (units[n - 5] === SMALL_U && (units[n - 6] === BACKSLASH || units[n - 6] === PERCENT)) {
+        const unit = hex(units, 4);
+        return unit === undefined ? undefined : { length: 6, units: [unit] };
+    }
+    return undefined;
+}
+/** `\n`, `\"`, `\\` */
+function lastBackslash(units, last) {
+    if (units.at(-2) !== BACKSLASH)
+        return undefined;
+    const character = String.fromCharCode(last);
+    if ('nrtbfv'.includes(character))
+        return { length: 2, units: [BLANK] };
+    return '"\'/\\`'.includes(character) ? { length: 2, units: [last] } : undefined;
+}
+/** `&amp;`, `&#38;`, `&#x26;` */
+function lastEntity(units) {
+    // Of the last few only, or a text of semicolons would be searched from end to start for each of them.
+    const few = units.slice(-LONGEST_ENTITY);
+    const start = few.lastIndexOf(AMPERSAND);
+    if (start < 0)
+        return undefined;
+    const length = few.length - start;
+    const name = String.fromCharCode(...few.slice(start + 1, -1));
+    const [, digits, hexDigits] = /^#(?:(\d{1,8})|[xX]([\da-fA-F]{1,8}))$/.exec(name) ?? [];
+    const codePoint = digits === undefined ? parseInt(hexDigits ?? '', 16) : Number(digits);
+    const text = codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : NAMED.get(name);
+    return text === undefined ? undefined : { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+}
+/** RFC 3629, once the last byte of a character is there. */
+function lastUtf8(units) {
+    for (let length = 2; length <= 4; length++) {
+        const lead = (units.at(-length) ?? 0) - BYTE;
+        if (lead < 0x80)
+            return undefined;
+        if (lead < 0xc0)
+            continue;
+        const bytes = Buffer.from(units.slice(-length).map((unit) => unit - BYTE));
+        const text = bytes.toString('utf8');
+        if (text.includes('\ufffd'))
+            return undefined;
+        return { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+    }
+    return undefined;
+}
+function hex(units, digits) {
+    const last = units.slice(-digits);
+    return last.every(isHexDigit) ? parseInt(String.fromCharCode(...last), 16) : undefined;
+}
+function isHexDigit(unit) {
+    return (unit >= 0x30 && unit <= 0x39) || (unit >= 0x41 && unit <= 0x46) || (unit >= 0x61 && unit <= 0x66);
+}
+function isBlank(unit) {
+    if (unit < 0x80)
+        return unit <= BLANK || unit === 0x7f || unit === 0x2b;
+    // Halves of a pair are no blanks, though each by itself is none either.
+    return (unit < 0xd800 || unit > 0xdfff) && /[\p{C}\p{Z}]/u.test(String.fromCharCode(unit));
+}
+
+;// CONCATENATED MODULE: ./lib/text/secrets.js
+/**
+ * The secrets that this run knows: masked in the log, and taken out of foreign text in any form in which a service may
+ * quote them. The runner masks what it sees; it does not see a secret that was changed after it was registered.
+ */
+
+
+/** Anything shorter is not masked: every place where these letters occur would read ***. */
+const SHORTEST_SECRET = 4;
+/** A piece of a secret that was cut counts as one from this length on. */
+const SHORTEST_PIECE = 8;
+/** A secret of this length was made by a machine: no other text has a piece in common with it. */
+const MACHINE_MADE = 64;
+/** Pieces of a long secret are found by its every 16th run of 16 characters: each piece of 31 contains one. */
+const RUN = 16;
+/** Of a text, nothing is shown that stands further back. */
+const LONGEST_TEXT = 16 * 1024;
+/** More lines than this are a file, whose pieces are found anyway. */
+const FEW_LINES = 16;
+/** Secrets as they are. */
+let known = new Set();
+/** The same, {@link decoded}, with their forms in base64 and hex. */
+let secrets_forms = new Set();
+/** Where runs of long secrets stand. */
+let runs = new Map();
+/** Forgets all secrets. A process that runs one step after the other calls it before each. */
+function forgetSecrets() {
+    known = new Set();
+    secrets_forms = new Set();
+    runs = new Map();
+}
+/**
+ * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
+ * @param shortestLine a line that is shorter is not masked; armour (`-----BEGIN …`) never is
+ */
+function hide(secret, shortestLine = SHORTEST_SECRET) {
+    if (secret.length < SHORTEST_SECRET || known.has(secret))
+        return;
+    const lines = secret.split(/\r\n|\r|\n/).filter((line) => !line.trim().startsWith('-----'));
+    const masked = lines.filter((line) => line.length >= shortestLine);
+    for (const line of masked)
+        (0,core/* setSecret */.Pq)(line);
+    remember(lines.join('\n'));
+    if (masked.length <= FEW_LINES)
+        masked.forEach(remember);
+}
+/** Hides what may be a key in a URL: its user information, and the values of its query (`?code=…`). */
+function hideUrl(url) {
+    if (!URL.canParse(url))
+        return;
+    const { username, password, search, searchParams } = new URL(url);
+    const values = [...searchParams.values(), ...search.split(/[?&]/).map((pair) => pair.replace(/^[^=]*=/, ''))];
+    for (const value of new Set([password, percentDecoded(password), username, ...values])) {
+        if (value.length >= SHORTEST_PIECE)
+            hide(value);
+    }
+}
+/** What percent-encoding stands for; the text itself if it is none. */
+function percentDecoded(text) {
+    try {
+        return decodeURIComponent(text);
+    }
+    catch {
+        return text;
+    }
+}
+/**
+ * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
+ * in HTML, URL-encoded, in base64 or hex, any of these in one another, and pieces of it next to where the text was cut.
+ * Takes time in proportion to the text, of which at most 16 KiB are kept.
+ */
+function withoutSecrets(text) {
+    const seen = text.slice(0, LONGEST_TEXT);
+    if (known.size === 0)
+        return seen;
+    const plain = decoded(seen);
+    const found = [];
+    for (const secret of known)
+        for (const at of places(seen, secret))
+            found.push([at, at + secret.length]);
+    const add = (start, end) => {
+        found.push([plain.starts[start] ?? 0, plain.ends[end - 1] ?? seen.length]);
+    };
+    for (const form of secrets_forms) {
+        for (const at of places(plain.text, form))
+            add(at, at + form.length);
+        if (form.length > SHORTEST_PIECE)
+            addCutPieces(plain.text, form, add);
+    }
+    if (runs.size > 0)
+        addRuns(plain, add);
+    return masked(seen, found);
+}
+function remember(secret) {
+    if (secret.length < SHORTEST_SECRET)
+        return;
+    known.add(secret);
+    const plain = plainForm(secret);
+    const bytes = Buffer.from(secret);
+    const encoded = secret.length < 4096 ? [...base64Forms(bytes), bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : [];
+    for (const form of [plain, ...encoded.filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
+        if (form.length >= SHORTEST_SECRET)
+            secrets_forms.add(form);
+    }
+    if (plain.length < MACHINE_MADE)
+        return;
+    for (let at = 0; at + RUN <= plain.length; at += RUN) {
+        const run = plain.slice(at, at + RUN);
+        if (!runs.has(run))
+            runs.set(run, { secret: plain, at });
+    }
+}
+/** Without what may run together with the text around it. */
+function plainForm(secret) {
+    return decoded(secret)
+        .text.replace(/^ /, '')
+        .replace(/[ \\]*$/, '');
+}
+/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
+function base64Forms(bytes) {
+    return [0, 1, 2].flatMap((before) => {
+        const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+        const form = digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+        return [form, form.replaceAll('+', '-').replaceAll('/', '_')];
+    });
+}
+function* places(text, wanted) {
+    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length))
+        yield at;
+}
+/** The start of a secret before a cut, and the end of one behind a cut. */
+function addCutPieces(text, form, add) {
+    const head = form.slice(0, SHORTEST_PIECE);
+    for (const at of places(text, head)) {
+        let length = SHORTEST_PIECE;
+        while (at + length < text.length && text[at + length] === form[length])
+            length++;
+        if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + length, at + length + 8)))
+            add(at, at + length);
+    }
+    const tail = form.slice(-SHORTEST_PIECE);
+    for (const at of places(text, tail)) {
+        let length = SHORTEST_PIECE;
+        let start = at;
+        while (start > 0 && length < form.length && text[start - 1] === form[form.length - 1 - length]) {
+            start--;
+            length++;
+        }
+        if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start)))
+            add(start, at + SHORTEST_PIECE);
+    }
+}
+/** Pieces of long secrets, wrapped into lines or not. */
+function addRuns({ text }, add) {
+    for (let at = 0; at + RUN <= text.length; at++) {
+        const place = runs.get(text.slice(at, at + RUN));
+        if (!place)
+            continue;
+        const { secret } = place;
+        const end = matchEnd(text, at + RUN, secret, place.at + RUN);
+        const start = matchStart(text, at, secret, place.at);
+        add(text[start] === ' ' ? start + 1 : start, end);
+        at = end - 1;
+    }
+}
+/** How far back a match goes; blanks do not count, since the text may be wrapped elsewhere. */
+function matchStart(text, start, secret, from) {
+    let [matched, wanted] = [start, from - 1];
+    for (let at = start - 1; at >= Math.max(0, start - 2 * RUN); at--) {
+        if (text[at] === ' ')
+            continue;
+        if (secret[wanted] === ' ')
+            wanted--;
+        if (wanted < 0 || text[at] !== secret[wanted])
+            break;
+        [matched, wanted] = [at, wanted - 1];
+    }
+    return matched;
+}
+/** How far a match goes on. */
+function matchEnd(text, start, secret, from) {
+    let [matched, wanted] = [start, from];
+    for (let at = start; at < text.length; at++) {
+        if (text[at] === ' ')
+            continue;
+        if (secret[wanted] === ' ')
+            wanted++;
+        if (wanted >= secret.length || text[at] !== secret[wanted])
+            break;
+        [matched, wanted] = [at + 1, wanted + 1];
+    }
+    return matched;
+}
+function masked(text, found) {
+    let [result, done] = ['', 0];
+    for (const [start, end] of found.toSorted((a, b) => a[0] - b[0])) {
+        // Whatever overlaps, or follows at once, is under the same stars.
+        if (start > done || done === 0)
+            result += `${text.slice(done, start)}***`;
+        done = Math.max(done, end);
+    }
+    return result + text.slice(done);
 }
 
 
@@ -46228,6 +47520,8 @@ class StepDeadline {
 
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/version.js
 var version = __nccwpck_require__(3411);
 ;// CONCATENATED MODULE: ./lib/main.js
@@ -46236,15 +47530,17 @@ var version = __nccwpck_require__(3411);
 
 
 
+
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
-    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9237))).upload,
+    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1127))).upload,
     check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6493))).check,
 };
 /** Runs the step; whatever happens is reported here, and nowhere else. */
 async function run(name) {
     const deadline = new StepDeadline();
     try {
+        (0,secrets/* forgetSecrets */.DL)();
         (0,core/* info */.pq)(version/* PRODUCT */.A.replace('/', ' '));
         const step = await STEPS[name]();
         await step(deadline);

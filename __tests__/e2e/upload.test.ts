@@ -376,7 +376,9 @@ describe('masks', () => {
     const result = await run({ pfx: wrapped }, { bundle: true });
     expect(result.exitCode).toBe(0);
     const ends = wrapped.split('\n').filter((line) => line.length >= 16);
-    expect([...ends, pfx, PASSWORD, ...emulator.secrets()].filter((secret) => !result.masks.includes(secret))).toEqual([]);
+    expect([...ends, pfx, PASSWORD, ...emulator.secrets()].filter((secret) => !result.masks.includes(secret))).toEqual(
+      [],
+    );
     for (const open of [GLOBAL.tenantId, GLOBAL.clientId, GLOBAL.connectorId, certificate.thumbprint]) {
       expect(result.masks.filter((mask) => open.includes(mask))).toEqual([]);
     }
@@ -394,7 +396,9 @@ describe('refusals of the services', () => {
     emulator.registerApp({ roles: ['User.Read.All'] });
     const result = await run();
     expect(result.annotations[0]).toMatchObject({ level: 'error', title: 'GRAPH_FORBIDDEN' });
-    expect(result.annotations[0]?.message).toMatch(/carries User\.Read\.All\. The step needs APIConnectors\.ReadWrite\.All/);
+    expect(result.annotations[0]?.message).toMatch(
+      /carries User\.Read\.All\. The step needs APIConnectors\.ReadWrite\.All/,
+    );
   });
 });
 
