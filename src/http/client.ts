@@ -2,10 +2,10 @@
  * Sends requests: one undici dispatcher with proxy, deadlines and a cap on what is read.
  * No redirect is ever followed: a token must not travel to a host that a server names.
  */
-import { Failure } from '../failure.ts';
 import { PARALLEL } from './concurrency.ts';
+import { decodeContent, tooLarge } from './content-coding.ts';
 import type { Deadline } from './deadline.ts';
-import { httpsProxy } from './proxy.ts';
+import { httpsProxy, noProxy, proxyInvalid } from './proxy.ts';
 import { reason, TransportError } from './transport-error.ts';
 import { EnvHttpProxyAgent } from './undici.ts';
 
@@ -30,8 +30,10 @@ export interface HttpResponse {
 /** What one request may take, in milliseconds. */
 export const REQUEST_TIMEOUT = 30_000;
 
-/** A response with one object is a few kilobytes. */
+/** A response with one object is a few kilobytes. Of a body, decoded or not, in bytes. */
 export const RESPONSE_LIMIT = 1024 * 1024;
+/** Of all headers of one response, in bytes. Node's own limit is 16 KiB, and policies and cookies of what stands between can be more. */
+const HEADERS_LIMIT = 128 * 1024;
 
 /** A certificate with its chain, and its private key, both PEM. */
 export interface PemIdentity {
@@ -66,6 +68,8 @@ export class Http implements AsyncDisposable {
         connections: PARALLEL,
         httpsProxy: proxy,
         httpProxy: '',
+        noProxy: noProxy(process.env),
+        maxHeaderSize: HEADERS_LIMIT,
         // On every leg: with HTTP/1.1 it is plain to see whether a request was sent.
         allowH2: false,
         connect: tls,
@@ -74,12 +78,7 @@ export class Http implements AsyncDisposable {
       });
     } catch (cause) {
       // All that it reads from outside is the URL of the proxy and NO_PROXY.
-      throw new Failure(
-        'PROXY_INVALID',
-        'The proxy in HTTPS_PROXY is not a URL that can be used.',
-        'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).',
-        { cause },
-      );
+      throw proxyInvalid('it is not a URL that can be used', { cause });
     }
   }
 
@@ -146,7 +145,12 @@ export class Http implements AsyncDisposable {
           origin,
           path: pathname + search,
           method: request.method,
-          headers: { 'user-agent': this.#userAgent, accept: 'application/json', ...request.headers },
+          headers: {
+            'user-agent': this.#userAgent,
+            accept: 'application/json',
+            'accept-encoding': 'identity',
+            ...request.headers,
+          },
           body: request.body ?? null,
         },
         {
@@ -168,15 +172,21 @@ export class Http implements AsyncDisposable {
           },
           onResponseData(controller, chunk) {
             size += chunk.length;
-            if (size > responseLimit) controller.abort(new Error(`the response is larger than ${responseLimit} bytes`));
+            if (size > responseLimit) controller.abort(tooLarge(responseLimit));
             else chunks.push(chunk);
           },
           onResponseEnd() {
+            let body: string;
+            try {
+              body = decodeContent(Buffer.concat(chunks), headers['content-encoding'], responseLimit).toString('utf8');
+            } catch (error) {
+              fail(error);
+              return;
+            }
             signal.removeEventListener('abort', onAbort);
-            const response = { status, headers, body: Buffer.concat(chunks).toString('utf8') };
             // undici frees the connection in the next turn of the event loop: whoever asks sooner is given another one, and
             // waits for its handshakes (2 round trips more directly, 3 through a proxy).
-            setImmediate(() => setImmediate(resolve, response));
+            setImmediate(() => setImmediate(resolve, { status, headers, body }));
           },
           onResponseError(_controller, error) {
             fail(error);

@@ -12,19 +12,54 @@ export const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTT
 export function httpsProxy(environment: NodeJS.ProcessEnv): string | undefined {
   const value = withScheme(environment['https_proxy'] || environment['HTTPS_PROXY'] || '');
   if (value === '') return undefined;
-  const scheme = URL.canParse(value) ? new URL(value).protocol : '';
-  if (scheme === 'http:' || scheme === 'https:') return value;
-  throw new Failure(
-    'PROXY_INVALID',
-    /^socks/i.test(scheme)
-      ? 'HTTPS_PROXY names a SOCKS proxy, which is not supported.'
-      : 'The proxy in HTTPS_PROXY is not a URL that can be used.',
-    'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).',
-  );
+  const why = whyUnusable(value);
+  if (why !== undefined) throw proxyInvalid(why);
+  return value;
+}
+
+/** The hosts that are asked directly, separated by commas or blanks. A variable that is set and empty is not set. */
+export function noProxy(environment: NodeJS.ProcessEnv): string {
+  return environment['no_proxy'] || environment['NO_PROXY'] || '';
 }
 
 /** The value with `http://` in front of it if it has no scheme. */
 export function withScheme(value: string): string {
   const text = value.trim();
   return text === '' || /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+}
+
+/** The proxy cannot be used. `why` says what is wrong with it, and shows nothing of it: there may be a password in it. */
+export function proxyInvalid(why: string, options?: ErrorOptions): Failure {
+  return new Failure(
+    'PROXY_INVALID',
+    `The proxy in HTTPS_PROXY cannot be used: ${why}.`,
+    'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).',
+    options,
+  );
+}
+
+function whyUnusable(value: string): string | undefined {
+  const scheme = /^[^:]*/.exec(value)?.[0].toLowerCase() ?? '';
+  if (scheme.startsWith('socks')) return 'it is a SOCKS proxy, and only HTTP proxies are supported';
+  if (scheme !== 'http' && scheme !== 'https')
+    return `its scheme is ${scheme}://, and only http:// and https:// are supported`;
+  if (!URL.canParse(value)) return 'it is not a URL';
+  const { username, password, hostname } = new URL(value);
+  // "http://user:12#3@host" is a URL of the host "user".
+  if (value.includes('@') && username === '' && password === '') {
+    return 'its user name or password holds a character that has a meaning in a URL, such as # or /';
+  }
+  if (!isPercentEncoded(username) || !isPercentEncoded(password)) {
+    return 'its user name or password holds a % that encodes nothing';
+  }
+  return hostname === '' ? 'it names no host' : undefined;
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

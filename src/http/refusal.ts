@@ -1,12 +1,54 @@
 /** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
 import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
+import { adviseExtraCa } from './extra-ca.ts';
 import { reason, type TransportError } from './transport-error.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Node's codes for a server certificate that is not trusted. */
-const UNTRUSTED =
-  /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)\b/;
+/** Each TLS certificate or connection that is refused, by Node's or OpenSSL's codes and texts, with the cause and the fix. The first that fits counts. */
+const TLS_REFUSALS: readonly {
+  readonly by: RegExp;
+  readonly what: (service: string) => string;
+  readonly remedy: () => string;
+}[] = [
+  {
+    // All that Node has no code of its own for is UNSPECIFIED.
+    by: /too weak|too small/i,
+    what: (service) => `The TLS certificate or key presented for ${service} is too weak`,
+    remedy: () =>
+      'Microsoft and GitHub present none like this: it comes from something in between, such as a proxy that inspects TLS. It has to present RSA keys of at least 2048 bits, signed with SHA-256.',
+  },
+  {
+    by: /\b(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)\b/,
+    what: (service) =>
+      `The TLS certificate presented for ${service} is not valid at this time (${new Date().toISOString()} by the clock of the runner)`,
+    remedy: () =>
+      'Check the clock of the runner. If it is right, the certificate comes from something in between, such as a proxy that inspects TLS: renew it there.',
+  },
+  {
+    by: /\b(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)\b/,
+    what: (service) => `The TLS certificate presented for ${service} is for another name`,
+    remedy: () =>
+      'Something else answers in its place, such as a proxy or a sign-in page of the network: let the connection pass. Check DNS and HTTPS_PROXY.',
+  },
+  {
+    by: /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNABLE_TO_\w+|CRL_\w+|ERROR_IN_CERT_\w+|UNSPECIFIED)\b/,
+    what: (service) => `The TLS certificate of ${service} is not trusted`,
+    remedy: () => `${adviseExtraCa(process.env)} Verification is never turned off.`,
+  },
+  {
+    by: /wrong version number|packet length too long|http request|WRONG_VERSION_NUMBER/i,
+    what: (service) => `What answered for ${service} does not speak TLS`,
+    remedy: () =>
+      'If HTTPS_PROXY begins with https://, and the proxy itself is plain HTTP, let it begin with http://. Otherwise something in between answers on port 443: let the connection pass.',
+  },
+  {
+    by: /unsupported protocol|alert protocol version|handshake failure|no ciphers|no shared cipher|unsafe legacy renegotiation|wrong signature type|wrong curve/i,
+    what: (service) => `No TLS connection with ${service} can be agreed upon`,
+    remedy: () =>
+      'Microsoft and GitHub speak TLS 1.2 and 1.3: something in between, such as a proxy that inspects TLS, speaks only what is out of date. Update it, or let the connection pass.',
+  },
+];
 
 /** The failure that a redirect means: something that is not the service answered in its place. */
 export function redirected(service: string, status: number): Failure {
@@ -60,16 +102,8 @@ export function explainTransport(error: TransportError, service: string): Verdic
       ),
     };
   }
-  if (UNTRUSTED.test(why)) {
-    return {
-      retry: 'no',
-      failure: failed(
-        'TLS_NOT_TRUSTED',
-        `The TLS certificate of ${service} is not trusted: ${why}`,
-        'Where a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem. Verification is never turned off.',
-      ),
-    };
-  }
+  const tls = TLS_REFUSALS.find(({ by }) => by.test(why));
+  if (tls) return { retry: 'no', failure: failed('TLS_NOT_TRUSTED', `${tls.what(service)}: ${why}`, tls.remedy()) };
   if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
     return {
       retry: again,

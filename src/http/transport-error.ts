@@ -13,14 +13,16 @@ export class TransportError extends Error {
   }
 }
 
-/** The innermost cause that says something: "fetch failed" and its like explain nothing. */
+/** The innermost cause that says something: "fetch failed" and its like explain nothing. Foreign text: clean it before it is shown. */
 export function reason(error: unknown): string {
   const messages: string[] = [];
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+  for (let at: unknown = error, depth = 0; Error.isError(at) && depth < 8; at = at.cause, depth++) {
     // A failure of ours says it all; its code is the title.
     const code = at instanceof Failure ? undefined : (at as NodeJS.ErrnoException).code;
     messages.push(code !== undefined && !at.message.includes(code) ? `${at.message} (${code})` : at.message);
-    if (at instanceof AggregateError) messages.push(...at.errors.map(reason));
+    // Of several addresses that were tried.
+    const { errors } = at as Partial<AggregateError>;
+    if (Array.isArray(errors)) messages.push(...errors.map(reason));
   }
   return messages.findLast((message) => message !== '') ?? String(error);
 }

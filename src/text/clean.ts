@@ -4,7 +4,6 @@ import { withoutSecrets } from './secrets.ts';
 const LONGEST = 300;
 
 /** What a terminal takes as a command: CSI sequences, and OSC ones, such as links and titles, up to their end. */
-// eslint-disable-next-line no-control-regex
 const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 
 /**

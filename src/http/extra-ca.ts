@@ -1,0 +1,78 @@
+/** What NODE_EXTRA_CA_CERTS names, when a server is not trusted: Node passes over a file that it cannot use without a word that anybody reads. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { clean } from '../text/clean.ts';
+
+/** The roots of a whole company are far less. In bytes. */
+const LARGEST = 4 * 1024 * 1024;
+const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
+
+/** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
+export function adviseExtraCa(environment: NodeJS.ProcessEnv): string {
+  const path = environment['NODE_EXTRA_CA_CERTS'];
+  if (!path) {
+    return 'If a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem.';
+  }
+  const problem = problemWith(path);
+  if (problem !== undefined) {
+    return `NODE_EXTRA_CA_CERTS names ${clean(path, 260)}, which ${problem}`;
+  }
+  return `NODE_EXTRA_CA_CERTS names ${clean(path, 260)}, which holds ${names(path)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+}
+
+/** Why Node did not load it, and the fix; undefined if it did. */
+function problemWith(path: string): string | undefined {
+  let content: Buffer;
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return `is ${stat.isDirectory() ? 'a directory' : 'not a file'}. Name a file in PEM.`;
+    if (stat.size === 0) return 'is empty. Write the root certificate into it, in PEM.';
+    if (stat.size > LARGEST) return undefined;
+    content = readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT')
+      return `could not be read (${code ?? 'unknown error'}). Let the user that runs the step read it.`;
+    const absolute = resolve(path);
+    return `does not exist${absolute === path ? '' : ` (${clean(absolute, 260)})`}. Correct the path; a step before this one has to write the file.`;
+  }
+  if (content[0] === 0x30) return `is DER, not PEM, so it was not loaded. ${TO_PEM}`;
+  if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
+    return 'is UTF-16, so it was not loaded. Save it as ASCII.';
+  }
+  const blocks = certificatesIn(content.toString('latin1'));
+  if (blocks.length === 0) {
+    const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
+    return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
+  }
+  const damaged = blocks.findIndex((block) => !parsed(block));
+  if (damaged >= 0) {
+    return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
+  }
+  return undefined;
+}
+
+/** The subjects, in a few words. */
+function names(path: string): string {
+  const certificates = certificatesIn(readFileSync(path, 'latin1')).map(parsed);
+  const subjects = certificates.map((certificate) => clean(certificate?.subject.replaceAll('\n', ', '), 100));
+  const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
+  return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
+}
+
+function certificatesIn(text: string): readonly string[] {
+  const begin = '-----BEGIN CERTIFICATE-----';
+  return text
+    .split(begin)
+    .slice(1, 1001)
+    .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
+}
+
+function parsed(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
