@@ -1,10 +1,9 @@
-/** What keeps this repository's own workflows safe, and what the two actions promise the runner and whoever reviews dist/. */
+/** What keeps this repository's own workflows safe, and what the actions promise the runner and whoever reviews dist/. */
 import { describe, expect, test } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { changelogSection, checkSbom, tagsOf } from '../scripts/release.ts';
 
 interface Step {
   readonly uses?: string;
@@ -16,6 +15,8 @@ interface Job {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly 'timeout-minutes'?: number;
   readonly if?: string;
+  readonly needs?: string | readonly string[];
+  readonly environment?: string;
   readonly steps: readonly Step[];
 }
 
@@ -41,7 +42,8 @@ const NAMES = readdirSync(join(root, FOLDER));
 const WRITES: Readonly<Record<string, readonly string[]>> = {
   'codeql.yml analyze': ['security-events'],
   'dependabot-dist-commit.yml commit': ['contents'],
-  'release.yml publish': ['contents', 'id-token', 'attestations'],
+  'release.yml attest': ['id-token', 'attestations'],
+  'release.yml publish': ['contents'],
   'scorecard.yml analyze': ['id-token', 'security-events'],
 };
 
@@ -55,7 +57,7 @@ describe.each(NAMES)('%s', (name) => {
     const lines = text.split('\n').filter((line) => /^\s*(?:- )?uses:/.test(line));
     expect(lines).toHaveLength(steps.filter(({ uses }) => uses !== undefined).length);
     for (const line of lines) {
-      expect(line).toMatch(/uses: (?:\.\/(?:check)?|[\w.-]+(?:\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/);
+      expect(line).toMatch(/uses: (?:\.\/[a-z]*|[\w.-]+(?:\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/);
     }
   });
 
@@ -102,6 +104,13 @@ describe.each(NAMES)('%s', (name) => {
     }
   });
 
+  test('a job that may write or sign installs nothing and runs no script of a package', () => {
+    for (const [id, { steps: own }] of jobs) {
+      if (!(`${name} ${id}` in WRITES)) continue;
+      for (const { run = '' } of own) expect(run).not.toMatch(/\b(?:npm|npx|yarn|pnpm|pip|pipx|go)\b/);
+    }
+  });
+
   test('no trigger gives a pull request’s code a token that may write', () => {
     expect(Object.keys(workflow.on)).not.toContain('pull_request_target');
     expect(text).not.toContain('secrets.');
@@ -126,6 +135,45 @@ test('whoever may write for a pull request of Dependabot’s runs nothing of it'
   expect(commit?.if).toContain("startsWith(github.event.workflow_run.head_branch, 'dependabot/npm_and_yarn/')");
 });
 
+test('the names that are accepted for a dist/ of Dependabot’s are those of dist/, and no path', () => {
+  const { commit } = (parse(read(`${FOLDER}/dependabot-dist-commit.yml`)) as Workflow).jobs;
+  const scripts = (commit?.steps ?? []).map(({ run = '' }) => run).join('\n');
+  const pattern = /=~ (\^\S+\$) /.exec(scripts)?.[1] ?? '';
+  const accepted = (name: string): boolean =>
+    spawnSync('bash', ['-c', '[[ "$1" =~ $2 ]]', 'bash', name, pattern]).status === 0;
+  const names = readdirSync(join(root, 'dist'));
+  expect(names.filter(accepted)).toEqual(names);
+  expect(['a/main.js', '../main.js', '.js', '-x.js', 'main.js\n', 'action.yml', 'main.sh'].filter(accepted)).toEqual(
+    [],
+  );
+});
+
+describe('release.yml', () => {
+  const { check, build, attest, publish } = (parse(read(`${FOLDER}/release.yml`)) as Workflow).jobs;
+  const uses = (job: Job | undefined): string[] =>
+    (job?.steps ?? []).flatMap(({ uses: action }) => (action === undefined ? [] : [action.split('@')[0] ?? '']));
+
+  test('dist/ is built by it, and compared where no package runs', () => {
+    expect(build?.steps.map(({ run }) => run)).toContain('npm run build -- "$RUNNER_TEMP/built"');
+    expect(build?.steps.at(-1)?.with).toMatchObject({ name: 'built' });
+    expect(check?.permissions).toEqual({ contents: 'read' });
+    expect(build?.permissions).toEqual({ contents: 'read' });
+    expect(attest?.steps.flatMap(({ run = [] }) => run)).toEqual([
+      'node scripts/release.ts "$VERSION" --dry-run --built "$RUNNER_TEMP/built"',
+    ]);
+  });
+
+  test('everything that runs is attested, once that has been compared', () => {
+    const signing = attest?.steps.filter(({ uses: action }) => action?.startsWith('actions/attest@')) ?? [];
+    expect(signing.map(({ with: inputs }) => inputs)).toEqual([
+      { 'subject-checksums': 'reports/release/files.sha256' },
+      { 'subject-checksums': 'reports/release/files.sha256', 'sbom-path': 'reports/release/sbom.cdx.json' },
+    ]);
+    expect(uses(attest).indexOf('actions/download-artifact')).toBeLessThan(uses(attest).indexOf('actions/attest'));
+    expect([attest?.needs, attest?.environment, publish?.needs]).toEqual([['check', 'build'], 'release', 'attest']);
+  });
+});
+
 test('each script is one that bash can read', () => {
   for (const name of NAMES) {
     for (const { steps } of Object.values((parse(read(`${FOLDER}/${name}`)) as Workflow).jobs)) {
@@ -148,20 +196,23 @@ const { definitions } = JSON.parse(read('node_modules/@actions/workflow-parser/d
   definitions: Record<'branding-icon' | 'branding-color', { 'allowed-values': string[] }>;
 };
 
-test.each(['action.yml', 'check/action.yml'])('%s: what the Marketplace and the runner ask for', (file) => {
-  const action = parse(read(file)) as {
-    readonly name: string;
-    readonly description: string;
-    readonly branding: { readonly icon: string; readonly color: string };
-    readonly runs: Readonly<Record<string, string>>;
-  };
-  expect(definitions['branding-icon']['allowed-values']).toContain(action.branding.icon);
-  expect(definitions['branding-color']['allowed-values']).toContain(action.branding.color);
-  expect(action.runs['using']).toBe('node24');
-  expect(Object.keys(action.runs)).toEqual(['using', 'main']);
-  expect(action.name.length).toBeGreaterThan(0);
-  expect(action.description.length).toBeGreaterThan(0);
-});
+test.each(globSync(['action.yml', '*/action.yml'], { cwd: root }))(
+  '%s: what the Marketplace and the runner ask for',
+  (file) => {
+    const action = parse(read(file)) as {
+      readonly name: string;
+      readonly description: string;
+      readonly branding: { readonly icon: string; readonly color: string };
+      readonly runs: Readonly<Record<string, string>>;
+    };
+    expect(definitions['branding-icon']['allowed-values']).toContain(action.branding.icon);
+    expect(definitions['branding-color']['allowed-values']).toContain(action.branding.color);
+    expect(action.runs['using']).toBe('node24');
+    expect(['using', 'main', 'post']).toEqual(expect.arrayContaining(Object.keys(action.runs)));
+    expect(action.name.length).toBeGreaterThan(0);
+    expect(action.description.length).toBeGreaterThan(0);
+  },
+);
 
 /**
  * Whose code is in dist/ is read from dist/: a package is there where a line of its code is that no other package has.
@@ -218,49 +269,5 @@ describe('dist/licenses.txt', () => {
   test.each([...sections])('%s: the licence and its text', (_, section) => {
     expect(section).toMatch(/^(?:MIT|ISC|Apache-2\.0|BSD-3-Clause)\n/);
     expect(section.length).toBeGreaterThan(400);
-  });
-});
-
-describe('scripts/release.ts', () => {
-  const CHANGELOG =
-    '# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-02\n\n### Added\n\n- This.\n\n## [1.2.2] - 2026-01-01\n\n[1.2.3]: https://example.com\n';
-
-  test('a version has a tag that stays and one that moves', () => {
-    expect(tagsOf('1.2.3')).toEqual({ fixed: 'v1.2.3', floating: 'v1' });
-  });
-
-  test.each(['', 'v1.2.3', '1.2', '1.2.3-rc.1', '01.2.3', '1.2.3\n', '1.2.3; exit'])('%j is no version', (version) => {
-    expect(() => tagsOf(version)).toThrow('is no version of the form 1.2.3');
-  });
-
-  test('the notes are the section of the changelog', () => {
-    expect(changelogSection(CHANGELOG, '1.2.3')).toBe('### Added\n\n- This.\n');
-  });
-
-  test.each([
-    ['1.2.4', 'has no section'],
-    ['1.2.2', 'lists nothing'],
-    ['Unreleased', 'does not end in a date'],
-  ])('no notes for %s', (version, message) => {
-    expect(() => changelogSection(CHANGELOG, version)).toThrow(message);
-  });
-
-  test('CHANGELOG.md says what is not released yet', () => {
-    expect(read('CHANGELOG.md')).toContain('\n## [Unreleased]\n');
-  });
-
-  const sbom = (component: object): string =>
-    JSON.stringify({
-      bomFormat: 'CycloneDX',
-      metadata: { component: { purl: 'pkg:npm/ours@1.2.3' } },
-      components: [component],
-    });
-  const ours = { name: 'ours', dependencies: { undici: '8.0.0' } };
-
-  test('an SBOM names each dependency at its version', () => {
-    expect(checkSbom(sbom({ name: 'undici', version: '8.0.0' }), ours)).toBe(1);
-    expect(() => checkSbom(sbom({ name: 'undici', version: '7.0.0' }), ours)).toThrow('lacks undici 8.0.0');
-    expect(() => checkSbom(sbom({}), { ...ours, name: 'theirs' })).toThrow('is not of theirs');
-    expect(() => checkSbom('{}', ours)).toThrow('not of CycloneDX');
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The dist gate: dist/ rebuilt from a clean checkout of HEAD must be the committed one, to the byte. The checkout lies in
- * another folder, and the build runs under another umask, time zone and locale, so that none of them leaves a trace.
+ * another folder, and the build runs under another umask, time zone and locale, so that none of them leaves a trace. It
+ * needs nothing installed but Node 24, and no install script of a package runs, so that reviewers can run it as it is.
  * `NODE_UNDER_TEST=24.x.y` builds with that version of Node as well, out of the package `node`.
  */
 import { execFileSync } from 'node:child_process';
@@ -23,7 +24,7 @@ try {
   };
   run('git', 'clone', '--quiet', '--no-hardlinks', root, '.');
   const committed = snapshot(join(checkout, 'dist'));
-  run('npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error');
+  run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
   const version = process.env['NODE_UNDER_TEST'];
   if (version !== undefined) run('npm', 'install', '--no-save', '--no-audit', '--loglevel=error', `node@${version}`);
   run('npm', 'run', 'build');
