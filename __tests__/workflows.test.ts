@@ -186,6 +186,16 @@ test('each script is one that bash can read', () => {
   }
 });
 
+test('every script that people start has a name in package.json, and CONTRIBUTING.md says what it is for', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const commands = Object.values(scripts).join('\n');
+  const files = readdirSync(join(root, 'scripts')).filter((name) => /\.(?:ts|sh)$/.test(name));
+  expect(files.filter((name) => !commands.includes(`scripts/${name}`))).toEqual([]);
+  const contributing = read('CONTRIBUTING.md');
+  const names = Object.keys(scripts).filter((name) => name !== 'test');
+  expect(names.filter((name) => !contributing.includes(`npm run ${name}`))).toEqual([]);
+});
+
 test('the linters find nothing', () => {
   const printed = execFileSync(process.execPath, ['scripts/lint-workflows.ts'], { cwd: root, encoding: 'utf8' });
   expect(printed).toMatch(/nothing to say/);
