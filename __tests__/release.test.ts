@@ -121,7 +121,8 @@ case "$*" in
     if [ ! -f "$REPOSITORY/$4" ]; then exit 1; fi
     echo "$6" > "tags/$3"; echo "$3" >> releases ;;
   'api repos/octo-org/action/releases/tags/'*) grep -qx "\${2##*/}" releases; echo "\${IMMUTABLE:-true}" ;;
-  'api --method PATCH '*) tag=tags/\${4##*/}; [ -f "$tag" ]; key=sha; value "$@" > "$tag" ;;
+  'api --method PATCH '*) tag=tags/\${4##*/}; [ -f "$tag" ]; key=sha
+    if [ -z "\${STUCK:-}" ]; then value "$@" > "$tag"; fi ;;
   'api --method POST '*) key=ref; ref=$(value "$@"); key=sha; value "$@" > "tags/\${ref##*/}" ;;
   'attestation verify action.yml '*) cat attested ;;
   *) echo "gh: unknown command $*" >&2; exit 1 ;;
@@ -257,6 +258,13 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
     const { status, stderr } = release(['1.2.3'], { IMMUTABLE: 'false' });
     expect([status, tags()['v1']]).toEqual([1, OLD]);
     expect(stderr).toContain('switch on "Release immutability". v1 has not been moved.');
+  });
+
+  test('a floating tag that did not move, though that was answered well, is red', () => {
+    tag('v1', OLD);
+    const { status, stdout, stderr } = release(['1.2.3'], { STUCK: 'true' });
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`v1 leads to ${OLD}, not to ${commit}.`);
   });
 
   test.each([
