@@ -27178,8 +27178,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var lib_failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/http/refusal.js
-var refusal = __nccwpck_require__(3988);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
+var refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/retry.js
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
@@ -27519,8 +27519,8 @@ function intercepted({ status, headers, body }, service) {
     return new failure/* Failure */.HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,clean/* clean */.uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
 }
 
-// EXTERNAL MODULE: ./lib/http/refusal.js
-var http_refusal = __nccwpck_require__(3988);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
+var http_refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/json.js
@@ -28067,7 +28067,7 @@ function isDigest(bytes) {
 
 /***/ }),
 
-/***/ 6141:
+/***/ 7515:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -28078,14 +28078,59 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // UNUSED EXPORTS: REQUEST_TIMEOUT, RESPONSE_LIMIT
 
-// EXTERNAL MODULE: ./lib/failure.js
-var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
 var concurrency = __nccwpck_require__(359);
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
+;// CONCATENATED MODULE: ./lib/http/content-coding.js
+/** The body of a response as text, whatever coding it came in. */
+
+/** None of them is asked for, but some that stand between a client and a service send them all the same. */
+const DECODERS = {
+    gzip: [external_node_zlib_.gunzipSync],
+    'x-gzip': [external_node_zlib_.gunzipSync],
+    // "deflate" is zlib's format (RFC 9110, section 8.4.1.2), and some send it bare.
+    deflate: [external_node_zlib_.inflateSync, external_node_zlib_.inflateRawSync],
+    br: [external_node_zlib_.brotliDecompressSync],
+    zstd: [external_node_zlib_.zstdDecompressSync],
+};
+/**
+ * Undoes the codings of a `Content-Encoding` header. What does not come in the coding that it claims is left as it is: a
+ * proxy that decodes may leave the header.
+ * @param limit of the decoded body, in bytes
+ * @throws Error if it would be larger
+ */
+function decodeContent(body, contentEncoding, limit) {
+    if (body.length === 0)
+        return body;
+    const codings = (contentEncoding ?? '').toLowerCase().split(',', 4);
+    return codings.reduceRight((bytes, coding) => decodeOne(bytes, DECODERS[coding.trim()] ?? [], limit), body);
+}
+function decodeOne(bytes, decoders, limit) {
+    for (const decode of decoders) {
+        try {
+            return decode(bytes, { maxOutputLength: limit });
+        }
+        catch (error) {
+            if (error.code === 'ERR_BUFFER_TOO_LARGE')
+                throw tooLarge(limit);
+        }
+    }
+    return bytes;
+}
+/** Of a body. */
+function tooLarge(limit) {
+    return new Error(`the response is larger than ${limit} bytes`);
+}
+
 // EXTERNAL MODULE: ./lib/http/proxy.js
 var http_proxy = __nccwpck_require__(768);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
+// EXTERNAL MODULE: external "node:diagnostics_channel"
+var external_node_diagnostics_channel_ = __nccwpck_require__(3053);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ./node_modules/undici/lib/api/api-connect.js
 var api_connect = __nccwpck_require__(4660);
 // EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/dispatcher.js
@@ -28100,8 +28145,39 @@ var env_http_proxy_agent = __nccwpck_require__(3137);
 
 
 
+
+
 // The way through a proxy begins with CONNECT.
 Object.assign(dispatcher.prototype, { connect: api_connect });
+// undici hangs up at a `100 Continue`. Servers, and what stands between, may send one unasked, and a client has to read on
+// (RFC 9110, section 15.2). Other interim responses it passes over by itself.
+(0,external_node_diagnostics_channel_.subscribe)('undici:client:sendHeaders', (message) => {
+    skipContinue(message.socket);
+});
+const CONTINUE = 'HTTP/1.1 100';
+const LONGEST_CONTINUE = 16 * 1024;
+/** Takes each `100 Continue` out of what is read from this socket, until another response begins. */
+function skipContinue(socket) {
+    let held = Buffer.alloc(0);
+    socket.read = (size) => {
+        const chunk = external_node_net_.Socket.prototype.read.call(socket, size);
+        if (!Buffer.isBuffer(chunk))
+            return null;
+        held = Buffer.concat([held, chunk]);
+        for (;;) {
+            const start = held.toString('latin1', 0, CONTINUE.length);
+            if (!CONTINUE.startsWith(start) || held.length > LONGEST_CONTINUE)
+                break;
+            const end = held.indexOf('\r\n\r\n');
+            if (end < 0)
+                return null;
+            held = held.subarray(end + 4);
+        }
+        // This one and the next go to the parser as they are.
+        socket.read = external_node_net_.Socket.prototype.read.bind(socket);
+        return held;
+    };
+}
 
 
 ;// CONCATENATED MODULE: ./lib/http/client.js
@@ -28116,8 +28192,10 @@ Object.assign(dispatcher.prototype, { connect: api_connect });
 
 /** What one request may take, in milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
-/** A response with one object is a few kilobytes. */
+/** A response with one object is a few kilobytes. Of a body, decoded or not, in bytes. */
 const RESPONSE_LIMIT = 1024 * 1024;
+/** Of all headers of one response, in bytes. Node's own limit is 16 KiB, and policies and cookies of what stands between can be more. */
+const HEADERS_LIMIT = 128 * 1024;
 /** Keep-alive connections; `await using` closes them. */
 class Http {
     /** When the step has to end; every request ends with it. */
@@ -28136,6 +28214,8 @@ class Http {
                 connections: concurrency/* PARALLEL */.CF,
                 httpsProxy: proxy,
                 httpProxy: '',
+                noProxy: (0,http_proxy/* noProxy */.Au)(process.env),
+                maxHeaderSize: HEADERS_LIMIT,
                 // On every leg: with HTTP/1.1 it is plain to see whether a request was sent.
                 allowH2: false,
                 connect: tls,
@@ -28145,7 +28225,7 @@ class Http {
         }
         catch (cause) {
             // All that it reads from outside is the URL of the proxy and NO_PROXY.
-            throw new failure/* Failure */.HR('PROXY_INVALID', 'The proxy in HTTPS_PROXY is not a URL that can be used.', 'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).', { cause });
+            throw (0,http_proxy/* proxyInvalid */.oy)('it is not a URL that can be used', { cause });
         }
     }
     /**
@@ -28203,7 +28283,12 @@ class Http {
                 origin,
                 path: pathname + search,
                 method: request.method,
-                headers: { 'user-agent': this.#userAgent, accept: 'application/json', ...request.headers },
+                headers: {
+                    'user-agent': this.#userAgent,
+                    accept: 'application/json',
+                    'accept-encoding': 'identity',
+                    ...request.headers,
+                },
                 body: request.body ?? null,
             }, {
                 onRequestStart(controller) {
@@ -28225,16 +28310,23 @@ class Http {
                 onResponseData(controller, chunk) {
                     size += chunk.length;
                     if (size > responseLimit)
-                        controller.abort(new Error(`the response is larger than ${responseLimit} bytes`));
+                        controller.abort(tooLarge(responseLimit));
                     else
                         chunks.push(chunk);
                 },
                 onResponseEnd() {
+                    let body;
+                    try {
+                        body = decodeContent(Buffer.concat(chunks), headers['content-encoding'], responseLimit).toString('utf8');
+                    }
+                    catch (error) {
+                        fail(error);
+                        return;
+                    }
                     signal.removeEventListener('abort', onAbort);
-                    const response = { status, headers, body: Buffer.concat(chunks).toString('utf8') };
                     // undici frees the connection in the next turn of the event loop: whoever asks sooner is given another one, and
                     // waits for its handshakes (2 round trips more directly, 3 through a proxy).
-                    setImmediate(() => setImmediate(resolve, response));
+                    setImmediate(() => setImmediate(resolve, { status, headers, body }));
                 },
                 onResponseError(_controller, error) {
                     fail(error);
@@ -28299,9 +28391,11 @@ class RateWindow {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Au: () => (/* binding */ noProxy),
 /* harmony export */   GV: () => (/* binding */ withScheme),
 /* harmony export */   M2: () => (/* binding */ httpsProxy),
-/* harmony export */   bD: () => (/* binding */ PROXY_VARIABLES)
+/* harmony export */   bD: () => (/* binding */ PROXY_VARIABLES),
+/* harmony export */   oy: () => (/* binding */ proxyInvalid)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /** The proxy that the environment names, as curl and the Actions toolkit read it. */
@@ -28317,42 +28411,201 @@ function httpsProxy(environment) {
     const value = withScheme(environment['https_proxy'] || environment['HTTPS_PROXY'] || '');
     if (value === '')
         return undefined;
-    const scheme = URL.canParse(value) ? new URL(value).protocol : '';
-    if (scheme === 'http:' || scheme === 'https:')
-        return value;
-    throw new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PROXY_INVALID', /^socks/i.test(scheme)
-        ? 'HTTPS_PROXY names a SOCKS proxy, which is not supported.'
-        : 'The proxy in HTTPS_PROXY is not a URL that can be used.', 'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).');
+    const why = whyUnusable(value);
+    if (why !== undefined)
+        throw proxyInvalid(why);
+    return value;
+}
+/** The hosts that are asked directly, separated by commas or blanks. A variable that is set and empty is not set. */
+function noProxy(environment) {
+    return environment['no_proxy'] || environment['NO_PROXY'] || '';
 }
 /** The value with `http://` in front of it if it has no scheme. */
 function withScheme(value) {
     const text = value.trim();
     return text === '' || /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
 }
+/** The proxy cannot be used. `why` says what is wrong with it, and shows nothing of it: there may be a password in it. */
+function proxyInvalid(why, options) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PROXY_INVALID', `The proxy in HTTPS_PROXY cannot be used: ${why}.`, 'Set it to http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special characters percent-encoded (% itself is %25).', options);
+}
+function whyUnusable(value) {
+    const scheme = /^[^:]*/.exec(value)?.[0].toLowerCase() ?? '';
+    if (scheme.startsWith('socks'))
+        return 'it is a SOCKS proxy, and only HTTP proxies are supported';
+    if (scheme !== 'http' && scheme !== 'https')
+        return `its scheme is ${scheme}://, and only http:// and https:// are supported`;
+    if (!URL.canParse(value))
+        return 'it is not a URL';
+    const { username, password, hostname } = new URL(value);
+    // "http://user:12#3@host" is a URL of the host "user".
+    if (value.includes('@') && username === '' && password === '') {
+        return 'its user name or password holds a character that has a meaning in a URL, such as # or /';
+    }
+    if (!isPercentEncoded(username) || !isPercentEncoded(password)) {
+        return 'its user name or password holds a % that encodes nothing';
+    }
+    return hostname === '' ? 'it names no host' : undefined;
+}
+function isPercentEncoded(text) {
+    try {
+        decodeURIComponent(text);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
 
 
 /***/ }),
 
-/***/ 3988:
+/***/ 2078:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   B4: () => (/* binding */ explainTransport),
-/* harmony export */   N6: () => (/* binding */ isRedirect),
-/* harmony export */   cP: () => (/* binding */ redirected)
-/* harmony export */ });
-/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
-/* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  B4: () => (/* binding */ explainTransport),
+  N6: () => (/* binding */ isRedirect),
+  cP: () => (/* binding */ redirected)
+});
+
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ./lib/http/extra-ca.js
+/** What NODE_EXTRA_CA_CERTS names, when a server is not trusted: Node passes over a file that it cannot use without a word that anybody reads. */
+
+
+
+
+/** The roots of a whole company are far less. In bytes. */
+const LARGEST = 4 * 1024 * 1024;
+const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
+/** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
+function adviseExtraCa(environment) {
+    const path = environment['NODE_EXTRA_CA_CERTS'];
+    if (!path) {
+        return 'If a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem.';
+    }
+    const problem = problemWith(path);
+    if (problem !== undefined) {
+        return `NODE_EXTRA_CA_CERTS names ${(0,clean/* clean */.uH)(path, 260)}, which ${problem}`;
+    }
+    return `NODE_EXTRA_CA_CERTS names ${(0,clean/* clean */.uH)(path, 260)}, which holds ${names(path)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+}
+/** Why Node did not load it, and the fix; undefined if it did. */
+function problemWith(path) {
+    let content;
+    try {
+        const stat = (0,external_node_fs_.statSync)(path);
+        if (!stat.isFile())
+            return `is ${stat.isDirectory() ? 'a directory' : 'not a file'}. Name a file in PEM.`;
+        if (stat.size === 0)
+            return 'is empty. Write the root certificate into it, in PEM.';
+        if (stat.size > LARGEST)
+            return undefined;
+        content = (0,external_node_fs_.readFileSync)(path);
+    }
+    catch (error) {
+        const { code } = error;
+        if (code !== 'ENOENT')
+            return `could not be read (${code ?? 'unknown error'}). Let the user that runs the step read it.`;
+        const absolute = (0,external_node_path_namespaceObject.resolve)(path);
+        return `does not exist${absolute === path ? '' : ` (${(0,clean/* clean */.uH)(absolute, 260)})`}. Correct the path; a step before this one has to write the file.`;
+    }
+    if (content[0] === 0x30)
+        return `is DER, not PEM, so it was not loaded. ${TO_PEM}`;
+    if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
+        return 'is UTF-16, so it was not loaded. Save it as ASCII.';
+    }
+    const blocks = certificatesIn(content.toString('latin1'));
+    if (blocks.length === 0) {
+        const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
+        return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
+    }
+    const damaged = blocks.findIndex((block) => !parsed(block));
+    if (damaged >= 0) {
+        return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
+    }
+    return undefined;
+}
+/** The subjects, in a few words. */
+function names(path) {
+    const certificates = certificatesIn((0,external_node_fs_.readFileSync)(path, 'latin1')).map(parsed);
+    const subjects = certificates.map((certificate) => (0,clean/* clean */.uH)(certificate?.subject.replaceAll('\n', ', '), 100));
+    const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
+    return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
+}
+function certificatesIn(text) {
+    const begin = '-----BEGIN CERTIFICATE-----';
+    return text
+        .split(begin)
+        .slice(1, 1001)
+        .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
+}
+function parsed(pem) {
+    try {
+        return new external_node_crypto_.X509Certificate(pem);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+// EXTERNAL MODULE: ./lib/http/transport-error.js
+var transport_error = __nccwpck_require__(6146);
+;// CONCATENATED MODULE: ./lib/http/refusal.js
 /** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
 
 
 
-/** Node's codes for a server certificate that is not trusted. */
-const UNTRUSTED = /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|ERR_TLS_CERT_ALTNAME_INVALID|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)\b/;
+
+/** Each TLS certificate or connection that is refused, by Node's or OpenSSL's codes and texts, with the cause and the fix. The first that fits counts. */
+const TLS_REFUSALS = [
+    {
+        // All that Node has no code of its own for is UNSPECIFIED.
+        by: /too weak|too small/i,
+        what: (service) => `The TLS certificate or key presented for ${service} is too weak`,
+        remedy: () => 'Microsoft and GitHub present none like this: it comes from something in between, such as a proxy that inspects TLS. It has to present RSA keys of at least 2048 bits, signed with SHA-256.',
+    },
+    {
+        by: /\b(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)\b/,
+        what: (service) => `The TLS certificate presented for ${service} is not valid at this time (${new Date().toISOString()} by the clock of the runner)`,
+        remedy: () => 'Check the clock of the runner. If it is right, the certificate comes from something in between, such as a proxy that inspects TLS: renew it there.',
+    },
+    {
+        by: /\b(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)\b/,
+        what: (service) => `The TLS certificate presented for ${service} is for another name`,
+        remedy: () => 'Something else answers in its place, such as a proxy or a sign-in page of the network: let the connection pass. Check DNS and HTTPS_PROXY.',
+    },
+    {
+        by: /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNABLE_TO_\w+|CRL_\w+|ERROR_IN_CERT_\w+|UNSPECIFIED)\b/,
+        what: (service) => `The TLS certificate of ${service} is not trusted`,
+        remedy: () => `${adviseExtraCa(process.env)} Verification is never turned off.`,
+    },
+    {
+        by: /wrong version number|packet length too long|http request|WRONG_VERSION_NUMBER/i,
+        what: (service) => `What answered for ${service} does not speak TLS`,
+        remedy: () => 'If HTTPS_PROXY begins with https://, and the proxy itself is plain HTTP, let it begin with http://. Otherwise something in between answers on port 443: let the connection pass.',
+    },
+    {
+        by: /unsupported protocol|alert protocol version|handshake failure|no ciphers|no shared cipher|unsafe legacy renegotiation|wrong signature type|wrong curve/i,
+        what: (service) => `No TLS connection with ${service} can be agreed upon`,
+        remedy: () => 'Microsoft and GitHub speak TLS 1.2 and 1.3: something in between, such as a proxy that inspects TLS, speaks only what is out of date. Update it, or let the connection pass.',
+    },
+];
 /** The failure that a redirect means: something that is not the service answered in its place. */
 function redirected(service, status) {
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('REDIRECTED', `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
+    return new failure/* Failure */.HR('REDIRECTED', `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
 }
 /** Whether this status is a redirect. */
 function isRedirect(status) {
@@ -28360,9 +28613,9 @@ function isRedirect(status) {
 }
 /** What a request without a response means. `service` is who was asked, as a person calls it. */
 function explainTransport(error, service) {
-    const why = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)((0,_transport_error_js__WEBPACK_IMPORTED_MODULE_2__/* .reason */ .l)(error));
+    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
     const again = error.sent ? 'after-read' : 'yes';
-    const failed = (code, what, remedy) => new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR(code, `${what} (${new Date().toISOString()}).`, remedy, { cause: error });
+    const failed = (code, what, remedy) => new failure/* Failure */.HR(code, `${what} (${new Date().toISOString()}).`, remedy, { cause: error });
     const proxy = /Proxy response \((\d+)\)/.exec(why)?.[1];
     if (proxy === '407') {
         return {
@@ -28382,12 +28635,9 @@ function explainTransport(error, service) {
             failure: failed('RESPONSE_TOO_LARGE', `${service} sent more than is read: ${why}`, 'Name the connectors in connector-id instead of all: true, if that is set.'),
         };
     }
-    if (UNTRUSTED.test(why)) {
-        return {
-            retry: 'no',
-            failure: failed('TLS_NOT_TRUSTED', `The TLS certificate of ${service} is not trusted: ${why}`, 'Where a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem. Verification is never turned off.'),
-        };
-    }
+    const tls = TLS_REFUSALS.find(({ by }) => by.test(why));
+    if (tls)
+        return { retry: 'no', failure: failed('TLS_NOT_TRUSTED', `${tls.what(service)}: ${why}`, tls.remedy()) };
     if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
         return {
             retry: again,
@@ -28413,7 +28663,7 @@ function explainTransport(error, service) {
 /* harmony export */ });
 /* unused harmony export RETRY */
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3988);
+/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2078);
 /* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
 /** When a request is sent again: the policy as data, and the loop. */
 
@@ -28497,15 +28747,17 @@ class TransportError extends Error {
         this.sent = sent;
     }
 }
-/** The innermost cause that says something: "fetch failed" and its like explain nothing. */
+/** The innermost cause that says something: "fetch failed" and its like explain nothing. Foreign text: clean it before it is shown. */
 function reason(error) {
     const messages = [];
-    for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+    for (let at = error, depth = 0; Error.isError(at) && depth < 8; at = at.cause, depth++) {
         // A failure of ours says it all; its code is the title.
         const code = at instanceof _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR ? undefined : at.code;
         messages.push(code !== undefined && !at.message.includes(code) ? `${at.message} (${code})` : at.message);
-        if (at instanceof AggregateError)
-            messages.push(...at.errors.map(reason));
+        // Of several addresses that were tried.
+        const { errors } = at;
+        if (Array.isArray(errors))
+            messages.push(...errors.map(reason));
     }
     return messages.findLast((message) => message !== '') ?? String(error);
 }
@@ -42588,8 +42840,8 @@ class ConfidentialClientApplication extends ClientApplication {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/http/refusal.js
-var http_refusal = __nccwpck_require__(3988);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
+var http_refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -42878,8 +43130,8 @@ var core = __nccwpck_require__(1382);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/http/refusal.js
-var refusal = __nccwpck_require__(3988);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
+var refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -43131,8 +43383,8 @@ function unread(id, error) {
 var api_connectors = __nccwpck_require__(8388);
 // EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
 var client = __nccwpck_require__(8546);
-// EXTERNAL MODULE: ./lib/http/client.js + 1 modules
-var http_client = __nccwpck_require__(6141);
+// EXTERNAL MODULE: ./lib/http/client.js + 2 modules
+var http_client = __nccwpck_require__(7515);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
 var concurrency = __nccwpck_require__(359);
 // EXTERNAL MODULE: ./lib/inputs.js + 1 modules
@@ -46572,8 +46824,8 @@ function changed(outcome, certificate, replaced, now) {
         : `${what}, but the service does not use it yet.`;
 }
 
-// EXTERNAL MODULE: ./lib/http/client.js + 1 modules
-var client = __nccwpck_require__(6141);
+// EXTERNAL MODULE: ./lib/http/client.js + 2 modules
+var client = __nccwpck_require__(7515);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
@@ -46851,7 +47103,6 @@ async function updateConnectors({ application, connectorIds, verifyTarget, ...op
 
 const LONGEST = 300;
 /** What a terminal takes as a command: CSI sequences, and OSC ones, such as links and titles, up to their end. */
-// eslint-disable-next-line no-control-regex
 const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 /**
  * One line without known secrets, control characters, terminal sequences, bidirectional overrides or the runner's old `##[`
