@@ -1,11 +1,14 @@
 /** Calls something as the runner calls a step: with inputs and variables in the environment; what it prints is kept. */
 
+import { forgetSecrets } from '../src/text/secrets.ts';
+
 export type Changes = Readonly<Record<string, string>>;
 
 export const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 /** Calls `action` with these inputs and variables; gives its result, and the lines it printed. */
 export function inStep<T>(inputs: Changes, environment: Changes, action: () => T): { result: T; lines: string[] } {
+  forgetSecrets();
   const before = process.env;
   const foreign = (name: string): boolean => name.startsWith('INPUT_') || PROXY_VARIABLES.includes(name);
   process.env = {

@@ -28408,7 +28408,7 @@ const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY
  * @throws Failure PROXY_INVALID
  */
 function httpsProxy(environment) {
-    const value = withScheme(environment['https_proxy'] || environment['HTTPS_PROXY'] || '');
+    const value = withScheme(environment['https_proxy']?.trim() || environment['HTTPS_PROXY'] || '');
     if (value === '')
         return undefined;
     const why = whyUnusable(value);
@@ -28826,7 +28826,8 @@ var text_secrets = __nccwpck_require__(3014);
 const SHORTEST_MASKED_LINE = 16;
 /** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
 function maskText(text) {
-    (0,text_secrets/* hide */.jD)(withoutCertificates(text), SHORTEST_MASKED_LINE);
+    const lines = withoutCertificates(text).split(/\r\n|\r|\n/);
+    (0,text_secrets/* hide */.jD)(lines.map((line) => line.trim()).join('\n'), SHORTEST_MASKED_LINE);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {

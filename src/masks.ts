@@ -8,7 +8,8 @@ const SHORTEST_MASKED_LINE = 16;
 
 /** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
 export function maskText(text: string): void {
-  hide(withoutCertificates(text), SHORTEST_MASKED_LINE);
+  const lines = withoutCertificates(text).split(/\r\n|\r|\n/);
+  hide(lines.map((line) => line.trim()).join('\n'), SHORTEST_MASKED_LINE);
 }
 
 /** Each line of a password; one that is too short is not masked, which the log warns of. */

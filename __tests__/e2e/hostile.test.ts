@@ -77,7 +77,7 @@ function expectOnlyOwnCommands({ rawStdout, masks }: RunResult): void {
 
 function expectOnlyOwnMarkup(summary: string): void {
   const tags = summary.match(/<[^>]*>?/g) ?? [];
-  expect(tags.filter((tag) => !/^<(br|\/?(code|details|summary))>$/.test(tag))).toEqual([]);
+  expect(tags.filter((tag) => !/^<(w?br|\/?(code|details|summary))>$/.test(tag))).toEqual([]);
   expect(
     summary.replace(/```mermaid\ngantt\n {2}dateFormat YYYY-MM-DD\n {2}axisFormat %Y-%m\n[\p{L}\p{N} \n:,-]*```/gu, ''),
   ).not.toMatch(/[`@[\]\\]|www\.|https?:\/\/|::/);

@@ -102,7 +102,8 @@ test('what is no text is no text', () => {
 test('Markdown has no markup', () => {
   fc.assert(
     fc.property(text, (foreign) => {
-      const cell = markdown(foreign);
+      // A place where a line may break: it keeps the renderer from making links and mentions.
+      const cell = markdown(foreign).replaceAll('<wbr>', '');
       expect(cell).not.toMatch(/[<>|`[\]@*_~\\!(){}:/$]/);
       expect(cell).not.toMatch(/www\./i);
       // The only ampersands, hashes and semicolons of its own are those of references to characters.

@@ -34,6 +34,11 @@ describe('the proxy for https', () => {
       'http://lower.example',
     ],
     [
+      'a blank variable in lower case',
+      { https_proxy: ' ', HTTPS_PROXY: 'http://upper.example' },
+      'http://upper.example',
+    ],
+    [
       'an empty variable in lower case',
       { https_proxy: '', HTTPS_PROXY: 'http://upper.example' },
       'http://upper.example',
@@ -48,23 +53,32 @@ describe('the proxy for https', () => {
       const { code, message, remedy } = failureOf(() => httpsProxy({ HTTPS_PROXY: value }));
       expect({ code, message, remedy }).toEqual({
         code: 'PROXY_INVALID',
-        message: 'HTTPS_PROXY names a SOCKS proxy, which is not supported.',
+        message: 'The proxy in HTTPS_PROXY cannot be used: it is a SOCKS proxy, and only HTTP proxies are supported.',
         remedy: REMEDY,
       });
     },
   );
 
-  test.each(['ftp://proxy.example', 'file:///etc/passwd', 'http://', 'http://a b', 'proxy.example:port', '://'])(
-    '%s is not a proxy, and is not repeated: a password may stand in it',
-    (value) => {
-      const { code, message, remedy } = failureOf(() => httpsProxy({ HTTPS_PROXY: value }));
-      expect({ code, message, remedy }).toEqual({
-        code: 'PROXY_INVALID',
-        message: 'The proxy in HTTPS_PROXY is not a URL that can be used.',
-        remedy: REMEDY,
-      });
-    },
-  );
+  test.each([
+    ['ftp://proxy.example', 'its scheme is ftp://, and only http:// and https:// are supported'],
+    ['file:///etc/passwd', 'its scheme is file://, and only http:// and https:// are supported'],
+    ['http://', 'it is not a URL'],
+    ['http://a b', 'it is not a URL'],
+    ['proxy.example:port', 'it is not a URL'],
+    ['://', 'it is not a URL'],
+    ['http://user:100%-throw-away@proxy.example', 'its user name or password holds a % that encodes nothing'],
+    [
+      'http://user:1#throw-away@proxy.example',
+      'its user name or password holds a character that has a meaning in a URL, such as # or /',
+    ],
+  ])('%s is not one: %s; it is not repeated, since a password may stand in it', (value, why) => {
+    const { code, message, remedy } = failureOf(() => httpsProxy({ HTTPS_PROXY: value }));
+    expect({ code, message, remedy }).toEqual({
+      code: 'PROXY_INVALID',
+      message: `The proxy in HTTPS_PROXY cannot be used: ${why}.`,
+      remedy: REMEDY,
+    });
+  });
 });
 
 describe('requests', () => {

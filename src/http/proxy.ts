@@ -10,7 +10,7 @@ export const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTT
  * @throws Failure PROXY_INVALID
  */
 export function httpsProxy(environment: NodeJS.ProcessEnv): string | undefined {
-  const value = withScheme(environment['https_proxy'] || environment['HTTPS_PROXY'] || '');
+  const value = withScheme(environment['https_proxy']?.trim() || environment['HTTPS_PROXY'] || '');
   if (value === '') return undefined;
   const why = whyUnusable(value);
   if (why !== undefined) throw proxyInvalid(why);
