@@ -29655,8 +29655,8 @@ function getOctokit(token, options, ...additionalPlugins) {
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
-/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3253);
 /** Log lines and annotations. */
 
 
@@ -29665,8 +29665,11 @@ function getOctokit(token, options, ...additionalPlugins) {
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
+/** The runner cuts a message at 4,096 characters, in the log too. */
+const LONGEST_ANNOTATION = 4_000;
+const MORE_IN_LOG = '\n… (all of it is in the log and in the job summary)';
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
@@ -29680,10 +29683,19 @@ function warn(messages, title) {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
-function reportFailure(error) {
-    const failure = (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)(error);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${failure.message}\n${failure.remedy}`, { title: failure.code });
+function reportFailure({ code, message, remedy }) {
+    const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_1__/* .troubleshootingUrl */ .KB)(code, process.env);
+    const link = url === undefined ? '' : `\nMore: ${url}`;
+    const room = LONGEST_ANNOTATION - message.length - link.length;
+    const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${message}\n${fix}${link}`, { title: code });
+    if (fix !== remedy)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(remedy);
     process.exitCode = 1;
+}
+function wholeLines(text, longest) {
+    const cut = text.slice(0, Math.max(0, longest));
+    return cut.slice(0, Math.max(0, cut.lastIndexOf('\n')));
 }
 /** {@link reportFailure} for each; of very many the last stands for the rest. */
 function reportFailures(failures) {
@@ -29697,6 +29709,81 @@ function reportFailures(failures) {
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
         title: 'MORE_FAILURES',
     });
+}
+
+
+/***/ }),
+
+/***/ 3253:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   KB: () => (/* binding */ troubleshootingUrl),
+/* harmony export */   jg: () => (/* binding */ failureSummary),
+/* harmony export */   w7: () => (/* binding */ failureLines)
+/* harmony export */ });
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
+
+/** Longer than any message of this action. */
+const LONGEST = 4_000;
+/** The cause, the fix, and where to read on. `who` is whom it is about, as Markdown; '' for the step itself. */
+function failureLines({ code, message, remedy }, who = '') {
+    const link = troubleshootingUrl(code, process.env);
+    const title = link === undefined ? code : `<a href="${link}">${code}</a>`;
+    return [`**${title}**${who === '' ? '' : ` – ${who}`}`, '', paragraph(message), '', ...remedyLines(remedy)];
+}
+/** The summary of a step that ended before anything else could be reported. */
+function failureSummary(failure) {
+    return ['## ❌ The step failed', '', ...failureLines(failure)].join('\n');
+}
+/**
+ * The heading of a failure in docs/troubleshooting.md, at the version that runs; undefined if the action comes from no
+ * repository of GitHub's (`uses: ./`).
+ */
+function troubleshootingUrl(code, environment) {
+    const repository = environment['GITHUB_ACTION_REPOSITORY'] ?? '';
+    const ref = environment['GITHUB_ACTION_REF'] ?? '';
+    const server = environment['GITHUB_SERVER_URL'] ?? 'https://github.com';
+    if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || !/^[\w./-]+$/.test(ref))
+        return undefined;
+    if (!/^https:\/\/[\w.-]+$/.test(server))
+        return undefined;
+    return `${server}/${repository}/blob/${ref}/docs/troubleshooting.md#${code.toLowerCase()}`;
+}
+/** Prose as it is, and what is to be copied or read letter by letter in fenced blocks. */
+function remedyLines(remedy) {
+    const lines = [];
+    let block = [];
+    const close = () => {
+        if (block.length > 0)
+            lines.push(...fenced(block), '');
+        block = [];
+    };
+    for (const line of remedy.split('\n')) {
+        if (isLiteral(line))
+            block.push(line);
+        else {
+            close();
+            lines.push(paragraph(line), '');
+        }
+    }
+    close();
+    return lines;
+}
+/** A command, YAML, or an indented line. */
+function isLiteral(line) {
+    return /^( {2}|az |gh |openssl |keytool |curl |printf |base64 |bash |[A-Z_]+=|permissions:)/.test(line);
+}
+function fenced(lines) {
+    const longest = Math.max(2, ...lines
+        .join('\n')
+        .split(/[^`]+/)
+        .map((run) => run.length));
+    const fence = '`'.repeat(longest + 1);
+    return [`${fence}text`, ...lines, fence];
+}
+function paragraph(text) {
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .markdown */ .wD)(text, LONGEST);
 }
 
 
@@ -29791,22 +29878,173 @@ function shown(id, connector) {
 
 /***/ }),
 
-/***/ 3394:
+/***/ 5570:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Fi: () => (/* binding */ uploadResult),
-/* harmony export */   Z4: () => (/* binding */ checkSummary),
-/* harmony export */   fe: () => (/* binding */ appendSummary),
-/* harmony export */   o1: () => (/* binding */ uploadSummary)
-/* harmony export */ });
-/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
-/* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7512);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9006);
-/** The job summary: what a person reads in ten seconds. Everything foreign in it is escaped. */
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  fe: () => (/* binding */ appendSummary),
+  Z4: () => (/* binding */ checkSummary),
+  Fi: () => (/* binding */ uploadResult),
+  o1: () => (/* binding */ uploadSummary)
+});
+
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
+var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: ./lib/connectors/outcome.js
+var connectors_outcome = __nccwpck_require__(7512);
+// EXTERNAL MODULE: ./lib/graph/connector.js
+var graph_connector = __nccwpck_require__(8923);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/failure-summary.js
+var failure_summary = __nccwpck_require__(3253);
+// EXTERNAL MODULE: ./lib/text/dates.js
+var dates = __nccwpck_require__(9006);
+;// CONCATENATED MODULE: ./lib/report/markdown-parts.js
+/** Parts that the job summaries are made of. Everything foreign in them is escaped. */
+
+
+
+/** A table; nothing if it has no rows. More rows than `most` are counted. */
+function table(head, rows, most = 50) {
+    if (rows.length === 0)
+        return [];
+    const rest = rows.length - most;
+    const more = rest > 0 ? [row([`… and ${rest} more`, ...head.slice(1).map(() => '')])] : [];
+    return [row(head), row(head.map(() => '---')), ...rows.slice(0, most).map(row), ...more, ''];
+}
+function row(cells) {
+    return `| ${cells.join(' | ')} |`;
+}
+/** Something that is folded until somebody opens it; nothing if there is nothing in it. */
+function details(title, lines) {
+    return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, '', ...lines, '</details>', ''];
+}
+/** A list; nothing if it is empty. */
+function list(title, items, most = 20) {
+    if (items.length === 0)
+        return [];
+    const more = items.length > most ? [`- … and ${items.length - most} more`] : [];
+    return [`**${title}**`, '', ...items.slice(0, most).map((item) => `- ${item}`), ...more, ''];
+}
+/** Rows of connectors that say the same are one row: `cells` are what they have in common. */
+function folded(items, cells) {
+    const groups = new Map();
+    for (const item of items) {
+        const own = cells(item);
+        const key = JSON.stringify(own);
+        const group = groups.get(key) ?? { items: [], cells: own };
+        group.items.push(item);
+        groups.set(key, group);
+    }
+    return [...groups.values()].map((group) => [names(group.items), ...group.cells]);
+}
+const NAMED = 3;
+function names(items) {
+    const shown = items.slice(0, NAMED).map(({ id, connector }) => (0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80));
+    const more = items.length > NAMED ? [`… and ${items.length - NAMED} more`] : [];
+    return [...(items.length > 1 ? [`${items.length} connectors:`] : []), ...shown, ...more].join('<br>');
+}
+/** The host of a connector's target. */
+function host(connector) {
+    const url = connector?.targetUrl ?? '';
+    return URL.canParse(url) ? (0,clean/* markdown */.wD)(new URL(url).host, 100) : '';
+}
+/** What a connector authenticates with, in a few letters. */
+function authentication(connector) {
+    if (connector === undefined)
+        return 'not known';
+    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
+    if (active)
+        return `certificate until ${day((0,dates/* dateFromSeconds */.id)(active.notAfter))}`;
+    return {
+        basic: 'user name and password',
+        certificate: 'no active certificate',
+        none: 'nothing',
+        unknown: 'something unknown',
+    }[connector.authentication.type];
+}
+/** `364 days left`, `expired`, or '' for a date that cannot be read. */
+function left(date, now) {
+    const days = (0,dates/* daysUntil */.AQ)(date, now);
+    return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
+}
+function day(date) {
+    return (0,dates/* isoSeconds */.nE)(date).slice(0, 10);
+}
+function plural(n, noun) {
+    return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+const CONNECTORS_IN_DETAIL = 40;
+/** IDs, and each certificate from the oldest to the newest; the active one is strong. */
+function connectorDetails(items, now) {
+    const inDetail = items.slice(0, CONNECTORS_IN_DETAIL);
+    const lines = inDetail.flatMap(({ id, connector }) => [
+        `**${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}**<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> ${host(connector)}`,
+        '',
+        ...table(['thumbprint', 'valid from', 'to', ''], (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector)).map((entry) => certificateRow(entry, now))),
+    ]);
+    const more = items.length > inDetail.length ? [`… and ${items.length - inDetail.length} more connectors`, ''] : [];
+    return details('IDs and certificates', [...lines, ...more]);
+}
+function certificateRow(entry, now) {
+    const cells = [
+        `<code>${(0,clean/* markdown */.wD)(entry.thumbprint, 64)}</code>`,
+        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notBefore)),
+        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notAfter)),
+        `${left((0,dates/* dateFromSeconds */.id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
+    ];
+    return entry.isActive ? cells.map((cell) => `**${cell}**`) : cells;
+}
+
+;// CONCATENATED MODULE: ./lib/report/timeline.js
+/** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
+
+
+
+const CHARTED_CONNECTORS = 10;
+const CHARTED_CERTIFICATES = 6;
+/** A section a connector: what is superseded is grey, the active certificate strong, a planned one pale. */
+function timeline(items) {
+    const charted = items.filter(({ connector, planned }) => planned ?? (0,graph_connector/* certificatesOf */.mm)(connector).length > 0);
+    const shown = charted.slice(0, CHARTED_CONNECTORS);
+    const sections = shown.flatMap(({ id, connector, planned }) => {
+        const bars = (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector)).slice(-CHARTED_CERTIFICATES).flatMap(bar);
+        const all = planned ? [...bars, plannedBar(planned)] : bars;
+        return all.length === 0 ? [] : [`  section ${plain((0,graph_connector/* nameOf */.Vb)(id, connector))}`, ...all];
+    });
+    if (sections.length === 0)
+        return [];
+    const rest = charted.length - shown.length;
+    const more = rest > 0 ? [`… and ${rest} more connectors`, ''] : [];
+    return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...sections, '```', '', ...more];
+}
+function plain(name) {
+    const letters = name.replace(/[^\p{L}\p{N} -]/gu, ' ').trim();
+    return letters.slice(0, 40) || 'connector';
+}
+function bar(entry) {
+    const [from, to] = [(0,dates/* dateFromSeconds */.id)(entry.notBefore), (0,dates/* dateFromSeconds */.id)(entry.notAfter)];
+    if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+        return [];
+    const name = shortThumbprint(entry.thumbprint);
+    return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${day(from)}, ${day(to)}`];
+}
+function plannedBar({ thumbprint, notBefore, notAfter }) {
+    return `  ${shortThumbprint(thumbprint)} new :active, ${day(notBefore)}, ${day(notAfter)}`;
+}
+function shortThumbprint(thumbprint) {
+    return thumbprint.replace(/[^0-9A-Za-z]/g, '').slice(0, 8);
+}
+
+;// CONCATENATED MODULE: ./lib/report/summary.js
+/** The job summary: what a person reads in ten seconds. What failed and what is urgent comes first. */
+
+
 
 
 
@@ -29814,57 +30052,54 @@ function shown(id, connector) {
 
 
 /** The summary of the upload step. */
-function uploadSummary(outcomes, certificate, now) {
+function uploadSummary(outcomes, certificate, { tenantId, now }) {
+    const worked = outcomes.filter(({ result }) => result !== 'failed');
+    const planned = (outcome) => (outcome.result === 'would-change' ? certificate : undefined);
     return [
         '## API connector certificate',
         '',
-        uploadResult(outcomes),
+        `${uploadResult(outcomes)} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        `New certificate <code>${certificate.thumbprint}</code>, valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}).`,
+        `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>`,
         '',
-        '| connector | target | before → after | active | days left | result |',
-        '| --- | --- | --- | --- | --- | --- |',
-        ...outcomes.map((outcome) => row([
-            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(outcome.id, outcome.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(outcome.id, 80)}</code>`,
-            host(outcome.connector),
+        ...failures(outcomes.flatMap((outcome) => {
+            const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
+            return failure ? [{ ...outcome, failure }] : [];
+        })),
+        ...table(['connector', 'before → now', 'result'], folded(worked, (outcome) => [
             outcome.result === 'changed'
                 ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
                 : authentication(outcome.connector),
-            (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .isActive */ .$m)(outcome, certificate) ? 'yes' : 'no',
-            daysLeft(outcome.connector, now),
-            (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(outcome.result === 'failed' ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.text, 600),
+            (0,clean/* markdown */.wD)(outcome.result === 'failed' ? '' : outcome.text, 600),
         ])),
-        '',
-        ...nextSteps(outcomes, certificate, now),
-        ...timeline(outcomes.map(({ id, connector }) => ({ id, connector })), now),
-        ...outcomes.flatMap(({ id, connector }) => certificateTable(id, connector, now)),
+        ...list('Next', nextSteps(outcomes, certificate, now)),
+        ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
+        ...connectorDetails(outcomes, now),
     ].join('\n');
 }
 /** The summary of the check step. */
-function checkSummary(findings, now) {
+function checkSummary(findings, { tenantId, now }) {
     const count = (status) => findings.filter((finding) => finding.status === status).length;
     const [failing, warning] = [count('failing'), count('warning')];
+    const urgency = { failing: 0, warning: 1, ok: 2 };
+    const first = findings.toSorted((a, b) => urgency[a.status] - urgency[b.status] || (a.daysLeft ?? Infinity) - (b.daysLeft ?? Infinity));
     return [
         '## API connector certificates',
         '',
-        failing > 0
+        `${failing > 0
             ? `❌ ${plural(failing, 'connector')} of ${findings.length} failing, ${warning} with a warning.`
             : warning > 0
                 ? `⚠️ ${plural(warning, 'connector')} of ${findings.length} with a warning.`
-                : `✅ ${plural(findings.length, 'connector')} fine.`,
+                : `✅ ${plural(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        '| connector | target | authenticates with | days left | finding |',
-        '| --- | --- | --- | --- | --- |',
-        ...findings.map((finding) => row([
-            `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(finding.id, finding.connector), 80)}<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(finding.id, 80)}</code>`,
-            host(finding.connector),
+        ...failures(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
+        ...table(['connector', 'authenticates with', 'days left', 'finding'], folded(first, (finding) => [
             authentication(finding.connector),
-            finding.daysLeft === undefined ? '' : String(finding.daysLeft),
-            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(finding.text, 600)}`,
+            finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
+            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(finding.text, 600)}`,
         ])),
-        '',
-        ...timeline(findings, now),
-        ...findings.flatMap(({ id, connector }) => certificateTable(id, connector, now)),
+        ...timeline(first),
+        ...connectorDetails(first, now),
     ].join('\n');
 }
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
@@ -29873,120 +30108,45 @@ function appendSummary(text) {
     if (!file)
         return;
     try {
-        (0,node_fs__WEBPACK_IMPORTED_MODULE_0__.appendFileSync)(file, `${text}\n`);
+        (0,external_node_fs_.appendFileSync)(file, `${text}\n`);
     }
     catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The job summary could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error instanceof Error ? error.message : '')}`);
+        (0,core/* info */.pq)(`The job summary could not be written: ${(0,clean/* clean */.uH)(error instanceof Error ? error.message : '')}`);
     }
 }
-/** One line that tells how the step ended. */
+/** One line about how the step ended. */
 function uploadResult(outcomes) {
     const count = (result) => outcomes.filter((outcome) => outcome.result === result).length;
     const parts = [
+        count('failed') > 0 ? `${plural(count('failed'), 'connector')} failed` : '',
         count('changed') > 0 ? `${plural(count('changed'), 'connector')} updated` : '',
         count('would-change') > 0 ? `${plural(count('would-change'), 'connector')} would be updated (dry run)` : '',
         count('unchanged') > 0 ? `${plural(count('unchanged'), 'connector')} left unchanged` : '',
-        count('failed') > 0 ? `${plural(count('failed'), 'connector')} failed` : '',
     ];
     return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
+}
+const SHOWN_FAILURES = 20;
+/** Each failure once, with whom it is about: cause, fix, commands. */
+function failures(failed) {
+    const shown = failed.slice(0, SHOWN_FAILURES);
+    const lines = shown.flatMap(({ id, connector, failure }) => (0,failure_summary/* failureLines */.w7)(failure, `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)} <code>${(0,clean/* markdown */.wD)(id, 80)}</code>`));
+    const rest = failed.slice(SHOWN_FAILURES);
+    return [
+        ...lines,
+        ...list(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
+    ];
 }
 /** What to do next, if anything. */
 function nextSteps(outcomes, certificate, now) {
     const steps = [];
-    if (outcomes.some(_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .failureOf */ .g5))
-        steps.push('Mend what failed (the annotations of this run say how) and run the job again: connectors that are done are left alone.');
+    if (outcomes.some(connectors_outcome/* failureOf */.g5))
+        steps.push('Fix what failed, as above, and run the job again: connectors that are done are left alone.');
     if (certificate.notBefore > now)
         steps.push(`Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`);
     else if (outcomes.some(({ result }) => result === 'changed'))
         steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
-    for (const text of outcomes.flatMap(({ warnings }) => warnings))
-        steps.push(`⚠️ ${text}`);
-    return steps.length === 0 ? [] : ['**Next**', '', ...steps.map((step) => `- ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(step, 600)}`), ''];
-}
-/** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
-function timeline(items, now) {
-    const charted = items.filter(({ connector }) => (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector).length > 0).slice(0, 10);
-    const bars = charted.flatMap(({ id, connector }) => [
-        `  section ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(id, connector)
-            .replace(/[^\p{L}\p{N} -]/gu, ' ')
-            .trim()
-            .slice(0, 40) || 'connector'}`,
-        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector))
-            .slice(-6)
-            .flatMap((entry) => bar(entry, now)),
-    ]);
-    if (bars.length === charted.length)
-        return [];
-    return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...bars, '```', ''];
-}
-function bar(entry, now) {
-    const [from, to] = [(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notBefore), (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notAfter)];
-    if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
-        return [];
-    const state = entry.isActive ? 'active, ' : to < now ? 'done, ' : '';
-    return [
-        `  ${entry.thumbprint.replace(/[^0-9A-F]/g, '').slice(0, 8)}${entry.isActive ? ' active' : ''} :${state}${day(from)}, ${day(to)}`,
-    ];
-}
-/** Oldest to newest, and which one is active. */
-function certificateTable(id, connector, now) {
-    const certificates = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector);
-    if (certificates.length === 0)
-        return [];
-    return [
-        `<details><summary>Certificates of ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .nameOf */ .Vb)(id, connector), 80)}</summary>`,
-        '',
-        '| thumbprint | valid from | to | | active |',
-        '| --- | --- | --- | --- | --- |',
-        ...(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)(certificates).map((entry) => row([
-            `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(entry.thumbprint, 64)}</code>`,
-            (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notBefore)),
-            (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notAfter)),
-            left((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(entry.notAfter), now),
-            entry.isActive ? 'yes' : 'no',
-        ])),
-        '',
-        '</details>',
-        '',
-    ];
-}
-function row(cells) {
-    return `| ${cells.join(' | ')} |`;
-}
-function host(connector) {
-    const url = connector?.targetUrl ?? '';
-    return URL.canParse(url) ? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(new URL(url).host, 100) : '';
-}
-/** Of the certificate that the connector authenticates with now. */
-function daysLeft(connector, now) {
-    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .activeCertificate */ .OZ)(connector);
-    const days = active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .daysUntil */ .AQ)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(active.notAfter), now) : Number.NaN;
-    return Number.isNaN(days) ? '' : String(days);
-}
-/** What a connector authenticates with, in a few letters. */
-function authentication(connector) {
-    if (connector === undefined)
-        return 'not known';
-    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .activeCertificate */ .OZ)(connector);
-    if (active) {
-        return `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .markdown */ .wD)(active.thumbprint.slice(0, 8))}</code> until ${day((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(active.notAfter))}`;
-    }
-    return {
-        basic: 'user name and password',
-        certificate: 'no active certificate',
-        none: 'nothing',
-        unknown: 'something unknown',
-    }[connector.authentication.type];
-}
-function left(date, now) {
-    const days = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .daysUntil */ .AQ)(date, now);
-    return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
-}
-function day(date) {
-    return (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(date).slice(0, 10);
-}
-function plural(n, noun) {
-    return `${n} ${noun}${n === 1 ? '' : 's'}`;
+    const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
+    return [...steps, ...warnings].map((step) => (0,clean/* markdown */.wD)(step, 600));
 }
 
 
@@ -43394,8 +43554,8 @@ var lib_inputs = __nccwpck_require__(9968);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js
-var summary = __nccwpck_require__(3394);
+// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
+var summary = __nccwpck_require__(5570);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
@@ -43477,15 +43637,15 @@ async function check(deadline) {
         (0,outputs/* setUncheckedOutputs */.N)();
         throw error;
     });
-    report(findings);
+    report(findings, inputs.application.tenantId);
 }
-function report(findings) {
+function report(findings, tenantId) {
     const line = ({ id, connector, text }) => `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
     for (const finding of findings)
         (0,core/* info */.pq)(line(finding));
     (0,annotations/* warn */.R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
     (0,annotations/* reportFailures */.o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
-    (0,summary/* appendSummary */.fe)((0,summary/* checkSummary */.Z4)(findings, new Date()));
+    (0,summary/* appendSummary */.fe)((0,summary/* checkSummary */.Z4)(findings, { tenantId, now: new Date() }));
     try {
         (0,outputs/* setCheckOutputs */.Pr)(findings);
     }
@@ -46946,8 +47106,8 @@ var lib_inputs = __nccwpck_require__(9968);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js
-var summary = __nccwpck_require__(3394);
+// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
+var summary = __nccwpck_require__(5570);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
@@ -47035,14 +47195,14 @@ async function upload(deadline) {
     const outcomes = await updateConnectors(inputs, upload, deadline).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);
     });
-    report(outcomes, upload);
+    report(outcomes, upload, inputs.application.tenantId);
 }
 /** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes, { certificate }) {
+function report(outcomes, { certificate }, tenantId) {
     (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
     (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
     (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
-    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, new Date()));
+    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, { tenantId, now: new Date() }));
     try {
         (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
     }
@@ -47697,10 +47857,10 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
 var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: ./lib/failure.js
+var lib_failure = __nccwpck_require__(1957);
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-// EXTERNAL MODULE: ./lib/failure.js
-var failure = __nccwpck_require__(1957);
 ;// CONCATENATED MODULE: ./lib/http/deadline.js
 /** How long the step may go on: until its time is over, or the job is cancelled. */
 
@@ -47715,13 +47875,13 @@ class StepDeadline {
     #end;
     #timer;
     #cancel = (signal) => {
-        this.#controller.abort(new failure/* Failure */.HR('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
+        this.#controller.abort(new lib_failure/* Failure */.HR('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
     };
     /** @param timeout in milliseconds */
     constructor(timeout = STEP_TIMEOUT) {
         this.#end = performance.now() + timeout;
         this.#timer = setTimeout(() => {
-            this.#controller.abort(new failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
+            this.#controller.abort(new lib_failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
         }, timeout);
         this.#listen();
     }
@@ -47772,12 +47932,19 @@ class StepDeadline {
 
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
+// EXTERNAL MODULE: ./lib/report/failure-summary.js
+var failure_summary = __nccwpck_require__(3253);
+// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
+var summary = __nccwpck_require__(5570);
 // EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
 var secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/version.js
 var version = __nccwpck_require__(3411);
 ;// CONCATENATED MODULE: ./lib/main.js
 /** Runs one step to its end. The only place that decides whether it is green or red. */
+
+
+
 
 
 
@@ -47798,7 +47965,9 @@ async function run(name) {
         await step(deadline);
     }
     catch (error) {
-        (0,annotations/* reportFailure */.xV)(error);
+        const failure = (0,lib_failure/* asFailure */.h_)(error);
+        (0,annotations/* reportFailure */.xV)(failure);
+        (0,summary/* appendSummary */.fe)((0,failure_summary/* failureSummary */.jg)(failure));
     }
     finally {
         deadline.end();

@@ -1,7 +1,10 @@
 /** Runs one step to its end. The only place that decides whether it is green or red. */
 import { info } from '@actions/core';
+import { asFailure } from './failure.ts';
 import { StepDeadline } from './http/deadline.ts';
 import { reportFailure } from './report/annotations.ts';
+import { failureSummary } from './report/failure-summary.ts';
+import { appendSummary } from './report/summary.ts';
 import { forgetSecrets } from './text/secrets.ts';
 import { PRODUCT } from './version.ts';
 
@@ -22,7 +25,9 @@ export async function run(name: StepName): Promise<void> {
     const step = await STEPS[name]();
     await step(deadline);
   } catch (error) {
-    reportFailure(error);
+    const failure = asFailure(error);
+    reportFailure(failure);
+    appendSummary(failureSummary(failure));
   } finally {
     deadline.end();
   }

@@ -1,8 +1,9 @@
 /** Log lines and annotations. */
 import { error as annotateError, info, warning } from '@actions/core';
 import type { Outcome } from '../connectors/outcome.ts';
-import { asFailure, type Failure } from '../failure.ts';
+import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
+import { troubleshootingUrl } from './failure-summary.ts';
 
 /** One line a connector, with how far the step has come if there are several. */
 export function logOutcome(outcome: Outcome, n: number, all: number): void {
@@ -10,6 +11,10 @@ export function logOutcome(outcome: Outcome, n: number, all: number): void {
   const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
   info(`${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${text}`);
 }
+
+/** The runner cuts a message at 4,096 characters, in the log too. */
+const LONGEST_ANNOTATION = 4_000;
+const MORE_IN_LOG = '\n… (all of it is in the log and in the job summary)';
 
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
@@ -23,10 +28,19 @@ export function warn(messages: readonly string[], title: string): void {
 }
 
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
-export function reportFailure(error: unknown): void {
-  const failure = asFailure(error);
-  annotateError(`${failure.message}\n${failure.remedy}`, { title: failure.code });
+export function reportFailure({ code, message, remedy }: Failure): void {
+  const url = troubleshootingUrl(code, process.env);
+  const link = url === undefined ? '' : `\nMore: ${url}`;
+  const room = LONGEST_ANNOTATION - message.length - link.length;
+  const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
+  annotateError(`${message}\n${fix}${link}`, { title: code });
+  if (fix !== remedy) info(remedy);
   process.exitCode = 1;
+}
+
+function wholeLines(text: string, longest: number): string {
+  const cut = text.slice(0, Math.max(0, longest));
+  return cut.slice(0, Math.max(0, cut.lastIndexOf('\n')));
 }
 
 /** {@link reportFailure} for each; of very many the last stands for the rest. */

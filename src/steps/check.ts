@@ -22,15 +22,15 @@ export async function check(deadline: StepDeadline): Promise<void> {
     setUncheckedOutputs();
     throw error;
   });
-  report(findings);
+  report(findings, inputs.application.tenantId);
 }
 
-function report(findings: readonly Finding[]): void {
+function report(findings: readonly Finding[], tenantId: string): void {
   const line = ({ id, connector, text }: Finding): string => `API connector ${nameOf(id, connector)}: ${text}`;
   for (const finding of findings) info(line(finding));
   warn(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
   reportFailures(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
-  appendSummary(checkSummary(findings, new Date()));
+  appendSummary(checkSummary(findings, { tenantId, now: new Date() }));
   try {
     setCheckOutputs(findings);
   } catch (error) {

@@ -28,18 +28,18 @@ export async function upload(deadline: StepDeadline): Promise<void> {
   const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
     throw beforeChange(error);
   });
-  report(outcomes, upload);
+  report(outcomes, upload, inputs.application.tenantId);
 }
 
 /** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes: readonly Outcome[], { certificate }: CertificateUpload): void {
+function report(outcomes: readonly Outcome[], { certificate }: CertificateUpload, tenantId: string): void {
   info(uploadResult(outcomes));
   warn(
     outcomes.flatMap(({ warnings }) => warnings),
     'API connector',
   );
   reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
-  appendSummary(uploadSummary(outcomes, certificate, new Date()));
+  appendSummary(uploadSummary(outcomes, certificate, { tenantId, now: new Date() }));
   try {
     setConnectorOutputs(outcomes, certificate);
   } catch (error) {
