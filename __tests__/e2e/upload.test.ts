@@ -112,9 +112,9 @@ describe('a certificate is uploaded', () => {
     );
     expect(result.log).toContain('API connector Verify sign-up: uploaded; the connector uses this certificate now.');
     expect(result.summary).toContain('✅ 1 connector updated.');
-    expect(result.summary).toContain('| Verify sign-up<br>');
+    expect(result.summary).toContain('| Verify sign-up | no active certificate → certificate until ');
     expect(result.summary).toContain(
-      `| <code>${certificate.thumbprint}</code> | ${iso(certificate.notBefore)} | ${iso(certificate.notAfter)} | 364 days left | yes |`,
+      `| **<code>${certificate.thumbprint}</code>** | **${iso(certificate.notBefore)}** | **${iso(certificate.notAfter)}** | **364 days left, active** |`,
     );
   });
 
