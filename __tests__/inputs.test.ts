@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { FailureCode } from '../src/failure.ts';
-import { readCheckInputs, readUploadInputs, type CheckInputs, type UploadInputs } from '../src/inputs.ts';
+import { DEFAULTS, readCheckInputs, readUploadInputs, type CheckInputs, type UploadInputs } from '../src/inputs.ts';
 import { cloudByName } from '../src/sign-in/application.ts';
 import { inStep, masksIn, type Changes } from './in-step.ts';
 import { failureOf } from './pkcs12/fixtures.ts';
@@ -15,7 +15,8 @@ const CONNECTOR = '99999999-8888-4777-8666-555555555555';
 const PASSWORD = 'throw-away password';
 const PFX = 'VGhyb3ctYXdheSB0ZXh0LCBubyBrZXkgaW4gaXQ=';
 const EXAMPLE = '00000000-0000-0000-0000-000000000000';
-const EMPTY_ELSEWHERE = 'A variable or secret is empty where it is not defined in this repository or environment.';
+const define = (variable: string, value: string): string =>
+  `A variable is empty if it is not defined in this repository or environment. To define it, with the name of your environment and your value:\ngh variable set ${variable} --env production --body ${value}`;
 
 interface Action {
   inputs: Record<string, { default?: string }>;
@@ -140,31 +141,31 @@ describe('what is required', () => {
       'tenant-id',
       { 'tenant-id': ' ' },
       'The input "tenant-id" is required and empty.',
-      `Set tenant-id to a GUID such as ${EXAMPLE}, or a domain such as contoso.onmicrosoft.com. ${EMPTY_ELSEWHERE}`,
+      `Set tenant-id to a GUID such as ${EXAMPLE}, or a domain such as contoso.onmicrosoft.com. ${define('TENANT_ID', 'contoso.onmicrosoft.com')}`,
     ],
     [
       'client-id',
       { 'client-id': '' },
       'The input "client-id" is required and empty.',
-      `Set client-id to a GUID such as ${EXAMPLE}. ${EMPTY_ELSEWHERE}`,
+      `Set client-id to a GUID such as ${EXAMPLE}. ${define('CLIENT_ID', EXAMPLE)}`,
     ],
     [
       'connector-id',
       { 'connector-id': '' },
       'The input "connector-id" is required and empty.',
-      `Set connector-id to the ID of an API connector, or several, one a line. ${EMPTY_ELSEWHERE}`,
+      `Set connector-id to the ID of an API connector, or several, one a line. ${define('CONNECTOR_ID', EXAMPLE)}`,
     ],
     [
       'connector-id, of blank lines and comments only',
       { 'connector-id': ' # none yet\r\n \r\n#' },
       'The input "connector-id" is required and empty.',
-      `Set connector-id to the ID of an API connector, or several, one a line. ${EMPTY_ELSEWHERE}`,
+      `Set connector-id to the ID of an API connector, or several, one a line. ${define('CONNECTOR_ID', EXAMPLE)}`,
     ],
     [
       'one of pfx and pfx-file',
       { pfx: ' ' },
       'Neither of the inputs "pfx" and "pfx-file" is set.',
-      'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX',
+      'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production',
     ],
   ])('%s', (_, changes, message, remedy) => {
     expect(refused(changes)).toEqual({ code: 'INPUT_MISSING', message, remedy });
@@ -198,7 +199,7 @@ describe('what an input may be', () => {
     expect(refused({ 'tenant-id': value })).toEqual({
       code: 'INPUT_INVALID',
       message: `The input "tenant-id" is "${value}", which is not what it should be.`,
-      remedy: `It should be the directory (tenant) ID: a GUID such as ${EXAMPLE}, or a domain such as contoso.onmicrosoft.com. Show it with: az account show --query tenantId --output tsv`,
+      remedy: `It should be the directory (tenant) ID: a GUID such as ${EXAMPLE}, or a domain such as contoso.onmicrosoft.com. The overview page of Microsoft Entra ID shows it.`,
     });
   });
 
@@ -223,7 +224,7 @@ describe('what an input may be', () => {
       expect(refused({ 'client-id': value })).toEqual({
         code: 'INPUT_INVALID',
         message: `The input "client-id" is "${value}", which is not what it should be.`,
-        remedy: `It should be the application (client) ID of the app registration: a GUID such as ${EXAMPLE}. Show it with: az ad app list --display-name NAME --query "[].appId" --output tsv`,
+        remedy: `It should be the application (client) ID of the app registration: a GUID such as ${EXAMPLE}. The overview page of the app registration shows it.`,
       });
     },
   );
@@ -248,14 +249,46 @@ describe('what an input may be', () => {
     },
   );
 
-  test('minimum-days-left may not be empty', () => {
-    expect(refused({ 'minimum-days-left': '' }).message).toBe(
-      'The input "minimum-days-left" is empty, which is not what it should be.',
-    );
+  test('everything that is missing or wrong is reported at once', () => {
+    const failure = refused({ cloud: 'mars', 'tenant-id': '', 'client-id': 'x', 'connector-id': '', force: 'maybe' });
+    expect(failure.code).toBe('INPUT_INVALID');
+    expect(failure.message).toMatch(/^5 inputs are missing or wrong\. /);
+    for (const name of ['cloud', 'tenant-id', 'client-id', 'connector-id', 'force']) {
+      expect(failure.message).toContain(`"${name}"`);
+    }
+    expect(failure.remedy).toContain('\ngh variable set TENANT_ID --env production --body contoso.onmicrosoft.com\n');
   });
 
-  test('a cloud that is not known comes before everything but the secrets', () => {
-    expect(refused({ cloud: 'mars', 'tenant-id': '', 'connector-id': '' }).code).toBe('CLOUD_UNKNOWN');
+  test('all that is missing: one failure, with a line to paste for each', () => {
+    const failure = refused({ 'tenant-id': '', 'client-id': '', 'connector-id': '', pfx: '' });
+    expect(failure.code).toBe('INPUT_MISSING');
+    expect(failure.remedy.match(/^gh variable set \w+ --env production --body \S+$/gm)).toHaveLength(3);
+    expect(failure.remedy).toContain('\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production');
+  });
+
+  test.each(Object.keys(DEFAULTS).filter((name) => name in UPLOAD_DEFAULTS))(
+    '%s that is given and empty has its default',
+    (name) => {
+      expect(readUpload({ [name]: '' }).inputs).toEqual(readUpload({}).inputs);
+    },
+  );
+
+  test.each(Object.keys(DEFAULTS).filter((name) => name in CHECK_DEFAULTS && name !== 'all'))(
+    '%s of the check step that is given and empty has its default',
+    (name) => {
+      expect(readCheck({ [name]: '' }).inputs).toEqual(readCheck({}).inputs);
+    },
+  );
+
+  test('the defaults are those of the actions, and there are no others', () => {
+    expect({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS }).toMatchObject(DEFAULTS);
+    const given = Object.entries({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS }).filter(([, value]) => value !== '');
+    expect(given.map(([name]) => name).sort()).toEqual(Object.keys(DEFAULTS).sort());
+  });
+
+  test('more than 500 API connectors are refused', () => {
+    const ids = Array.from({ length: 501 }, (_, n) => `id-${n}`).join('\n');
+    expect(refused({ 'connector-id': ids }).message).toContain('at most 500');
   });
 });
 
@@ -326,7 +359,7 @@ describe('connector ids', () => {
     expect(refused({ 'connector-id': `${CONNECTOR}\n${id}` })).toEqual({
       code: 'INPUT_INVALID',
       message: `The input "connector-id" is ${shown}, which is not what it should be.`,
-      remedy: `It should be the ID of an API connector, such as ${EXAMPLE}, or several, one a line. List them with: az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv`,
+      remedy: `It should be the ID of an API connector, such as ${EXAMPLE}, or several, one a line. The check step with all: true lists the API connectors of the tenant with their IDs.`,
     });
   });
 });
@@ -395,7 +428,7 @@ describe('limits', () => {
     readUpload(change(most));
     expect(refused(change(most + 1))).toEqual({
       code: 'INPUT_INVALID',
-      message: `The input "${name}" has ${most + 1} characters; at most ${most} are taken.`,
+      message: `The input "${name}" has ${most + 1} characters; at most ${most} are accepted.`,
       remedy: `Shorten "${name}".`,
     });
   });
@@ -404,7 +437,7 @@ describe('limits', () => {
     expect(readUpload({ pfx: inLines(PFX_LIMIT) }).inputs.source).toMatchObject({ kind: 'text' });
     expect(refused({ pfx: inLines(PFX_LIMIT + 1) })).toEqual({
       code: 'INPUT_INVALID',
-      message: 'The input "pfx" has 6291457 characters; at most 6291456 are taken.',
+      message: 'The input "pfx" has 6291457 characters; at most 6291456 are accepted.',
       remedy: 'Is this the right file? A .pfx is a few kilobytes.',
     });
   });
@@ -580,7 +613,6 @@ describe('the inputs of the check step', () => {
       message: `The input "${name}" is "3651", which is not what it should be.`,
       remedy: 'It should be a whole number from 0 to 3650.',
     });
-    expect(refusedCheck({ [name]: '' }).message).toContain(`"${name}" is empty`);
   });
 
   test('who signs in is checked as in the upload step', () => {

@@ -28805,9 +28805,11 @@ function retryAfter(response, now) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  Y: () => (/* binding */ readCheckInputs),
-  J: () => (/* binding */ readUploadInputs)
+  Y2: () => (/* binding */ readCheckInputs),
+  J8: () => (/* binding */ readUploadInputs)
 });
+
+// UNUSED EXPORTS: DEFAULTS
 
 // EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
 var core = __nccwpck_require__(1382);
@@ -28900,11 +28902,59 @@ const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
 /** What an input may be long on Windows. */
 const PASSWORD_LIMIT = 32_768;
+/** Each is read and changed with a request of its own, and 200 a minute are served. */
+const MOST_CONNECTORS = 500;
 /** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
 const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 /**
+ * The defaults of the inputs. They are those of the action's files, which a test holds these to: an input that is given and
+ * empty, as an expression without a value is, would have none otherwise.
+ */
+const DEFAULTS = {
+    cloud: 'global',
+    'minimum-days-left': '0',
+    force: 'false',
+    replace: 'false',
+    'verify-target': 'false',
+    'dry-run': 'false',
+    all: 'false',
+    'warn-days': '30',
+    'fail-days': '7',
+};
+/** The input, or its default if it is empty. */
+function input(name) {
+    return (0,core/* getInput */.V4)(name) || (DEFAULTS[name] ?? '');
+}
+/** What is wrong with inputs, kept until all of them have been read. */
+class Problems {
+    #failures = [];
+    /** What `read` gives; if that fails, something to go on with. */
+    catch(read, otherwise) {
+        try {
+            return read();
+        }
+        catch (error) {
+            if (!(error instanceof failure/* Failure */.HR))
+                throw error;
+            this.#failures.push(error);
+            return otherwise;
+        }
+    }
+    /** @throws Failure that holds all of them, if there are any */
+    throwAll() {
+        const [first, ...others] = this.#failures;
+        if (first === undefined)
+            return;
+        if (others.length === 0)
+            throw first;
+        const all = this.#failures;
+        throw new failure/* Failure */.HR(all.every(({ code }) => code === 'INPUT_MISSING') ? 'INPUT_MISSING' : 'INPUT_INVALID', `${all.length} inputs are missing or wrong. ${all.map(({ message }) => message).join(' ')}`, [...new Set(all.flatMap(({ remedy }) => remedy.split('\n')))].join('\n'), { cause: new AggregateError(all) });
+    }
+}
+/**
  * Reads the inputs of the upload step. Required ones are checked here, since the runner does not.
- * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name the input and show what it should look like
+ * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name each input that is wrong and show
+ *   what it should look like
  */
 function readUploadInputs() {
     // Secrets first: whatever fails afterwards can no longer show them.
@@ -28916,16 +28966,23 @@ function readUploadInputs() {
         maskText(pfxPath);
     maskPassword(password);
     maskProxyCredentials(process.env);
-    return {
-        application: inputs_application(),
-        connectorIds: connectorIds((0,core/* getInput */.V4)('connector-id')),
-        source: certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)),
-        minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
-        force: flag('force'),
-        replace: flag('replace'),
-        verifyTarget: flag('verify-target'),
-        dryRun: flag('dry-run'),
+    const problems = new Problems();
+    const inputs = {
+        application: inputs_application(problems),
+        connectorIds: problems.catch(() => connectorIds((0,core/* getInput */.V4)('connector-id')), []),
+        source: problems.catch(() => certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)), {
+            kind: 'text',
+            text: '',
+            password: '',
+        }),
+        minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
+        force: problems.catch(() => flag('force'), false),
+        replace: problems.catch(() => flag('replace'), false),
+        verifyTarget: problems.catch(() => flag('verify-target'), false),
+        dryRun: problems.catch(() => flag('dry-run'), false),
     };
+    problems.throwAll();
+    return inputs;
 }
 /**
  * Reads the inputs of the check step.
@@ -28933,43 +28990,52 @@ function readUploadInputs() {
  */
 function readCheckInputs() {
     maskProxyCredentials(process.env);
-    const identity = inputs_application();
+    const problems = new Problems();
+    const inputs = {
+        application: inputs_application(problems),
+        connectorIds: problems.catch(checkedConnectors, []),
+        thresholds: problems.catch(thresholds, { warnDays: 0, failDays: 0 }),
+    };
+    problems.throwAll();
+    return inputs;
+}
+function checkedConnectors() {
     const all = flag('all');
     const ids = (0,core/* getInput */.V4)('connector-id');
-    if (all && ids !== '') {
-        throw new failure/* Failure */.HR('INPUT_INVALID', 'Both inputs "connector-id" and "all" are set.', 'Keep one of them: connector-id for those you name, all: true for every one of the tenant.');
-    }
+    if (!all)
+        return connectorIds(ids);
+    if (ids === '')
+        return 'all';
+    throw new failure/* Failure */.HR('INPUT_INVALID', 'Both inputs "connector-id" and "all" are set.', 'Keep one of them: connector-id for those you name, all: true for every one of the tenant.');
+}
+function thresholds() {
     const warnDays = wholeNumber('warn-days', 3650);
     const failDays = wholeNumber('fail-days', 3650);
-    if (failDays > warnDays) {
-        throw new failure/* Failure */.HR('INPUT_INVALID', `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`, 'Make warn-days the larger one.');
-    }
-    return {
-        application: identity,
-        connectorIds: all ? 'all' : connectorIds(ids),
-        thresholds: { warnDays, failDays },
-    };
+    if (failDays <= warnDays)
+        return { warnDays, failDays };
+    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`, 'Make warn-days the larger one.');
 }
-function inputs_application() {
-    const cloud = (0,application/* cloudByName */.W)((0,core/* getInput */.V4)('cloud'));
+function inputs_application(problems) {
+    const cloud = problems.catch(() => (0,application/* cloudByName */.W)(input('cloud')), (0,application/* cloudByName */.W)('global'));
+    const audience = problems.catch(() => printable('audience', limited('audience', (0,core/* getInput */.V4)('audience'), 512)), '');
     return {
-        tenantId: tenantId(),
-        clientId: clientId(),
+        tenantId: problems.catch(tenantId, ''),
+        clientId: problems.catch(clientId, ''),
         cloud,
-        audience: printable('audience', limited('audience', (0,core/* getInput */.V4)('audience'), 512)) || cloud.audience,
+        audience: audience || cloud.audience,
     };
 }
 function tenantId() {
     const value = required('tenant-id', `a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`);
     if (GUID.test(value) || DOMAIN.test(value))
         return value;
-    throw invalid('tenant-id', value, `the directory (tenant) ID: a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`, 'Show it with: az account show --query tenantId --output tsv');
+    throw invalid('tenant-id', value, `the directory (tenant) ID: a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`, 'The overview page of Microsoft Entra ID shows it.');
 }
 function clientId() {
     const value = required('client-id', `a GUID such as ${GUID_EXAMPLE}`);
     if (GUID.test(value))
         return value;
-    throw invalid('client-id', value, `the application (client) ID of the app registration: a GUID such as ${GUID_EXAMPLE}`, 'Show it with: az ad app list --display-name NAME --query "[].appId" --output tsv');
+    throw invalid('client-id', value, `the application (client) ID of the app registration: a GUID such as ${GUID_EXAMPLE}`, 'The overview page of the app registration shows it.');
 }
 function connectorIds(text) {
     const ids = text
@@ -28978,10 +29044,13 @@ function connectorIds(text) {
         .filter((line) => line !== '' && !line.startsWith('#'));
     if (ids.length === 0)
         throw missing('connector-id', 'the ID of an API connector, or several, one a line');
+    if (ids.length > MOST_CONNECTORS) {
+        throw new failure/* Failure */.HR('INPUT_INVALID', `The input "connector-id" names ${ids.length} API connectors; at most ${MOST_CONNECTORS} are accepted.`, 'Split them between several jobs.');
+    }
     for (const id of ids) {
         // '.' and '..' are the two names that cannot be one segment of a path, however they are encoded.
         if (id.length > 256 || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() || id === '.' || id === '..') {
-            throw invalid('connector-id', id, `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`, 'List them with: az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv');
+            throw invalid('connector-id', id, `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`, 'The check step with all: true lists the API connectors of the tenant with their IDs.');
         }
     }
     // Ids are GUIDs, and the same in upper and lower case.
@@ -28999,21 +29068,21 @@ function certificateSource(text, path, password) {
         return { kind: 'file', path: printable('pfx-file', limited('pfx-file', path, 4096)), password };
     if (text !== '')
         return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT), password };
-    throw new failure/* Failure */.HR('INPUT_MISSING', 'Neither of the inputs "pfx" and "pfx-file" is set.', 'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+    throw new failure/* Failure */.HR('INPUT_MISSING', 'Neither of the inputs "pfx" and "pfx-file" is set.', 'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production');
 }
 function wholeNumber(name, most) {
-    const value = (0,core/* getInput */.V4)(name);
+    const value = input(name);
     const number = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
     if (number <= most)
         return number;
     throw invalid(name, value, `a whole number from 0 to ${most}`);
 }
-/** YAML's words for true and false; an expression that gives nothing (`${{ inputs.force }}` on a push) is false. */
+/** YAML's words for true and false. */
 function flag(name) {
-    const value = (0,core/* getInput */.V4)(name);
+    const value = input(name);
     if (/^true$/i.test(value))
         return true;
-    if (/^(false)?$/i.test(value))
+    if (/^false$/i.test(value))
         return false;
     throw invalid(name, value, 'true or false');
 }
@@ -29026,15 +29095,17 @@ function required(name, looksLike) {
 function limited(name, value, most) {
     if (value.length <= most)
         return value;
-    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "${name}" has ${value.length} characters; at most ${most} are taken.`, name === 'pfx' ? 'Is this the right file? A .pfx is a few kilobytes.' : `Shorten "${name}".`);
+    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "${name}" has ${value.length} characters; at most ${most} are accepted.`, name === 'pfx' ? 'Is this the right file? A .pfx is a few kilobytes.' : `Shorten "${name}".`);
 }
 function printable(name, value) {
     if (!/[\u0000-\u001f\u007f]/.test(value))
         return value;
     throw invalid(name, value, 'one line of text, without control characters');
 }
+/** What the commands that define a variable are shown with. */
+const EXAMPLE_VALUES = { 'tenant-id': 'contoso.onmicrosoft.com' };
 function missing(name, looksLike) {
-    return new failure/* Failure */.HR('INPUT_MISSING', `The input "${name}" is required and empty.`, `Set ${name} to ${looksLike}. A variable or secret is empty where it is not defined in this repository or environment.`);
+    return new failure/* Failure */.HR('INPUT_MISSING', `The input "${name}" is required and empty.`, `Set ${name} to ${looksLike}. A variable is empty if it is not defined in this repository or environment. To define it, with the name of your environment and your value:\ngh variable set ${name.replaceAll('-', '_').toUpperCase()} --env production --body ${EXAMPLE_VALUES[name] ?? GUID_EXAMPLE}`);
 }
 function invalid(name, value, looksLike, how = '') {
     return new failure/* Failure */.HR('INPUT_INVALID', `The input "${name}" is ${shown(value)}, which is not what it should be.`, `It should be ${looksLike}. ${how}`.trim());
@@ -43632,7 +43703,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 /** inputs → sign-in → connectors → report */
 async function check(deadline) {
-    const inputs = (0,lib_inputs/* readCheckInputs */.Y)();
+    const inputs = (0,lib_inputs/* readCheckInputs */.Y2)();
     const findings = await findAll(inputs, deadline).catch((error) => {
         (0,outputs/* setUncheckedOutputs */.N)();
         throw error;
@@ -47189,7 +47260,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
-    const inputs = (0,lib_inputs/* readUploadInputs */.J)();
+    const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
     const upload = await (0,core/* group */.Os)('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
     (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
     const outcomes = await updateConnectors(inputs, upload, deadline).catch((error) => {

@@ -34,12 +34,66 @@ const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
 /** What an input may be long on Windows. */
 const PASSWORD_LIMIT = 32_768;
+/** Each is read and changed with a request of its own, and 200 a minute are served. */
+const MOST_CONNECTORS = 500;
 /** No path looks like this; a secret handed to `pfx-file` does, quotes and a `data:` prefix included. */
 const BASE64_BY_MISTAKE = /^(data:[\w/.+;-]*,)?["']?[A-Za-z0-9+/_=\s-]{400,}["']?$/;
 
 /**
+ * The defaults of the inputs. They are those of the action's files, which a test holds these to: an input that is given and
+ * empty, as an expression without a value is, would have none otherwise.
+ */
+export const DEFAULTS: Readonly<Record<string, string>> = {
+  cloud: 'global',
+  'minimum-days-left': '0',
+  force: 'false',
+  replace: 'false',
+  'verify-target': 'false',
+  'dry-run': 'false',
+  all: 'false',
+  'warn-days': '30',
+  'fail-days': '7',
+};
+
+/** The input, or its default if it is empty. */
+function input(name: string): string {
+  return getInput(name) || (DEFAULTS[name] ?? '');
+}
+
+/** What is wrong with inputs, kept until all of them have been read. */
+class Problems {
+  readonly #failures: Failure[] = [];
+
+  /** What `read` gives; if that fails, something to go on with. */
+  catch<T>(read: () => T, otherwise: T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#failures.push(error);
+      return otherwise;
+    }
+  }
+
+  /** @throws Failure that holds all of them, if there are any */
+  throwAll(): void {
+    const [first, ...others] = this.#failures;
+    if (first === undefined) return;
+    if (others.length === 0) throw first;
+    const all = this.#failures;
+    throw new Failure(
+      all.every(({ code }) => code === 'INPUT_MISSING') ? 'INPUT_MISSING' : 'INPUT_INVALID',
+      `${all.length} inputs are missing or wrong. ${all.map(({ message }) => message).join(' ')}`,
+      [...new Set(all.flatMap(({ remedy }) => remedy.split('\n')))].join('\n'),
+      { cause: new AggregateError(all) },
+    );
+  }
+}
+
+/**
  * Reads the inputs of the upload step. Required ones are checked here, since the runner does not.
- * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name the input and show what it should look like
+ * @throws Failure INPUT_MISSING, INPUT_INVALID, CLOUD_UNKNOWN, CLOUD_UNSUPPORTED, which name each input that is wrong and show
+ *   what it should look like
  */
 export function readUploadInputs(): UploadInputs {
   // Secrets first: whatever fails afterwards can no longer show them.
@@ -51,16 +105,23 @@ export function readUploadInputs(): UploadInputs {
   maskPassword(password);
   maskProxyCredentials(process.env);
 
-  return {
-    application: application(),
-    connectorIds: connectorIds(getInput('connector-id')),
-    source: certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)),
-    minimumDaysLeft: wholeNumber('minimum-days-left', 3650),
-    force: flag('force'),
-    replace: flag('replace'),
-    verifyTarget: flag('verify-target'),
-    dryRun: flag('dry-run'),
+  const problems = new Problems();
+  const inputs: UploadInputs = {
+    application: application(problems),
+    connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
+    source: problems.catch(() => certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)), {
+      kind: 'text',
+      text: '',
+      password: '',
+    }),
+    minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
+    force: problems.catch(() => flag('force'), false),
+    replace: problems.catch(() => flag('replace'), false),
+    verifyTarget: problems.catch(() => flag('verify-target'), false),
+    dryRun: problems.catch(() => flag('dry-run'), false),
   };
+  problems.throwAll();
+  return inputs;
 }
 
 /**
@@ -69,39 +130,47 @@ export function readUploadInputs(): UploadInputs {
  */
 export function readCheckInputs(): CheckInputs {
   maskProxyCredentials(process.env);
-  const identity = application();
-  const all = flag('all');
-  const ids = getInput('connector-id');
-  if (all && ids !== '') {
-    throw new Failure(
-      'INPUT_INVALID',
-      'Both inputs "connector-id" and "all" are set.',
-      'Keep one of them: connector-id for those you name, all: true for every one of the tenant.',
-    );
-  }
-  const warnDays = wholeNumber('warn-days', 3650);
-  const failDays = wholeNumber('fail-days', 3650);
-  if (failDays > warnDays) {
-    throw new Failure(
-      'INPUT_INVALID',
-      `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
-      'Make warn-days the larger one.',
-    );
-  }
-  return {
-    application: identity,
-    connectorIds: all ? 'all' : connectorIds(ids),
-    thresholds: { warnDays, failDays },
+  const problems = new Problems();
+  const inputs: CheckInputs = {
+    application: application(problems),
+    connectorIds: problems.catch(checkedConnectors, []),
+    thresholds: problems.catch(thresholds, { warnDays: 0, failDays: 0 }),
   };
+  problems.throwAll();
+  return inputs;
 }
 
-function application(): Application {
-  const cloud = cloudByName(getInput('cloud'));
+function checkedConnectors(): readonly string[] | 'all' {
+  const all = flag('all');
+  const ids = getInput('connector-id');
+  if (!all) return connectorIds(ids);
+  if (ids === '') return 'all';
+  throw new Failure(
+    'INPUT_INVALID',
+    'Both inputs "connector-id" and "all" are set.',
+    'Keep one of them: connector-id for those you name, all: true for every one of the tenant.',
+  );
+}
+
+function thresholds(): Thresholds {
+  const warnDays = wholeNumber('warn-days', 3650);
+  const failDays = wholeNumber('fail-days', 3650);
+  if (failDays <= warnDays) return { warnDays, failDays };
+  throw new Failure(
+    'INPUT_INVALID',
+    `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
+    'Make warn-days the larger one.',
+  );
+}
+
+function application(problems: Problems): Application {
+  const cloud = problems.catch(() => cloudByName(input('cloud')), cloudByName('global'));
+  const audience = problems.catch(() => printable('audience', limited('audience', getInput('audience'), 512)), '');
   return {
-    tenantId: tenantId(),
-    clientId: clientId(),
+    tenantId: problems.catch(tenantId, ''),
+    clientId: problems.catch(clientId, ''),
     cloud,
-    audience: printable('audience', limited('audience', getInput('audience'), 512)) || cloud.audience,
+    audience: audience || cloud.audience,
   };
 }
 
@@ -112,7 +181,7 @@ function tenantId(): string {
     'tenant-id',
     value,
     `the directory (tenant) ID: a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`,
-    'Show it with: az account show --query tenantId --output tsv',
+    'The overview page of Microsoft Entra ID shows it.',
   );
 }
 
@@ -123,7 +192,7 @@ function clientId(): string {
     'client-id',
     value,
     `the application (client) ID of the app registration: a GUID such as ${GUID_EXAMPLE}`,
-    'Show it with: az ad app list --display-name NAME --query "[].appId" --output tsv',
+    'The overview page of the app registration shows it.',
   );
 }
 
@@ -133,6 +202,13 @@ function connectorIds(text: string): readonly string[] {
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
   if (ids.length === 0) throw missing('connector-id', 'the ID of an API connector, or several, one a line');
+  if (ids.length > MOST_CONNECTORS) {
+    throw new Failure(
+      'INPUT_INVALID',
+      `The input "connector-id" names ${ids.length} API connectors; at most ${MOST_CONNECTORS} are accepted.`,
+      'Split them between several jobs.',
+    );
+  }
   for (const id of ids) {
     // '.' and '..' are the two names that cannot be one segment of a path, however they are encoded.
     if (id.length > 256 || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() || id === '.' || id === '..') {
@@ -140,7 +216,7 @@ function connectorIds(text: string): readonly string[] {
         'connector-id',
         id,
         `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`,
-        'List them with: az rest --method get --url https://graph.microsoft.com/v1.0/identity/apiConnectors --query "value[].[id,displayName]" --output tsv',
+        'The check step with all: true lists the API connectors of the tenant with their IDs.',
       );
     }
   }
@@ -169,22 +245,22 @@ function certificateSource(text: string, path: string, password: string): Certif
   throw new Failure(
     'INPUT_MISSING',
     'Neither of the inputs "pfx" and "pfx-file" is set.',
-    'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX',
+    'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production',
   );
 }
 
 function wholeNumber(name: string, most: number): number {
-  const value = getInput(name);
+  const value = input(name);
   const number = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
   if (number <= most) return number;
   throw invalid(name, value, `a whole number from 0 to ${most}`);
 }
 
-/** YAML's words for true and false; an expression that gives nothing (`${{ inputs.force }}` on a push) is false. */
+/** YAML's words for true and false. */
 function flag(name: string): boolean {
-  const value = getInput(name);
+  const value = input(name);
   if (/^true$/i.test(value)) return true;
-  if (/^(false)?$/i.test(value)) return false;
+  if (/^false$/i.test(value)) return false;
   throw invalid(name, value, 'true or false');
 }
 
@@ -198,7 +274,7 @@ function limited(name: string, value: string, most: number): string {
   if (value.length <= most) return value;
   throw new Failure(
     'INPUT_INVALID',
-    `The input "${name}" has ${value.length} characters; at most ${most} are taken.`,
+    `The input "${name}" has ${value.length} characters; at most ${most} are accepted.`,
     name === 'pfx' ? 'Is this the right file? A .pfx is a few kilobytes.' : `Shorten "${name}".`,
   );
 }
@@ -208,11 +284,14 @@ function printable(name: string, value: string): string {
   throw invalid(name, value, 'one line of text, without control characters');
 }
 
+/** What the commands that define a variable are shown with. */
+const EXAMPLE_VALUES: Readonly<Record<string, string>> = { 'tenant-id': 'contoso.onmicrosoft.com' };
+
 function missing(name: string, looksLike: string): Failure {
   return new Failure(
     'INPUT_MISSING',
     `The input "${name}" is required and empty.`,
-    `Set ${name} to ${looksLike}. A variable or secret is empty where it is not defined in this repository or environment.`,
+    `Set ${name} to ${looksLike}. A variable is empty if it is not defined in this repository or environment. To define it, with the name of your environment and your value:\ngh variable set ${name.replaceAll('-', '_').toUpperCase()} --env production --body ${EXAMPLE_VALUES[name] ?? GUID_EXAMPLE}`,
   );
 }
 
