@@ -27101,6 +27101,7 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'RESOURCE_NOT_FOUND',
     'ID_TOKEN_OUT_OF_TIME',
     'CONDITIONAL_ACCESS',
+    'ENTERPRISE_POLICY',
     'ISSUER_UNREACHABLE',
     'SIGN_IN_REFUSED',
     'CONNECTOR_NOT_FOUND',
@@ -27184,8 +27185,8 @@ var refusal = __nccwpck_require__(2078);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
-// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
-var client = __nccwpck_require__(8546);
+// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
+var client = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 ;// CONCATENATED MODULE: ./lib/graph/change.js
@@ -27483,7 +27484,7 @@ function pathOf(id) {
 
 /***/ }),
 
-/***/ 8546:
+/***/ 8536:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -27503,22 +27504,8 @@ var concurrency = __nccwpck_require__(359);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
-;// CONCATENATED MODULE: ./lib/http/intercepted.js
-/** A response of something between the runner and a service: a filter, a portal, a proxy. */
-
-
-/**
- * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
- * if the response is not a page. `service` is who was asked, as a person calls it.
- */
-function intercepted({ status, headers, body }, service) {
-    if (!/^\ufeff?\s*<(!doctype|html|head|body|\?xml)/i.test(body.slice(0, 512)))
-        return undefined;
-    const title = /<title>([^<]{0,200})/i.exec(body.slice(0, 16_384))?.[1];
-    const named = title === undefined || (0,clean/* clean */.uH)(title) === '' ? '' : `, titled ${(0,clean/* clean */.uH)(title, 100)}`;
-    return new failure/* Failure */.HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,clean/* clean */.uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
-}
-
+// EXTERNAL MODULE: ./lib/http/intercepted.js
+var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
 var http_refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -27688,7 +27675,7 @@ function explainGraph(response, asked) {
     const { status } = response;
     if ((0,http_refusal/* isRedirect */.N6)(status))
         return { failure: (0,http_refusal/* redirected */.cP)('Microsoft Graph', status), retry: 'no' };
-    const page = intercepted(response, 'Microsoft Graph');
+    const page = (0,intercepted/* intercepted */.c)(response, 'Microsoft Graph');
     // A gateway's page with 5xx is the service's own trouble.
     if (page && status < 500)
         return { failure: page, retry: 'no' };
@@ -28382,6 +28369,32 @@ class RateWindow {
         this.#starts.push(start);
         return start - now;
     }
+}
+
+
+/***/ }),
+
+/***/ 8995:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   c: () => (/* binding */ intercepted)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/** A response of something between the runner and a service: a filter, a portal, a proxy. */
+
+
+/**
+ * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
+ * if the response is not a page. `service` is who was asked, as a person calls it.
+ */
+function intercepted({ status, headers, body }, service) {
+    if (!/^\ufeff?\s*<(!doctype|html|head|body|\?xml)/i.test(body.slice(0, 512)))
+        return undefined;
+    const title = /<title>([^<]{0,200})/i.exec(body.slice(0, 16_384))?.[1];
+    const named = title === undefined || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(title) === '' ? '' : `, titled ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(title, 100)}`;
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
 }
 
 
@@ -43084,11 +43097,14 @@ var clean = __nccwpck_require__(4874);
 var json = __nccwpck_require__(2845);
 // EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
 var secrets = __nccwpck_require__(3014);
+// EXTERNAL MODULE: ./lib/http/intercepted.js
+var intercepted = __nccwpck_require__(8995);
 ;// CONCATENATED MODULE: ./lib/sign-in/entra-refusal.js
 /**
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
+
 
 
 
@@ -43128,7 +43144,7 @@ const REFUSALS = {
     7002138: {
         code: 'FEDERATED_CREDENTIAL_LETTER_CASE',
         what: ({ application }) => `A federated credential of the application ${application.clientId} fits this job but for upper and lower case`,
-        remedy: (presented) => `${presentedClaims(presented)}\nCorrect the credential (az ad app federated-credential list --id ${presented.application.clientId} shows what is registered), or register another:\n${createCommand(presented)}`,
+        remedy: (presented) => `${presentedClaims(presented)}\nCorrect the credential, which is under Certificates & secrets of the app registration, or register another:\n${createCommand(presented)}`,
     },
     7002131: {
         code: 'FEDERATED_CREDENTIAL_EXPRESSION',
@@ -43145,17 +43161,17 @@ const REFUSALS = {
     700016: {
         code: 'APPLICATION_NOT_FOUND',
         what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
-        remedy: ({ application }) => `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\naz ad sp create --id ${application.clientId}`,
+        remedy: ({ application }) => `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application)}\naz ad sp create --id ${application.clientId}`,
     },
     90002: {
         code: 'TENANT_NOT_FOUND',
         what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
-        remedy: () => 'Check tenant-id (az account show --query tenantId --output tsv), and cloud: global or china.',
+        remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
     },
     7000112: {
         code: 'APPLICATION_DISABLED',
         what: ({ application }) => `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
-        remedy: ({ application }) => `Enable its service principal:\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+        remedy: ({ application }) => `Enable its service principal:\n${loginCommands(application)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
     },
     500011: {
         code: 'RESOURCE_NOT_FOUND',
@@ -43173,6 +43189,13 @@ const REFUSALS = {
         what: ({ application }) => `A Conditional Access policy blocks the application ${application.clientId}`,
         remedy: () => 'Exclude it from the policy for workload identities, or run on a runner whose addresses the policy allows. The sign-in log of the service principal names the policy.',
     },
+    7002381: {
+        code: 'ENTERPRISE_POLICY',
+        what: ({ application }) => `A policy of the tenant ${application.tenantId} accepts only ID tokens of another GitHub enterprise`,
+        remedy: () => 'The policy checks the claim "enterprise" of the ID token, which jobs of one run have been seen to carry or not: run the job again. If it goes on, ask the administrator of the tenant to accept this enterprise.',
+        again: true,
+        within: SPREADING,
+    },
     50166: issuerUnreachable,
     501661: issuerUnreachable,
     90033: entra_refusal_transient,
@@ -43187,8 +43210,11 @@ function explainEntra(response, application, idToken) {
     if ((0,http_refusal/* isRedirect */.N6)(response.status)) {
         return { failure: (0,http_refusal/* redirected */.cP)(application.cloud.loginOrigin, response.status), retry: 'no' };
     }
-    const said = errorIn(response);
     const { status } = response;
+    const page = (0,intercepted/* intercepted */.c)(response, application.cloud.loginOrigin);
+    if (page && status < 500)
+        return { failure: page, retry: 'no' };
+    const said = errorIn(response);
     const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
     const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? entra_refusal_transient : unknown);
     const presented = { application, idToken };
@@ -43208,12 +43234,22 @@ function presentedClaims({ idToken }) {
 }
 function createCommand({ application, idToken }) {
     const parameters = JSON.stringify({
-        name: 'upload-api-connector-certificate',
+        name: credentialName(idToken.subject),
         issuer: (0,clean/* clean */.uH)(idToken.issuer, 1000),
         subject: (0,clean/* clean */.uH)(idToken.subject, 1000),
         audiences: [(0,clean/* clean */.uH)(idToken.audience, 1000)],
     });
-    return `az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+    return `${loginCommands(application)}
+az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+}
+/** Unique among the at most 20 credentials of an application: one for each subject. */
+function credentialName(subject) {
+    const name = (0,clean/* clean */.uH)(subject, 200).replace(/[^\w-]+/g, '-');
+    return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
+}
+/** A tenant without a subscription, as that of Azure AD B2C, cannot be signed in to otherwise. */
+function loginCommands({ tenantId, cloud }) {
+    return `az cloud set --name ${cloud.azureCliName}\naz login --tenant ${tenantId} --allow-no-subscriptions`;
 }
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
 function subjectForm(subject) {
@@ -43362,6 +43398,8 @@ var core = __nccwpck_require__(1382);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/http/intercepted.js
+var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
 var refusal = __nccwpck_require__(2078);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -43383,21 +43421,39 @@ var workflow_run = __nccwpck_require__(5578);
 
 
 
+
+/** Who is asked, as a person calls it. */
+const SERVICE = "GitHub's ID token service";
 /** What the ID token may take, in milliseconds: its service is next to the runner. */
 const TIMEOUT = 15_000;
 /**
  * The service that this job may ask.
- * @throws Failure ID_TOKEN_UNAVAILABLE if the job has no `permissions: id-token: write`
+ * @throws Failure ID_TOKEN_UNAVAILABLE if the job has no `permissions: id-token: write`, or if what it has cannot be used
  */
 async function idTokenService(environment) {
     const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'];
     const token = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-    if (url && token && URL.canParse(url)) {
+    if (url && token) {
         (0,secrets/* hide */.jD)(token);
-        return { url, token };
+        const why = whyUnusable(url, token);
+        if (why === undefined)
+            return { url, token };
+        throw new failure/* Failure */.HR('ID_TOKEN_UNAVAILABLE', `The job cannot ask GitHub for an ID token: ${why}.`, 'The runner sets both variables itself. Check that no step, and no env of the workflow, overwrites them.');
     }
     const run = await (0,workflow_run/* workflowRun */.t)(environment);
     throw new failure/* Failure */.HR('ID_TOKEN_UNAVAILABLE', `GitHub gives this job no ID token. ${whyNone(run)}`.trim(), howToGetOne(run));
+}
+/** What would not reach the service, or only in clear. */
+function whyUnusable(url, token) {
+    if (!/^[\x21-\x7e]+$/.test(token))
+        return 'ACTIONS_ID_TOKEN_REQUEST_TOKEN holds characters that no header can have';
+    if (!URL.canParse(url))
+        return 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL';
+    const { protocol, hostname } = new URL(url);
+    const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+    if (protocol === 'https:' || (protocol === 'http:' && isLoopback))
+        return undefined;
+    return 'ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL, and the request token must not go out in clear';
 }
 function whyNone(run) {
     if (run.fromFork)
@@ -43423,13 +43479,16 @@ permissions:
 async function requestIdToken(http, service, audience) {
     const response = await http.send({
         method: 'GET',
-        url: `${service.url}&audience=${encodeURIComponent(audience)}`,
+        url: withAudience(service.url, audience),
         headers: { authorization: `bearer ${service.token}` },
         timeout: TIMEOUT,
     });
     const { status } = response;
+    const page = (0,intercepted/* intercepted */.c)(response, SERVICE);
+    if (page && status < 500)
+        return { failure: page, retry: 'no' };
     if ((0,refusal/* isRedirect */.N6)(status))
-        return { failure: (0,refusal/* redirected */.cP)("GitHub's ID token service", status), retry: 'no' };
+        return { failure: (0,refusal/* redirected */.cP)(SERVICE, status), retry: 'no' };
     const jwt = status === 200 ? (0,json/* parseObject */.lj)(response.body)['value'] : undefined;
     if ((0,json/* isToken */.sg)(jwt)) {
         (0,secrets/* hide */.jD)(jwt);
@@ -43441,15 +43500,20 @@ async function requestIdToken(http, service, audience) {
     if (status === 200 || (0,verdict/* retryForStatus */.C)(status) !== 'no') {
         const what = status === 200 ? 'answered without a token' : `answered HTTP ${status}`;
         return {
-            failure: new failure/* Failure */.HR('SERVICE_UNAVAILABLE', `GitHub's ID token service ${what} (${at}).`, 'Run the job again; see https://www.githubstatus.com.'),
+            failure: new failure/* Failure */.HR('SERVICE_UNAVAILABLE', `${SERVICE} ${what} (${at}).`, 'Run the job again; see https://www.githubstatus.com.'),
             retry: 'yes',
             retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()),
         };
     }
     return {
-        failure: new failure/* Failure */.HR('ID_TOKEN_REFUSED', `GitHub's ID token service refused: HTTP ${status} (${at}).`, 'Check that the job has permissions: id-token: write, and run it again. The permission to ask ends with the job.'),
+        failure: new failure/* Failure */.HR('ID_TOKEN_REFUSED', `${SERVICE} refused: HTTP ${status} (${at}).`, 'Check that the job has permissions: id-token: write, and run it again. The permission to ask ends with the job.'),
         retry: 'no',
     };
+}
+/** Next to the parameters that the runner's URL has already. */
+function withAudience(url, audience) {
+    const { href, search } = new URL(url);
+    return `${href.replace(/#.*$/, '')}${search === '' ? '?' : '&'}audience=${encodeURIComponent(audience)}`;
 }
 function matchedClaims(claims) {
     return { issuer: (0,json/* stringOf */.Je)(claims['iss']), subject: (0,json/* stringOf */.Je)(claims['sub']), audience: (0,json/* stringOf */.Je)(claims['aud']) };
@@ -43467,7 +43531,8 @@ function matchedClaims(claims) {
 async function signIn(http, application, resource) {
     const service = await idTokenService(process.env);
     const { deadline } = http;
-    const signedIn = (0,retry/* retry */.L5)({ deadline, service: "GitHub's ID token service", log: core/* info */.pq }, async (n) => {
+    let noticed = false;
+    const signedIn = (0,retry/* retry */.L5)({ deadline, service: SERVICE, log: core/* info */.pq }, async () => {
         // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
         const [idToken, { exchange }] = await Promise.all([
             requestIdToken(http, service, application.audience),
@@ -43476,8 +43541,10 @@ async function signIn(http, application, resource) {
         if (!('done' in idToken))
             return idToken;
         const outcome = await exchange(http, application, resource, idToken.done);
-        if (n === 1 && 'retry' in outcome && outcome.within !== undefined)
+        if ('retry' in outcome && outcome.within !== undefined && !noticed) {
+            noticed = true;
             noticeWaiting(outcome.within);
+        }
         return outcome;
     });
     // Needed next: their handshakes cost nothing while the ID token is on its way.
@@ -43613,8 +43680,8 @@ function unread(id, error) {
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
-var client = __nccwpck_require__(8546);
+// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
+var client = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./lib/http/client.js + 2 modules
 var http_client = __nccwpck_require__(7515);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
@@ -47167,8 +47234,8 @@ function refused(shown, why) {
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 3 modules
-var graph_client = __nccwpck_require__(8546);
+// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
+var graph_client = __nccwpck_require__(8536);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
 var concurrency = __nccwpck_require__(359);
 // EXTERNAL MODULE: ./lib/inputs.js + 1 modules

@@ -44,7 +44,9 @@ const PRESENTED = `GitHub presented
   issuer:   https://token.actions.githubusercontent.com
   subject:  repo:octo/hello:ref:refs/heads/main
   audience: api://AzureADTokenExchange`;
-const CREATE = `az ad app federated-credential create --id the-client --parameters '{"name":"upload-api-connector-certificate","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
+const LOGIN = 'az cloud set --name AzureCloud\naz login --tenant the-tenant --allow-no-subscriptions';
+const CREATE = `${LOGIN}
+az ad app federated-credential create --id the-client --parameters '{"name":"repo-octo-hello-ref-refs-heads-main","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
 const WITHOUT_IDS =
   'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n';
 
@@ -70,7 +72,7 @@ describe('a refusal that is known', () => {
       7002138,
       'FEDERATED_CREDENTIAL_LETTER_CASE',
       'A federated credential of the application the-client fits this job but for upper and lower case',
-      `${PRESENTED}\nCorrect the credential (az ad app federated-credential list --id the-client shows what is registered), or register another:\n${CREATE}`,
+      `${PRESENTED}\nCorrect the credential, which is under Certificates & secrets of the app registration, or register another:\n${CREATE}`,
     ],
     [
       7002131,
@@ -82,19 +84,19 @@ describe('a refusal that is known', () => {
       700016,
       'APPLICATION_NOT_FOUND',
       'The tenant the-tenant has no application the-client',
-      'client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\naz ad sp create --id the-client',
+      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${LOGIN}\naz ad sp create --id the-client`,
     ],
     [
       90002,
       'TENANT_NOT_FOUND',
       'There is no tenant the-tenant in the cloud global',
-      'Check tenant-id (az account show --query tenantId --output tsv), and cloud: global or china.',
+      'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
     ],
     [
       7000112,
       'APPLICATION_DISABLED',
       'The application the-client is disabled in the tenant the-tenant',
-      'Enable its service principal:\naz ad sp update --id the-client --set accountEnabled=true',
+      `Enable its service principal:\n${LOGIN}\naz ad sp update --id the-client --set accountEnabled=true`,
     ],
     [
       500011,
@@ -183,7 +185,6 @@ describe('a refusal that is not known', () => {
   });
 
   test.each<[string, unknown]>([
-    ['HTML', '<html>Bad request</html>'],
     ['nothing', ''],
     ['null', 'null'],
     ['a number', '5'],
@@ -301,5 +302,23 @@ describe('the credential that helps', () => {
     expect(remedyFor({ issuer: 'https://a\n::error::', audience: 'b\u001b[0m' })).toContain(
       'issuer:   https://a ::error::\n',
     );
+  });
+});
+
+test('a policy on the enterprise may let the next job pass: it is tried again for a while', () => {
+  const body = { error: 'invalid_client', error_description: 'AADSTS7002381: Policy.', error_codes: [7002381] };
+  expect(explainEntra(answer(401, body), application, idToken)).toMatchObject({
+    failure: { code: 'ENTERPRISE_POLICY' },
+    retry: 'yes',
+    within: 30_000,
+  });
+});
+
+test.each([200, 401, 403])('a web page with HTTP %d is not Entra', (status) => {
+  expect(
+    explainEntra(answer(status, '<html><title>Sign in to the network</title>'), application, idToken),
+  ).toMatchObject({
+    failure: { code: 'INTERCEPTED', message: expect.stringContaining('titled Sign in to the network') },
+    retry: 'no',
   });
 });

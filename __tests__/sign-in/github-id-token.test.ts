@@ -70,7 +70,6 @@ permissions:
     ['an empty token', { [URL_VARIABLE]: service.url, [TOKEN_VARIABLE]: '' }],
     ['no address', { [TOKEN_VARIABLE]: service.token }],
     ['an empty address', { [URL_VARIABLE]: '', [TOKEN_VARIABLE]: service.token }],
-    ['an address that is none', { [URL_VARIABLE]: 'run.actions', [TOKEN_VARIABLE]: service.token }],
   ])('is missing if there is %s', async (_name, environment) => {
     await expect(idTokenService(environment)).rejects.toThrow(
       expect.objectContaining({
@@ -115,6 +114,34 @@ permissions:
       remedy: permissions,
     });
   });
+});
+
+test.each([
+  ['not a URL', 'run.actions', 'request-token', 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL'],
+  ['http, and so in clear', 'http://run.example/x?y=1', 'request-token', 'must not go out in clear'],
+  ['ftp', 'ftp://run.example/', 'request-token', 'is not an https URL'],
+  ['fine, but its token has a line break', service.url, 'request\ntoken', 'holds characters that no header can have'],
+  ['fine, but its token has a blank', service.url, 'request token', 'holds characters that no header can have'],
+])('a service whose address is %s is not asked', async (_, url, token, why) => {
+  await expect(idTokenService({ [URL_VARIABLE]: url, [TOKEN_VARIABLE]: token })).rejects.toMatchObject({
+    code: 'ID_TOKEN_UNAVAILABLE',
+    message: expect.stringContaining(why),
+  });
+});
+
+test.each(['http://127.0.0.1:8080/x', 'http://localhost/x', 'http://[::1]:1/x'])(
+  '%s stays on this machine',
+  async (url) => {
+    await expect(idTokenService({ [URL_VARIABLE]: url, [TOKEN_VARIABLE]: 'request-token' })).resolves.toMatchObject({
+      url,
+    });
+  },
+);
+
+test('an address without a query gets one', async () => {
+  const http = new ScriptedHttp(answer(200, { value: jwt(claims) }));
+  await requestIdToken(http, { url: 'https://run.example/token', token: 'request-token' }, 'api://x');
+  expect(http.requests[0]?.url).toBe('https://run.example/token?audience=api%3A%2F%2Fx');
 });
 
 describe('asking for an ID token', () => {

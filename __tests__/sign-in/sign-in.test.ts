@@ -81,7 +81,7 @@ describe("GitHub's ID token service", () => {
   });
 
   test('that is not trusted ends the step', async () => {
-    const http = new ScriptedHttp(new TransportError('no trust (CERT_HAS_EXPIRED)', false));
+    const http = new ScriptedHttp(new TransportError('no trust (SELF_SIGNED_CERT_IN_CHAIN)', false));
     await expect(signedIn(http)).rejects.toMatchObject({
       code: 'TLS_NOT_TRUSTED',
       message: expect.stringContaining("The TLS certificate of GitHub's ID token service is not trusted"),

@@ -4,6 +4,7 @@
  */
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
+import { intercepted } from '../http/intercepted.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
@@ -70,7 +71,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     what: ({ application }) =>
       `A federated credential of the application ${application.clientId} fits this job but for upper and lower case`,
     remedy: (presented) =>
-      `${presentedClaims(presented)}\nCorrect the credential (az ad app federated-credential list --id ${presented.application.clientId} shows what is registered), or register another:\n${createCommand(presented)}`,
+      `${presentedClaims(presented)}\nCorrect the credential, which is under Certificates & secrets of the app registration, or register another:\n${createCommand(presented)}`,
   },
   7002131: {
     code: 'FEDERATED_CREDENTIAL_EXPRESSION',
@@ -91,19 +92,19 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'APPLICATION_NOT_FOUND',
     what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
     remedy: ({ application }) =>
-      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\naz ad sp create --id ${application.clientId}`,
+      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application)}\naz ad sp create --id ${application.clientId}`,
   },
   90002: {
     code: 'TENANT_NOT_FOUND',
     what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
-    remedy: () => 'Check tenant-id (az account show --query tenantId --output tsv), and cloud: global or china.',
+    remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
   },
   7000112: {
     code: 'APPLICATION_DISABLED',
     what: ({ application }) =>
       `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
     remedy: ({ application }) =>
-      `Enable its service principal:\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+      `Enable its service principal:\n${loginCommands(application)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
   },
   500011: {
     code: 'RESOURCE_NOT_FOUND',
@@ -123,6 +124,15 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     remedy: () =>
       'Exclude it from the policy for workload identities, or run on a runner whose addresses the policy allows. The sign-in log of the service principal names the policy.',
   },
+  7002381: {
+    code: 'ENTERPRISE_POLICY',
+    what: ({ application }) =>
+      `A policy of the tenant ${application.tenantId} accepts only ID tokens of another GitHub enterprise`,
+    remedy: () =>
+      'The policy checks the claim "enterprise" of the ID token, which jobs of one run have been seen to carry or not: run the job again. If it goes on, ask the administrator of the tenant to accept this enterprise.',
+    again: true,
+    within: SPREADING,
+  },
   50166: issuerUnreachable,
   501661: issuerUnreachable,
   90033: transient,
@@ -138,8 +148,10 @@ export function explainEntra(response: HttpResponse, application: Application, i
   if (isRedirect(response.status)) {
     return { failure: redirected(application.cloud.loginOrigin, response.status), retry: 'no' };
   }
-  const said = errorIn(response);
   const { status } = response;
+  const page = intercepted(response, application.cloud.loginOrigin);
+  if (page && status < 500) return { failure: page, retry: 'no' };
+  const said = errorIn(response);
   const unavailable =
     retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
   const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
@@ -168,12 +180,24 @@ function presentedClaims({ idToken }: Presented): string {
 
 function createCommand({ application, idToken }: Presented): string {
   const parameters = JSON.stringify({
-    name: 'upload-api-connector-certificate',
+    name: credentialName(idToken.subject),
     issuer: clean(idToken.issuer, 1000),
     subject: clean(idToken.subject, 1000),
     audiences: [clean(idToken.audience, 1000)],
   });
-  return `az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+  return `${loginCommands(application)}
+az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+}
+
+/** Unique among the at most 20 credentials of an application: one for each subject. */
+function credentialName(subject: string): string {
+  const name = clean(subject, 200).replace(/[^\w-]+/g, '-');
+  return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
+}
+
+/** A tenant without a subscription, as that of Azure AD B2C, cannot be signed in to otherwise. */
+function loginCommands({ tenantId, cloud }: Application): string {
+  return `az cloud set --name ${cloud.azureCliName}\naz login --tenant ${tenantId} --allow-no-subscriptions`;
 }
 
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */

@@ -1,12 +1,16 @@
 /** GitHub's ID token: the client assertion of the federated credential. */
 import { Failure } from '../failure.ts';
 import type { Http } from '../http/client.ts';
+import { intercepted } from '../http/intercepted.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryAfter, retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { isToken, jwtClaims, parseObject, stringOf, type JsonObject } from '../text/json.ts';
 import { hide } from '../text/secrets.ts';
 import { workflowRun, type WorkflowRun } from './workflow-run.ts';
+
+/** Who is asked, as a person calls it. */
+export const SERVICE = "GitHub's ID token service";
 
 /** What the ID token may take, in milliseconds: its service is next to the runner. */
 const TIMEOUT = 15_000;
@@ -27,14 +31,20 @@ export interface IdToken {
 
 /**
  * The service that this job may ask.
- * @throws Failure ID_TOKEN_UNAVAILABLE if the job has no `permissions: id-token: write`
+ * @throws Failure ID_TOKEN_UNAVAILABLE if the job has no `permissions: id-token: write`, or if what it has cannot be used
  */
 export async function idTokenService(environment: NodeJS.ProcessEnv): Promise<IdTokenService> {
   const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'];
   const token = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-  if (url && token && URL.canParse(url)) {
+  if (url && token) {
     hide(token);
-    return { url, token };
+    const why = whyUnusable(url, token);
+    if (why === undefined) return { url, token };
+    throw new Failure(
+      'ID_TOKEN_UNAVAILABLE',
+      `The job cannot ask GitHub for an ID token: ${why}.`,
+      'The runner sets both variables itself. Check that no step, and no env of the workflow, overwrites them.',
+    );
   }
   const run = await workflowRun(environment);
   throw new Failure(
@@ -42,6 +52,16 @@ export async function idTokenService(environment: NodeJS.ProcessEnv): Promise<Id
     `GitHub gives this job no ID token. ${whyNone(run)}`.trim(),
     howToGetOne(run),
   );
+}
+
+/** What would not reach the service, or only in clear. */
+function whyUnusable(url: string, token: string): string | undefined {
+  if (!/^[\x21-\x7e]+$/.test(token)) return 'ACTIONS_ID_TOKEN_REQUEST_TOKEN holds characters that no header can have';
+  if (!URL.canParse(url)) return 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL';
+  const { protocol, hostname } = new URL(url);
+  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  if (protocol === 'https:' || (protocol === 'http:' && isLoopback)) return undefined;
+  return 'ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL, and the request token must not go out in clear';
 }
 
 function whyNone(run: WorkflowRun): string {
@@ -72,12 +92,14 @@ export async function requestIdToken(
 ): Promise<{ readonly done: IdToken } | Verdict> {
   const response = await http.send({
     method: 'GET',
-    url: `${service.url}&audience=${encodeURIComponent(audience)}`,
+    url: withAudience(service.url, audience),
     headers: { authorization: `bearer ${service.token}` },
     timeout: TIMEOUT,
   });
   const { status } = response;
-  if (isRedirect(status)) return { failure: redirected("GitHub's ID token service", status), retry: 'no' };
+  const page = intercepted(response, SERVICE);
+  if (page && status < 500) return { failure: page, retry: 'no' };
+  if (isRedirect(status)) return { failure: redirected(SERVICE, status), retry: 'no' };
   const jwt = status === 200 ? parseObject(response.body)['value'] : undefined;
   if (isToken(jwt)) {
     hide(jwt);
@@ -90,7 +112,7 @@ export async function requestIdToken(
     return {
       failure: new Failure(
         'SERVICE_UNAVAILABLE',
-        `GitHub's ID token service ${what} (${at}).`,
+        `${SERVICE} ${what} (${at}).`,
         'Run the job again; see https://www.githubstatus.com.',
       ),
       retry: 'yes',
@@ -100,11 +122,17 @@ export async function requestIdToken(
   return {
     failure: new Failure(
       'ID_TOKEN_REFUSED',
-      `GitHub's ID token service refused: HTTP ${status} (${at}).`,
+      `${SERVICE} refused: HTTP ${status} (${at}).`,
       'Check that the job has permissions: id-token: write, and run it again. The permission to ask ends with the job.',
     ),
     retry: 'no',
   };
+}
+
+/** Next to the parameters that the runner's URL has already. */
+function withAudience(url: string, audience: string): string {
+  const { href, search } = new URL(url);
+  return `${href.replace(/#.*$/, '')}${search === '' ? '?' : '&'}audience=${encodeURIComponent(audience)}`;
 }
 
 function matchedClaims(claims: JsonObject): Omit<IdToken, 'jwt'> {

@@ -4,7 +4,7 @@ import type { Http } from '../http/client.ts';
 import { retry } from '../http/retry.ts';
 import type { Application, Resource } from './application.ts';
 import type { AccessToken } from './entra.ts';
-import { idTokenService, requestIdToken } from './github-id-token.ts';
+import { idTokenService, requestIdToken, SERVICE } from './github-id-token.ts';
 
 /**
  * Signs in as one application to one resource. Each attempt gets a fresh ID token, since that lives for five minutes only.
@@ -13,7 +13,8 @@ import { idTokenService, requestIdToken } from './github-id-token.ts';
 export async function signIn(http: Http, application: Application, resource: Resource): Promise<AccessToken> {
   const service = await idTokenService(process.env);
   const { deadline } = http;
-  const signedIn = retry({ deadline, service: "GitHub's ID token service", log: info }, async (n) => {
+  let noticed = false;
+  const signedIn = retry({ deadline, service: SERVICE, log: info }, async () => {
     // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
     const [idToken, { exchange }] = await Promise.all([
       requestIdToken(http, service, application.audience),
@@ -21,7 +22,10 @@ export async function signIn(http: Http, application: Application, resource: Res
     ]);
     if (!('done' in idToken)) return idToken;
     const outcome = await exchange(http, application, resource, idToken.done);
-    if (n === 1 && 'retry' in outcome && outcome.within !== undefined) noticeWaiting(outcome.within);
+    if ('retry' in outcome && outcome.within !== undefined && !noticed) {
+      noticed = true;
+      noticeWaiting(outcome.within);
+    }
     return outcome;
   });
   // Needed next: their handshakes cost nothing while the ID token is on its way.
