@@ -444,7 +444,7 @@ use_tenant() {
 
 # At the end, whatever it is.
 restore() {
-  if [ -n "${FIRST_ACCOUNT:-}" ]; then az account set --subscription "$FIRST_ACCOUNT" >/dev/null 2>&1 || true; fi
+  if [ -n "${FIRST_ACCOUNT:-}" ]; then azure account set --subscription "$FIRST_ACCOUNT" || true; fi
   rm -rf "$SCRATCH"
 }
 

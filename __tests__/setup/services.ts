@@ -291,6 +291,11 @@ export class Services {
       );
     }
     const assignment = { id: randomUUID(), ...(JSON.parse(need(options, 'body')) as Omit<Assignment, 'id'>) };
+    if (
+      tenant.assignments.some(({ principalId, appRoleId }) => principalId === id && appRoleId === assignment.appRoleId)
+    ) {
+      throw graphRefusal('Bad Request', 'Request_BadRequest', 'Permission being assigned already exists on the object');
+    }
     tenant.assignments.push(assignment);
     return assignment;
   }

@@ -1,7 +1,7 @@
 /** setup.sh as somebody runs it, with az and gh stood in for: what it says, what it calls, and what is there afterwards. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test as always } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -225,6 +225,25 @@ describe('from nothing', () => {
     expect(only(tenant.assignments)).toBeDefined();
     expect(out).toContain('not known everywhere yet; again in 1 s');
     expect(services.calls).toContainEqual(['sleep', '1']);
+  });
+
+  test('what took effect though its answer was lost is not made twice', async () => {
+    const answer = services.answer.bind(services);
+    const lost = new Set<string>();
+    services.answer = (call) => {
+      const said = answer(call);
+      const kind = call
+        .slice(0, 5)
+        .join(' ')
+        .replace(/ --url.*| --id.*/, '');
+      if (!/sp create|credential create|rest --method post/.test(kind) || lost.has(kind)) return said;
+      lost.add(kind);
+      return { code: 1, out: '', err: 'ERROR: Bad Gateway\n' };
+    };
+    await succeed();
+    expect(lost.size).toBe(3);
+    expect(only(only(tenant.applications).credentials).subject).toBe(`repo:${REPO}:environment:production`);
+    expect(only(tenant.assignments).principalId).toBe(only(tenant.principals).id);
   });
 
   test('what never becomes known ends the run after a minute, and a later run goes on', async () => {
@@ -485,6 +504,16 @@ describe('a key vault', () => {
     services.calls.length = 0;
     await succeed('--key-vault', URL_OF_CERTIFICATE, '--vault-tenant', COMPANY);
     expect(services.changes).toEqual([]);
+  });
+
+  test('the account that the person works with is the same at the end, whatever the end is', async () => {
+    const company = new Tenant(COMPANY, 'company.example', [SUBSCRIPTION]);
+    Object.assign(services, { tenants: [company, tenant], account: SUBSCRIPTION });
+    await succeed('--what-if');
+    expect(services.account).toBe(SUBSCRIPTION);
+    await fails([...ARGS, '--key-vault', 'contoso-certs'], 'in no subscription');
+    expect(services.account).toBe(SUBSCRIPTION);
+    expect(readdirSync(folder).filter((name) => name.startsWith('tmp.'))).toEqual([]);
   });
 
   test('looked for in a B2C tenant: the way to the tenant that has it', async () => {
