@@ -107,7 +107,8 @@ function forced(on: Fault['on'], answer: ReturnType<typeof refusal>, times = 1):
 
 /** `az ad app federated-credential create …`, as it is to be pasted. */
 function createCommand(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
-  const parameters = { name: 'upload-api-connector-certificate', issuer, subject, audiences: [audience] };
+  const name = subject.replace(/[^\w-]+/g, '-');
+  const parameters = { name, issuer, subject, audiences: [audience] };
   return `az ad app federated-credential create --id ${GLOBAL.clientId} --parameters '${JSON.stringify(parameters)}'`;
 }
 
@@ -174,7 +175,7 @@ describe('Entra refuses at once', () => {
       [
         'upper and lower case',
         presented(SUBJECT),
-        `az ad app federated-credential list --id ${GLOBAL.clientId}`,
+        `az ad app federated-credential create --id ${GLOBAL.clientId}`,
         createCommand(SUBJECT),
       ],
     ],
@@ -194,7 +195,7 @@ describe('Entra refuses at once', () => {
       90002,
       'TENANT_NOT_FOUND',
       { with: { 'tenant-id': OTHER } },
-      [`no tenant ${OTHER} in the cloud global`, 'az account show --query tenantId --output tsv', 'china'],
+      [`no tenant ${OTHER} in the cloud global`, 'china'],
     ],
     [
       7000112,

@@ -338,7 +338,6 @@ describe('inputs are refused before any request', () => {
       'INPUT_INVALID',
       /"minimum-days-left" is "ten"[\s\S]*whole number/,
     ],
-    ['minimum-days-left empty', { 'minimum-days-left': '' }, 'INPUT_INVALID', /"minimum-days-left"/],
     ['force maybe', { force: 'maybe' }, 'INPUT_INVALID', /"force" is "maybe"[\s\S]*true or false/],
     ['dry-run 1', { 'dry-run': '1' }, 'INPUT_INVALID', /"dry-run"/],
     ['audience over two lines', { audience: 'api://a\napi://b' }, 'INPUT_INVALID', /"audience"/],
