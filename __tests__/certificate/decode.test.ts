@@ -70,6 +70,7 @@ describe('base64 in its disguises', () => {
     ['escaped twice', base64.replaceAll('+', '\\\\u002b'), /escapes/],
     ['as a property', `pfx=${base64.replaceAll('=', '\\=')}`, /./],
     ['percent-encoded', encodeURIComponent(base64), /escapes/],
+    ['with entities of HTML', base64.replaceAll('+', '&#43;').replaceAll('=', '&#61;'), /escapes/],
     ['with blanks for plus signs', base64.replaceAll('+', ' '), /plus signs/],
     ['with blanks for plus signs, wrapped', wrapped(76, '\n').replaceAll('+', ' '), /plus signs/],
     [

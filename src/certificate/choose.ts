@@ -34,6 +34,7 @@ export interface Choice {
  */
 export function choose(given: Given, now: Date): Choice {
   const privateKey = onlyKey(given);
+  const isSignedBy = signatureCheck();
   const certificates = distinct(given.certificates);
   const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
   const fitting = certificates
@@ -41,7 +42,7 @@ export function choose(given: Given, now: Date): Choice {
     .map(({ certificate, localKeyIds }) => ({
       certificate,
       validNow: isValid(certificate, now),
-      caSigned: !isSelfSigned(certificate),
+      caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
     .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
@@ -53,7 +54,7 @@ export function choose(given: Given, now: Date): Choice {
   return {
     leaf: chosen.certificate,
     privateKey,
-    chain: issuersOf(chosen.certificate, others, now),
+    chain: issuersOf(chosen.certificate, others, now, isSignedBy),
     note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
   };
 }
@@ -82,10 +83,6 @@ function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): bo
 
 function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date): string {
   return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
-}
-
-function isSelfSigned(certificate: X509Certificate): boolean {
-  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 
 function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {
@@ -129,12 +126,19 @@ function distinct(
 const LONGEST_CHAIN = 10;
 
 /** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
-function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[], now: Date): X509Certificate[] {
+function issuersOf(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  now: Date,
+  isSignedBy: SignatureCheck,
+): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let current = leaf;
   while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
     const certificate = current;
-    const issuers = others.filter((other) => !chain.includes(other) && isIssuedBy(certificate, other));
+    const issuers = others.filter(
+      (other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other),
+    );
     const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
     if (!issuer) break;
     chain.push(issuer);
@@ -143,21 +147,32 @@ function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[], no
   return chain;
 }
 
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
+function namesIssuer(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
-    return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer);
+    return certificate.checkIssued(issuer);
   } catch {
     return false;
   }
 }
 
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey);
-  } catch {
-    // A type of key that Node does not know: the names have to do.
-    return true;
-  }
+type SignatureCheck = (certificate: X509Certificate, issuer: X509Certificate) => boolean;
+
+/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
+const MOST_SIGNATURES = 20;
+
+/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
+function signatureCheck(): SignatureCheck {
+  let left = MOST_SIGNATURES;
+  return (certificate, issuer) => {
+    try {
+      const key = issuer.publicKey;
+      return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
+    } catch {
+      // A type of key that Node does not know.
+      return true;
+    }
+  };
 }
 
 const EXPORT_WITH_KEY =
@@ -206,9 +221,10 @@ function damagedKey({ container }: Given): Failure {
 }
 
 function severalKeys({ container, privateKeys, certificates }: Given): Failure {
+  const publicKeys = new Set(privateKeys.map(({ key }) => derOf(createPublicKey(key))));
   const owners = certificates
     .map(({ certificate }) => certificate)
-    .filter((certificate) => privateKeys.some(({ key }) => belongsTogether(certificate, key)));
+    .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
   return new Failure(
     'PFX_SEVERAL_KEYS',
     `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`,
@@ -216,6 +232,18 @@ function severalKeys({ container, privateKeys, certificates }: Given): Failure {
       ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
       : 'Leave the one private key that is meant, with its certificate, in the text.',
   );
+}
+
+function derOf(publicKey: KeyObject): string {
+  return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
+}
+
+function publicKeyOf(certificate: X509Certificate): string {
+  try {
+    return derOf(certificate.publicKey);
+  } catch {
+    return 'a type of key that Node does not know';
+  }
 }
 
 /** Subjects are foreign text. */

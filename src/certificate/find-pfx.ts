@@ -28,12 +28,13 @@ export function findPfx(text: string): FoundPfx | undefined {
   return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
 }
 
-/** Escapes of JSON, of properties files and of URLs as they occur in base64 and PEM, undone; those escaped twice, too. */
+/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
 export function unescaped(text: string): string {
-  if (!/[\\%]/.test(text)) return text;
+  if (!/[\\%&]/.test(text)) return text;
   return text
     .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    .replace(/&#(43|47|61|10|13);/g, (_, decimal: string) => String.fromCharCode(Number(decimal)))
     .replace(/\\{1,4}[rn]/g, '\n')
     .replace(/\\{1,4}([/=+"])/g, '$1');
 }

@@ -76,6 +76,11 @@ function refuseLarge(oid: string, parameters: Element | undefined, key: Buffer):
         throw malformed('the DSA key is too large');
       break;
     }
+    case OID.dhKeyAgreement:
+    case OID.dhPublicNumber:
+      // No certificate has such a key; reading one takes the better part of a second.
+      unsupported('a private key of the type', oid);
+      break;
     default:
       if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
         throw malformed(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);

@@ -19,22 +19,22 @@ function hashOf(name: string, length: number, block: number, chain: number, pbkd
 
 /** The hashes that occur in PKCS#12 files, by Node's names. */
 export const HASHES = {
-  md5: hashOf('md5', 16, 64, 5, 1),
-  ripemd160: hashOf('ripemd160', 20, 64, 6, 2),
+  md5: hashOf('md5', 16, 64, 8, 1),
+  ripemd160: hashOf('ripemd160', 20, 64, 7, 2),
   sha1: hashOf('sha1', 20, 64, 1, 1),
   sha224: hashOf('sha224', 28, 64, 5, 1),
   sha256: hashOf('sha256', 32, 64, 3, 1),
-  sha384: hashOf('sha384', 48, 128, 6, 2),
-  sha512: hashOf('sha512', 64, 128, 6, 2),
-  sha512_224: hashOf('sha512-224', 28, 128, 6, 2),
-  sha512_256: hashOf('sha512-256', 32, 128, 6, 2),
-  sha3_224: hashOf('sha3-224', 28, 144, 8, 3),
-  sha3_256: hashOf('sha3-256', 32, 136, 8, 3),
-  sha3_384: hashOf('sha3-384', 48, 104, 8, 3),
-  sha3_512: hashOf('sha3-512', 64, 72, 8, 3),
-  sm3: hashOf('sm3', 32, 64, 6, 2),
-  blake2b512: hashOf('blake2b512', 64, 128, 6, 3),
-  blake2s256: hashOf('blake2s256', 32, 64, 6, 3),
+  sha384: hashOf('sha384', 48, 128, 7, 3),
+  sha512: hashOf('sha512', 64, 128, 7, 3),
+  sha512_224: hashOf('sha512-224', 28, 128, 7, 3),
+  sha512_256: hashOf('sha512-256', 32, 128, 7, 3),
+  sha3_224: hashOf('sha3-224', 28, 144, 8, 4),
+  sha3_256: hashOf('sha3-256', 32, 136, 8, 4),
+  sha3_384: hashOf('sha3-384', 48, 104, 8, 4),
+  sha3_512: hashOf('sha3-512', 64, 72, 8, 4),
+  sm3: hashOf('sm3', 32, 64, 7, 2),
+  blake2b512: hashOf('blake2b512', 64, 128, 8, 4),
+  blake2s256: hashOf('blake2s256', 32, 64, 8, 4),
 } as const satisfies Record<string, Hash>;
 
 /**
@@ -42,9 +42,9 @@ export const HASHES = {
  * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
  * iterations for each of the certificates, asks for 7,800,000.
  */
-export const MOST_ROUNDS = 12_000_000;
+export const MOST_ROUNDS = 10_000_000;
 /** Spent on guesses that only improve a message. */
-const MOST_ROUNDS_FOR_HINTS = 1_500_000;
+const MOST_ROUNDS_FOR_HINTS = 1_200_000;
 const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
 const SCRYPT_COST = 2;
 
