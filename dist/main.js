@@ -43863,13 +43863,14 @@ function findPfx(text) {
     const bytes = withPlusSigns(text);
     return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
 }
-/** Escapes of JSON, of properties files and of URLs as they occur in base64 and PEM, undone; those escaped twice, too. */
+/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
 function unescaped(text) {
-    if (!/[\\%]/.test(text))
+    if (!/[\\%&]/.test(text))
         return text;
     return text
         .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
         .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
         .replace(/\\{1,4}[rn]/g, '\n')
         .replace(/\\{1,4}([/=+"])/g, '$1');
 }
@@ -44992,31 +44993,31 @@ function hashOf(name, length, block, chain, pbkdf2) {
 }
 /** The hashes that occur in PKCS#12 files, by Node's names. */
 const HASHES = {
-    md5: hashOf('md5', 16, 64, 5, 1),
-    ripemd160: hashOf('ripemd160', 20, 64, 6, 2),
+    md5: hashOf('md5', 16, 64, 8, 1),
+    ripemd160: hashOf('ripemd160', 20, 64, 7, 2),
     sha1: hashOf('sha1', 20, 64, 1, 1),
     sha224: hashOf('sha224', 28, 64, 5, 1),
     sha256: hashOf('sha256', 32, 64, 3, 1),
-    sha384: hashOf('sha384', 48, 128, 6, 2),
-    sha512: hashOf('sha512', 64, 128, 6, 2),
-    sha512_224: hashOf('sha512-224', 28, 128, 6, 2),
-    sha512_256: hashOf('sha512-256', 32, 128, 6, 2),
-    sha3_224: hashOf('sha3-224', 28, 144, 8, 3),
-    sha3_256: hashOf('sha3-256', 32, 136, 8, 3),
-    sha3_384: hashOf('sha3-384', 48, 104, 8, 3),
-    sha3_512: hashOf('sha3-512', 64, 72, 8, 3),
-    sm3: hashOf('sm3', 32, 64, 6, 2),
-    blake2b512: hashOf('blake2b512', 64, 128, 6, 3),
-    blake2s256: hashOf('blake2s256', 32, 64, 6, 3),
+    sha384: hashOf('sha384', 48, 128, 7, 3),
+    sha512: hashOf('sha512', 64, 128, 7, 3),
+    sha512_224: hashOf('sha512-224', 28, 128, 7, 3),
+    sha512_256: hashOf('sha512-256', 32, 128, 7, 3),
+    sha3_224: hashOf('sha3-224', 28, 144, 8, 4),
+    sha3_256: hashOf('sha3-256', 32, 136, 8, 4),
+    sha3_384: hashOf('sha3-384', 48, 104, 8, 4),
+    sha3_512: hashOf('sha3-512', 64, 72, 8, 4),
+    sm3: hashOf('sm3', 32, 64, 7, 2),
+    blake2b512: hashOf('blake2b512', 64, 128, 8, 4),
+    blake2s256: hashOf('blake2s256', 32, 64, 8, 4),
 };
 /**
  * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
  * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
  * iterations for each of the certificates, asks for 7,800,000.
  */
-const MOST_ROUNDS = 12_000_000;
+const MOST_ROUNDS = 10_000_000;
 /** Spent on guesses that only improve a message. */
-const MOST_ROUNDS_FOR_HINTS = 1_500_000;
+const MOST_ROUNDS_FOR_HINTS = 1_200_000;
 const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
 const SCRYPT_COST = 2;
 /** Counts the work before it is done: native derivations cannot be interrupted. */
@@ -45935,6 +45936,11 @@ function refuseLarge(oid, parameters, key) {
                 throw malformed('the DSA key is too large');
             break;
         }
+        case OID.dhKeyAgreement:
+        case OID.dhPublicNumber:
+            // No certificate has such a key; reading one takes the better part of a second.
+            unsupported('a private key of the type', oid);
+            break;
         default:
             if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
                 throw malformed(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
@@ -46560,6 +46566,7 @@ function signs(privateKey) {
  */
 function choose(given, now) {
     const privateKey = onlyKey(given);
+    const isSignedBy = signatureCheck();
     const certificates = distinct(given.certificates);
     const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
     const fitting = certificates
@@ -46567,7 +46574,7 @@ function choose(given, now) {
         .map(({ certificate, localKeyIds }) => ({
         certificate,
         validNow: isValid(certificate, now),
-        caSigned: !isSelfSigned(certificate),
+        caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
         marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
         .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
@@ -46581,7 +46588,7 @@ function choose(given, now) {
     return {
         leaf: chosen.certificate,
         privateKey,
-        chain: issuersOf(chosen.certificate, others, now),
+        chain: issuersOf(chosen.certificate, others, now, isSignedBy),
         note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
     };
 }
@@ -46596,9 +46603,6 @@ function isValid({ validFromDate, validToDate }, now) {
 }
 function whyNotValid({ validFromDate, validToDate }, now) {
     return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
-}
-function isSelfSigned(certificate) {
-    return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 function choiceNote(chosen, left, now) {
     const reasons = left.slice(0, MOST_NAMED).map((other) => {
@@ -46636,12 +46640,12 @@ function distinct(entries) {
 /** No chain of a client certificate is longer. */
 const LONGEST_CHAIN = 10;
 /** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
-function issuersOf(leaf, others, now) {
+function issuersOf(leaf, others, now, isSignedBy) {
     const chain = [];
     let current = leaf;
     while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
         const certificate = current;
-        const issuers = others.filter((other) => !chain.includes(other) && isIssuedBy(certificate, other));
+        const issuers = others.filter((other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other));
         const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
         if (!issuer)
             break;
@@ -46650,22 +46654,30 @@ function issuersOf(leaf, others, now) {
     }
     return chain;
 }
-function isIssuedBy(certificate, issuer) {
+/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
+function namesIssuer(certificate, issuer) {
     try {
-        return certificate.checkIssued(issuer) && isSignedBy(certificate, issuer);
+        return certificate.checkIssued(issuer);
     }
     catch {
         return false;
     }
 }
-function isSignedBy(certificate, issuer) {
-    try {
-        return certificate.verify(issuer.publicKey);
-    }
-    catch {
-        // A type of key that Node does not know: the names have to do.
-        return true;
-    }
+/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
+const MOST_SIGNATURES = 20;
+/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
+function signatureCheck() {
+    let left = MOST_SIGNATURES;
+    return (certificate, issuer) => {
+        try {
+            const key = issuer.publicKey;
+            return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
+        }
+        catch {
+            // A type of key that Node does not know.
+            return true;
+        }
+    };
 }
 const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
 const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
@@ -46687,12 +46699,24 @@ function choose_damagedKey({ container }) {
     return new lib_failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
 }
 function severalKeys({ container, privateKeys, certificates }) {
+    const publicKeys = new Set(privateKeys.map(({ key }) => derOf((0,external_node_crypto_.createPublicKey)(key))));
     const owners = certificates
         .map(({ certificate }) => certificate)
-        .filter((certificate) => privateKeys.some(({ key }) => belongsTogether(certificate, key)));
+        .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
     return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
         ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
         : 'Leave the one private key that is meant, with its certificate, in the text.');
+}
+function derOf(publicKey) {
+    return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
+}
+function publicKeyOf(certificate) {
+    try {
+        return derOf(certificate.publicKey);
+    }
+    catch {
+        return 'a type of key that Node does not know';
+    }
 }
 /** Subjects are foreign text. */
 function namesOf(certificates) {
