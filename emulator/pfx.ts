@@ -48,12 +48,7 @@ export function pfxOf(
   return Buffer.from(file);
 }
 
-function makePfx(
-  certificate: Source,
-  password: string,
-  kind: keyof typeof FORMATS,
-  iterations: number,
-): Buffer {
+function makePfx(certificate: Source, password: string, kind: keyof typeof FORMATS, iterations: number): Buffer {
   const { encryption, hash, hashOid } = FORMATS[kind];
   // The older scheme derives its key from the password in UTF-16, the newer one in UTF-8.
   const passphrase = kind === '3des' ? password : forge.util.encodeUtf8(password);

@@ -191,12 +191,7 @@ describe('Entra refuses at once', () => {
       { with: { 'client-id': OTHER } },
       [GLOBAL.tenantId, OTHER, 'not an object ID', `\naz ad sp create --id ${OTHER}`],
     ],
-    [
-      90002,
-      'TENANT_NOT_FOUND',
-      { with: { 'tenant-id': OTHER } },
-      [`no tenant ${OTHER} in the cloud global`, 'china'],
-    ],
+    [90002, 'TENANT_NOT_FOUND', { with: { 'tenant-id': OTHER } }, [`no tenant ${OTHER} in the cloud global`, 'china']],
     [
       7000112,
       'APPLICATION_DISABLED',
