@@ -27,6 +27,8 @@ export interface ClientCertificate {
   readonly weakSignatureHash: 'md5' | 'sha1' | undefined;
   /** Whether the certificate lets its key sign; true also if it does not say. */
   readonly allowsDigitalSignature: boolean;
+  /** Whether the certificate lets its key authenticate a TLS client; true also if it does not say. */
+  readonly allowsClientAuth: boolean;
 }
 
 /**
@@ -54,8 +56,11 @@ export function describeCertificate(
     signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
     weakSignatureHash: weakHash(fields),
     allowsDigitalSignature: fields.digitalSignature ?? true,
+    allowsClientAuth: fields.extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true,
   };
 }
+
+const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
 
 /** SHA-1 of the certificate, 40 upper-case hex digits. */
 export function thumbprintOf(certificate: X509Certificate): string {

@@ -33,6 +33,11 @@ export function assess(certificate: ClientCertificate, now: Date, minimumDaysLef
   if (!certificate.allowsDigitalSignature) {
     warnings.push('The certificate has a key usage without digitalSignature; servers may refuse it from a client.');
   }
+  if (!certificate.allowsClientAuth) {
+    warnings.push(
+      'The certificate has an extended key usage without clientAuth: servers on OpenSSL, such as nginx and Node, reject it from a client, even if they trust it. Public CAs no longer issue clientAuth; use a private CA, or the create step.',
+    );
+  }
   return warnings;
 }
 

@@ -12,6 +12,8 @@ export interface CertificateFields {
   readonly pssHashOid: string | undefined;
   /** Undefined where the certificate does not restrict its key. */
   readonly digitalSignature: boolean | undefined;
+  /** The OIDs of what the key is for; undefined if the certificate does not say. */
+  readonly extendedKeyUsage: readonly string[] | undefined;
   /** The public key without its algorithm. */
   readonly publicKeyBits: Buffer;
 }
@@ -29,12 +31,14 @@ export function readCertificate(der: Uint8Array): CertificateFields {
   const [, bits] = sequence(publicKey, 'the public key of a certificate');
   const [signatureOid, signatureParameters] = sequence(signatureAlgorithm, 'the signature of a certificate');
   const oid = objectIdentifier(signatureOid, 'the signature of a certificate');
+  const extensions = rest.find((field) => field.tag === EXPLICIT_3);
   return {
     notBefore: time(notBefore),
     notAfter: time(notAfter),
     signatureOid: oid,
     pssHashOid: oid === OID.rsassaPss ? pssHash(signatureParameters) : undefined,
-    digitalSignature: digitalSignature(rest.find((field) => field.tag === EXPLICIT_3)),
+    digitalSignature: digitalSignature(extensions),
+    extendedKeyUsage: extendedKeyUsage(extensions),
     publicKeyBits: bitString(bits),
   };
 }
@@ -70,11 +74,23 @@ function pssHash(parameters: Element | undefined): string | undefined {
 }
 
 function digitalSignature(extensions: Element | undefined): boolean | undefined {
-  for (const extension of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
-    const [id, ...values] = sequence(extension, 'an extension of a certificate');
-    if (objectIdentifier(id, 'an extension of a certificate') !== OID.keyUsage) continue;
-    const usage = bitString(parseWhole(expectTag(values.at(-1), TAG.octetString, 'the key usage').octets()));
-    return ((usage[0] ?? 0) & 0x80) !== 0;
+  const value = extension(extensions, OID.keyUsage);
+  return value && ((bitString(value)[0] ?? 0) & 0x80) !== 0;
+}
+
+function extendedKeyUsage(extensions: Element | undefined): readonly string[] | undefined {
+  const value = extension(extensions, OID.extendedKeyUsage);
+  return (
+    value && sequence(value, 'the extended key usage').map((oid) => objectIdentifier(oid, 'the extended key usage'))
+  );
+}
+
+/** The value of the extension with this OID. */
+function extension(extensions: Element | undefined, wanted: string): Element | undefined {
+  for (const one of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
+    const [id, ...values] = sequence(one, 'an extension of a certificate');
+    if (objectIdentifier(id, 'an extension of a certificate') !== wanted) continue;
+    return parseWhole(expectTag(values.at(-1), TAG.octetString, 'an extension of a certificate').octets());
   }
   return undefined;
 }

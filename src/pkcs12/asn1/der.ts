@@ -1,4 +1,4 @@
-/** A writer for DER (ITU-T X.690, section 10): as much of it as a PKCS#12 file takes. */
+/** A writer for DER (ITU-T X.690, section 10): as much of it as a PKCS#12 file and a certificate need. */
 import { TAG } from './ber.ts';
 
 /** One element: identifier, shortest length, content. */
@@ -29,6 +29,36 @@ export function unsigned(value: number): Buffer {
   let start = 0;
   while (start < 4 && bytes[start] === 0 && (bytes[start + 1] ?? 0) < 0x80) start++;
   return element(TAG.integer, bytes.subarray(start));
+}
+
+/** INTEGER, not negative, from its big-endian bytes: the shortest form, with a zero octet before a set sign bit. */
+export function unsignedBytes(bytes: Uint8Array): Buffer {
+  const first = bytes.findIndex((byte) => byte !== 0);
+  const digits = first < 0 ? Buffer.of(0) : bytes.subarray(first);
+  return element(TAG.integer, ...((digits[0] ?? 0) < 0x80 ? [] : [Buffer.of(0)]), digits);
+}
+
+/** BIT STRING; the last `unused` bits of it do not count. */
+export function bits(content: Uint8Array, unused = 0): Buffer {
+  return element(TAG.bitString, Buffer.of(unused), content);
+}
+
+/** BOOLEAN TRUE. FALSE is left out wherever it is the default. */
+export function yes(): Buffer {
+  return element(TAG.boolean, Buffer.of(0xff));
+}
+
+/** UTF8String. */
+export function utf8(text: string): Buffer {
+  return element(TAG.utf8String, Buffer.from(text));
+}
+
+/** Time, to the second: UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
+export function time(date: Date): Buffer {
+  const digits = `${date.toISOString().replace(/\.\d{3}Z$|\D/g, '')}Z`;
+  return date.getUTCFullYear() < 2050
+    ? element(TAG.utcTime, Buffer.from(digits.slice(2)))
+    : element(TAG.generalizedTime, Buffer.from(digits));
 }
 
 /** NULL. */

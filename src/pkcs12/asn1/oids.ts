@@ -174,6 +174,18 @@ export const OID = {
   ecdsaWithSHA1: '1.2.840.10045.4.1',
   sha1WithRSA: '1.3.14.3.2.29',
 
-  // Extensions of a certificate (RFC 5280, section 4.2.1)
+  // The signature of a certificate that is made here (RFC 4055, section 5)
+  sha256WithRSAEncryption: '1.2.840.113549.1.1.11',
+
+  // Attributes of a name (RFC 5280, appendix A.1)
+  commonName: '2.5.4.3',
+  organizationName: '2.5.4.10',
+
+  // Extensions of a certificate, and purposes of a key (RFC 5280, section 4.2.1)
+  subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
+  basicConstraints: '2.5.29.19',
+  extendedKeyUsage: '2.5.29.37',
+  anyExtendedKeyUsage: '2.5.29.37.0',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
