@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['report/'],
   ['steps/'],
   ['main.ts'],
-  ['upload.ts', 'check.ts'],
+  ['upload.ts', 'check.ts', 'create.ts', 'create-cleanup.ts'],
 ];
 
 /** pkcs12/ could be a library of its own: apart from itself it knows failures alone. */

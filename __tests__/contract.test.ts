@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { ClientCertificate } from '../src/certificate/client-certificate.ts';
-import { readCheckInputs, readUploadInputs } from '../src/inputs.ts';
+import { readCheckInputs, readCreateInputs, readUploadInputs } from '../src/inputs.ts';
 import {
   setCertificateOutputs,
   setCheckOutputs,
   setConnectorOutputs,
+  setHandOverOutputs,
+  setNeededOutput,
+  setTrustOutput,
   setUncheckedOutputs,
 } from '../src/report/outputs.ts';
 import { VERSION } from '../src/version.ts';
@@ -18,13 +21,21 @@ const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 interface Action {
+  description: string;
   inputs: Record<string, { description: string; required: boolean; default?: string }>;
   outputs: Record<string, { description: string }>;
-  runs: { using: string; main: string };
+  runs: { using: string; main: string; post?: string };
 }
 
 const readme = read('README.md');
-const certificate = { thumbprint: 'A'.repeat(40), notBefore: new Date(0), notAfter: new Date(0) } as ClientCertificate;
+const certificate = {
+  thumbprint: 'A'.repeat(40),
+  notBefore: new Date(0),
+  notAfter: new Date(0),
+  leaf: '' as unknown,
+  chain: [] as unknown,
+} as ClientCertificate;
+const trust = { certificates: [], missing: [], unread: 0 };
 const ACTIONS = [
   {
     file: 'action.yml',
@@ -35,7 +46,23 @@ const ACTIONS = [
     required: { pfx: 'VGhyb3ctYXdheQ==' },
     setOutputs: () => {
       setCertificateOutputs(certificate);
+      setTrustOutput(trust);
       setConnectorOutputs([], certificate);
+    },
+  },
+  {
+    file: 'create/action.yml',
+    inputs: 'Inputs of the create step',
+    outputs: 'Outputs of the create step',
+    main: '../dist/create.js',
+    post: { post: '../dist/create-cleanup.js', 'post-if': 'always()' },
+    readInputs: readCreateInputs,
+    required: {},
+    setOutputs: () => {
+      setNeededOutput(true);
+      setTrustOutput(trust);
+      setCertificateOutputs(certificate);
+      setHandOverOutputs({ path: '', password: '' });
     },
   },
   {
@@ -50,7 +77,7 @@ const ACTIONS = [
       setCheckOutputs([]);
     },
   },
-].map((entry) => ({ ...entry, action: parse(read(entry.file)) as Action }));
+].map((entry) => ({ post: {}, ...entry, action: parse(read(entry.file)) as Action }));
 
 /** The cells of the table under a heading. */
 function table(heading: string): string[][] {
@@ -66,7 +93,7 @@ function table(heading: string): string[][] {
     );
 }
 
-describe.each(ACTIONS)('$file', ({ action, inputs, outputs, main, readInputs, required, setOutputs }) => {
+describe.each(ACTIONS)('$file', ({ file, action, inputs, outputs, main, readInputs, required, setOutputs, post }) => {
   test('the README has each input, in the same order, with the same default', () => {
     expect(table(inputs).map(([name, fallback]) => [name, fallback])).toEqual(
       Object.entries(action.inputs).map(([name, input]) => [
@@ -74,6 +101,13 @@ describe.each(ACTIONS)('$file', ({ action, inputs, outputs, main, readInputs, re
         input.default === undefined ? '–' : input.default === '' ? "`''`" : `\`${input.default}\``,
       ]),
     );
+  });
+
+  test('each description is one that the Marketplace accepts', () => {
+    const described = [action, ...Object.values(action.inputs), ...Object.values(action.outputs)];
+    for (const { description } of described.slice(0, file === 'create/action.yml' ? described.length : 0)) {
+      expect([description, description.length < 125]).toEqual([description, true]);
+    }
   });
 
   test('each input is described, and only an optional one has a default', () => {
@@ -119,7 +153,7 @@ describe.each(ACTIONS)('$file', ({ action, inputs, outputs, main, readInputs, re
   });
 
   test('it runs the committed bundle on node24', () => {
-    expect(action.runs).toEqual({ using: 'node24', main });
+    expect(action.runs).toEqual({ using: 'node24', main, ...post });
   });
 });
 

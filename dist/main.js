@@ -26911,6 +26911,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
 /***/ 643:
 /***/ ((module) => {
 
@@ -27009,6 +27016,2413 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
+/***/ 855:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Zk: () => (/* binding */ belongsTogether),
+  dF: () => (/* binding */ describeCertificate),
+  et: () => (/* binding */ subjectOf),
+  rK: () => (/* binding */ thumbprintOf)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
+;// CONCATENATED MODULE: ./lib/certificate/x509.js
+/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
+
+
+const EXPLICIT_0 = 0xa0;
+const EXPLICIT_3 = 0xa3;
+/** Reads a certificate. @throws Failure PFX_INVALID */
+function readCertificate(der) {
+    const [tbs, signatureAlgorithm] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'a certificate');
+    const fields = (0,ber/* sequence */.K2)(tbs, 'a certificate');
+    if (fields[0]?.tag === EXPLICIT_0)
+        fields.shift();
+    const [, , , validity, , publicKey, ...rest] = fields;
+    const [notBefore, notAfter] = (0,ber/* sequence */.K2)(validity, 'the validity of a certificate');
+    const [, bits] = (0,ber/* sequence */.K2)(publicKey, 'the public key of a certificate');
+    const [signatureOid, signatureParameters] = (0,ber/* sequence */.K2)(signatureAlgorithm, 'the signature of a certificate');
+    const oid = (0,ber/* objectIdentifier */.RG)(signatureOid, 'the signature of a certificate');
+    const extensions = rest.find((field) => field.tag === EXPLICIT_3);
+    return {
+        notBefore: time(notBefore),
+        notAfter: time(notAfter),
+        signatureOid: oid,
+        pssHashOid: oid === oids/* OID */.V.rsassaPss ? pssHash(signatureParameters) : undefined,
+        digitalSignature: digitalSignature(extensions),
+        extendedKeyUsage: extendedKeyUsage(extensions),
+        publicKeyBits: bitString(bits),
+    };
+}
+const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
+const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z|[+-]\d{4})?$/;
+/** UTCTime or GeneralizedTime; RFC 5280 wants seconds and Z, older certificates have neither. */
+function time(element) {
+    const text = element?.content.toString('latin1') ?? '';
+    const isUtc = element?.tag === ber/* TAG */.Dk.utcTime;
+    const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
+    if (!match || (!isUtc && element?.tag !== ber/* TAG */.Dk.generalizedTime)) {
+        throw (0,ber/* malformed */.Qm)('a date of the certificate cannot be read');
+    }
+    const [, y, month, day, hour, minute, second, zone] = match;
+    // RFC 5280, section 4.1.2.5.1: two digits stand for 1950 to 2049.
+    const year = isUtc ? Number(y) + (Number(y) < 50 ? 2000 : 1900) : Number(y);
+    const date = new Date(0);
+    date.setUTCFullYear(year, Number(month) - 1, Number(day));
+    date.setUTCHours(Number(hour), Number(minute), Number(second ?? 0));
+    if (zone === undefined || zone === 'Z')
+        return date;
+    const offset = (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3))) * 60_000;
+    return new Date(date.getTime() - (zone.startsWith('-') ? -offset : offset));
+}
+/** RSASSA-PSS-params (RFC 4055, section 3.1). */
+function pssHash(parameters) {
+    if (parameters?.tag !== ber/* TAG */.Dk.sequence)
+        return undefined;
+    const hash = parameters.children().find((field) => field.tag === EXPLICIT_0);
+    const [oid] = hash ? (0,ber/* sequence */.K2)(hash.children()[0], 'the hash of a signature') : [];
+    return oid && (0,ber/* objectIdentifier */.RG)(oid, 'the hash of a signature');
+}
+function digitalSignature(extensions) {
+    const value = extension(extensions, oids/* OID */.V.keyUsage);
+    return value && ((bitString(value)[0] ?? 0) & 0x80) !== 0;
+}
+function extendedKeyUsage(extensions) {
+    const value = extension(extensions, oids/* OID */.V.extendedKeyUsage);
+    return (value && (0,ber/* sequence */.K2)(value, 'the extended key usage').map((oid) => (0,ber/* objectIdentifier */.RG)(oid, 'the extended key usage')));
+}
+/** The value of the extension with this OID. */
+function extension(extensions, wanted) {
+    for (const one of extensions ? (0,ber/* sequence */.K2)(extensions.children()[0], 'the extensions of a certificate') : []) {
+        const [id, ...values] = (0,ber/* sequence */.K2)(one, 'an extension of a certificate');
+        if ((0,ber/* objectIdentifier */.RG)(id, 'an extension of a certificate') !== wanted)
+            continue;
+        return (0,ber/* parseWhole */.z2)((0,ber/* expectTag */.yi)(values.at(-1), ber/* TAG */.Dk.octetString, 'an extension of a certificate').octets());
+    }
+    return undefined;
+}
+/** Without the octet that counts the unused bits. */
+function bitString(element) {
+    return (0,ber/* expectTag */.yi)(element, ber/* TAG */.Dk.bitString, 'a bit string of a certificate').content.subarray(1);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/client-certificate.js
+/** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
+
+
+
+/**
+ * Puts together what is known of a leaf and its key.
+ * @param chain the leaf's issuers in order
+ * @throws Failure PFX_INVALID if the certificate's own fields cannot be read
+ */
+function describeCertificate(leaf, privateKey, chain) {
+    const fields = readCertificate(leaf.raw);
+    return {
+        leaf,
+        privateKey,
+        chain,
+        thumbprint: thumbprintOf(leaf),
+        sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
+        notBefore: fields.notBefore,
+        notAfter: fields.notAfter,
+        subject: subjectOf(leaf),
+        keyType: privateKey.asymmetricKeyType ?? 'unknown',
+        keyBits: keyBits(privateKey, fields.publicKeyBits),
+        signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
+        weakSignatureHash: weakHash(fields),
+        allowsDigitalSignature: fields.digitalSignature ?? true,
+        allowsClientAuth: fields.extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true,
+    };
+}
+const CLIENT_PURPOSES = [oids/* OID */.V.clientAuth, oids/* OID */.V.anyExtendedKeyUsage];
+/** SHA-1 of the certificate, 40 upper-case hex digits. */
+function thumbprintOf(certificate) {
+    return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
+}
+/** The subject on one line; Node separates the parts of a name by line feeds. */
+function subjectOf(certificate) {
+    // The type says string, and a certificate without a subject gives undefined.
+    const subject = certificate.subject;
+    return (subject ?? '').split('\n').join(', ');
+}
+const WEAK_SIGNATURES = {
+    [oids/* OID */.V.md5WithRSAEncryption]: 'md5',
+    [oids/* OID */.V.sha1WithRSAEncryption]: 'sha1',
+    [oids/* OID */.V.dsaWithSHA1]: 'sha1',
+    [oids/* OID */.V.ecdsaWithSHA1]: 'sha1',
+    [oids/* OID */.V.sha1WithRSA]: 'sha1',
+};
+function weakHash({ signatureOid, pssHashOid }) {
+    if (signatureOid === oids/* OID */.V.rsassaPss && (pssHashOid ?? oids/* OID */.V.sha1) === oids/* OID */.V.sha1)
+        return 'sha1';
+    return WEAK_SIGNATURES[signatureOid];
+}
+function keyBits(privateKey, publicKey) {
+    const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
+    if (modulusLength !== undefined)
+        return modulusLength;
+    if (privateKey.asymmetricKeyType === 'ed448')
+        return 456;
+    if (privateKey.asymmetricKeyType !== 'ec')
+        return publicKey.length * 8;
+    const named = /\d{3}/.exec(namedCurve ?? '');
+    // Explicit parameters have no name. An uncompressed point is one octet and two numbers as long as the field.
+    return named ? Number(named[0]) : Math.floor((publicKey.length - 1) / 2) * 8;
+}
+/** Whether the certificate is for this key. */
+function belongsTogether(certificate, privateKey) {
+    try {
+        if (certificate.checkPrivateKey(privateKey))
+            return true;
+    }
+    catch {
+        // The certificate's key is of a type that OpenSSL does not know; look at the bits.
+    }
+    // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
+    if (privateKey.asymmetricKeyType !== 'rsa')
+        return false;
+    const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
+    return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
+}
+
+
+/***/ }),
+
+/***/ 9771:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  g: () => (/* binding */ LARGEST_PFX),
+  D4: () => (/* binding */ decode),
+  g$: () => (/* binding */ tooLarge)
+});
+
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+;// CONCATENATED MODULE: ./lib/certificate/find-pfx.js
+/**
+ * Finds the base64 of a .pfx in text with something around it. A .pfx says how long it is, so that what belongs to it
+ * and what was only pasted along can be told apart for certain.
+ */
+/**
+ * The one .pfx in a text, as far as its base64 is whole; undefined if there is none, or several different ones.
+ * The time is linear in the length of the text.
+ */
+function findPfx(text) {
+    const asItIs = onlyPfx(text);
+    if (asItIs)
+        return { bytes: asItIs.bytes, note: surroundings(asItIs.before, asItIs.after) };
+    const plain = unescaped(text);
+    const escaped = plain === text ? undefined : onlyPfx(plain);
+    if (escaped)
+        return {
+            bytes: escaped.bytes,
+            note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
+        };
+    const bytes = withPlusSigns(text);
+    return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
+}
+/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
+function unescaped(text) {
+    if (!/[\\%&]/.test(text))
+        return text;
+    return text
+        .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
+        .replace(/\\{1,4}[rn]/g, '\n')
+        .replace(/\\{1,4}([/=+"])/g, '$1');
+}
+/** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
+function withPlusSigns(text) {
+    if (!text.includes(' '))
+        return undefined;
+    return onlyPfx(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+'))?.bytes;
+}
+/**
+ * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. Infinity if its length is
+ * indefinite; undefined if it is no .pfx.
+ */
+function pfxSize(start) {
+    const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength);
+    const first = bytes[1] ?? 0;
+    const lengthOctets = first > 0x80 ? first & 0x7f : 0;
+    const header = 2 + lengthOctets;
+    if (bytes[0] !== 0x30 || lengthOctets > 6 || bytes.length < header + 3)
+        return undefined;
+    if (!bytes.subarray(header, header + 3).equals(Buffer.of(0x02, 0x01, 0x03)))
+        return undefined;
+    if (first === 0x80)
+        return Infinity;
+    return header + (lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets));
+}
+/** Where the base64 of a SEQUENCE may begin. */
+const START = /(?<![A-Za-z0-9+/])MI/g;
+/** So many places are looked at, and so many of them closely. */
+const MOST_PLACES = 10_000;
+const MOST_CANDIDATES = 20;
+/** Base64 directly after the .pfx that is longer than this is no prompt: something was joined to it. */
+const LONGEST_WORD_AFTER = 64;
+function onlyPfx(text) {
+    const matches = [];
+    let [places, candidates] = [0, 0];
+    for (const { index } of text.matchAll(START)) {
+        if (++places > MOST_PLACES)
+            break;
+        const size = pfxSize(Buffer.from(digitsFrom(text, index, 32).digits, 'base64'));
+        if (size === undefined || ++candidates > MOST_CANDIDATES)
+            continue;
+        const match = pfxAt(text, index, size);
+        if (match)
+            matches.push(match);
+    }
+    const [first, ...others] = matches;
+    return first && others.every(({ bytes }) => bytes.equals(first.bytes)) ? first : undefined;
+}
+function pfxAt(text, start, size) {
+    const { digits, end } = digitsFrom(text, start, Math.ceil((size * 4) / 3));
+    const bytes = Buffer.from(digits, 'base64');
+    if (size !== Infinity && bytes.length < size)
+        return undefined;
+    const after = text.slice(end).replace(/^={1,2}/, '');
+    if (digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length === LONGEST_WORD_AFTER)
+        return undefined;
+    return { bytes: size === Infinity ? bytes : bytes.subarray(0, size), before: text.slice(0, start), after };
+}
+/** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end. */
+function digitsFrom(text, start, most) {
+    const digits = [];
+    let end = start;
+    for (; end < text.length && digits.length < most; end++) {
+        const character = text[end] ?? '';
+        if (/[A-Za-z0-9+/_-]/.test(character))
+            digits.push(character);
+        else if (!/[\s\u200b-\u200d\u2060]/.test(character))
+            break;
+    }
+    return { digits: digits.join(''), end };
+}
+/** What stood around the base64, in words; not quoted, since it may be a secret. */
+function surroundings(before, after) {
+    const end = after.trim();
+    const what = [
+        /^\s*\{/.test(before)
+            ? 'JSON'
+            : /^(set |export |\$env:)?\s*[\w.-]{1,100}\s*[=:]\s*["']?$/i.test(before)
+                ? 'a name before it'
+                : before.trim() === '' || /^["'“‘`]$/.test(before.trim())
+                    ? ''
+                    : 'text before it',
+        end === '%'
+            ? 'the % mark that zsh shows after it'
+            : /[%$#>]$/.test(end)
+                ? 'a prompt after it'
+                : /^[;,]/.test(end)
+                    ? 'a punctuation mark after it'
+                    : end === '' || /^["'”’`][;,]?$/.test(end)
+                        ? ''
+                        : 'text after it',
+    ].filter((part) => part !== '');
+    return `Only the base64 of the .pfx was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+}
+
+// EXTERNAL MODULE: ./lib/certificate/other-formats.js
+var other_formats = __nccwpck_require__(5544);
+;// CONCATENATED MODULE: ./lib/certificate/decode.js
+/** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
+
+
+
+/** What the service and every maker stay far below. */
+const LARGEST_PFX = 1024 * 1024;
+/**
+ * The .pfx, or the PEM text, in the text of an input or the bytes of a file. Text is base64 in any of its disguises
+ * (wrapped, url-safe, without padding, in quotation marks, as a data URL, with JSON's escapes, in armour, encoded
+ * several times, UTF-16 misread, with a name before it or a prompt after it), or PEM. What can be fixed for certain,
+ * since exactly the .pfx comes out, is fixed and said; what is something else is refused by its name.
+ * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
+ */
+function decode(content) {
+    const decoded = typeof content === 'string' ? decodeInput(content) : decodeFile(Buffer.from(content));
+    const size = decoded.kind === 'pkcs12' ? decoded.bytes.length : decoded.text.length;
+    if (size > LARGEST_PFX)
+        throw tooLarge(size);
+    return decoded;
+}
+function decodeInput(input) {
+    const text = withoutMarks(input);
+    if (plainBase64(text) === '')
+        throw (0,other_formats/* empty */.Ie)('The input "pfx" is empty.');
+    const decoded = decodeText(text, 0);
+    if (!decoded)
+        throw notBase64(whyNotBase64(text));
+    return decoded;
+}
+function decodeFile(bytes) {
+    const decoded = decodeBytes(bytes, 0);
+    if (decoded.kind === 'pem' || decoded.notes.length > 0 || decoded.bytes === bytes)
+        return decoded;
+    return { ...decoded, notes: ['The file holds base64 text; the .pfx in it was decoded.'] };
+}
+/** Base64 in base64 in base64: more is no accident. */
+const MOST_LAYERS = 5;
+/**
+ * @param layers how many times base64 was taken off already
+ * @returns undefined if the text is no base64
+ */
+function decodeText(text, layers) {
+    (0,other_formats/* refuseOtherText */.cC)(text);
+    if (text.includes('-----BEGIN '))
+        return fromArmour(text);
+    const digits = strictBase64(plainBase64(text));
+    if (digits !== undefined && !lacksPlusSigns(digits, text))
+        return decodeBytes(Buffer.from(digits, 'base64'), layers + 1);
+    const found = findPfx(text);
+    return found && { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
+}
+function decodeBytes(bytes, layers) {
+    const text = layers <= MOST_LAYERS ? textIn(bytes) : undefined;
+    const decoded = text === undefined ? undefined : decodeText(withoutMarks(text), layers);
+    if (decoded)
+        return decoded;
+    const repaired = withoutCarriageReturns(bytes);
+    if (repaired)
+        return { kind: 'pkcs12', bytes: repaired, notes: [CARRIAGE_RETURNS] };
+    (0,other_formats/* refuseOtherFormats */.tz)(bytes);
+    return { kind: 'pkcs12', bytes, notes: layers > 1 ? [MORE_THAN_ONCE] : [] };
+}
+const MORE_THAN_ONCE = 'The .pfx was encoded in base64 more than once; once is enough.';
+const CARRIAGE_RETURNS = 'Something turned every line feed in the .pfx into CR LF, as Git does with core.autocrlf; that was undone. Let .gitattributes say: *.pfx binary';
+/** Without what is left of UTF-16 and UTF-32 that were read as something else: zeros and byte order marks. */
+function withoutMarks(text) {
+    return text
+        .replace(/^(\ufeff|ÿþ|þÿ|ï»¿|\ufffd{2})/, '')
+        .replace(/[\0\ufeff]/g, '')
+        .trim();
+}
+/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
+function fromArmour(text) {
+    const plain = unescaped(text);
+    const found = findPfx(plain);
+    if (found) {
+        const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
+        return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
+    }
+    return { kind: 'pem', text: plain, notes: [] };
+}
+/** Without blanks of every kind (those of zero width, too), quotation marks, a data URL's head, spelled-out line breaks. */
+function plainBase64(text) {
+    return text
+        .replace(/^(["'])([^]*)\1$/, '$2')
+        .replace(/^data:[^,]{0,200};base64,/i, '')
+        .replace(/\\[rn]/g, '')
+        .replace(/[\s\u200b-\u200d\u2060]/g, '');
+}
+/** The digits of base64 (RFC 4648, sections 4 and 5), or undefined: Node's own decoder would pass over what is wrong. */
+function strictBase64(body) {
+    const digits = withoutPadding(body).replaceAll('-', '+').replaceAll('_', '/');
+    return /[^A-Za-z0-9+/]/.test(digits) || digits.length % 4 === 1 ? undefined : digits;
+}
+function withoutPadding(body) {
+    return body.endsWith('==') ? body.slice(0, -2) : body.endsWith('=') ? body.slice(0, -1) : body;
+}
+/** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
+function lacksPlusSigns(digits, text) {
+    const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+    if (size === undefined || (digits.length * 3) / 4 >= size)
+        return false;
+    return withPlusSigns(text) !== undefined;
+}
+function whyNotBase64(text) {
+    if (looksLikePath(text))
+        return 'it looks like a path. Paths go into the input "pfx-file"';
+    const digits = withoutPadding(plainBase64(text));
+    const position = digits.search(/[^A-Za-z0-9+/_-]/);
+    if (position < 0) {
+        return `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`;
+    }
+    const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
+    if (character === '=')
+        return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
+    if (/^\*+$/.test(text))
+        return 'it is the mask (***) that a log shows in place of a secret';
+    if (/\$\{\{|\$\(|\$\w/.test(text))
+        return 'it holds an expression or variable that was not filled in';
+    if (character === '\ufffd')
+        return 'it is the binary file, read as text: its bytes are lost';
+    if (/^[{[]/.test(text))
+        return 'it is JSON. Take the value with the .pfx out of it';
+    if (/^[ \t]*(apiVersion|kind|data|stringData|metadata):/m.test(text.slice(0, 10_000)))
+        return 'it is YAML, such as a Secret of Kubernetes. Take the value with the .pfx out of it';
+    if (character === '%')
+        return 'it is percent-encoded, or ends in the % mark that zsh shows';
+    return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
+}
+function looksLikePath(text) {
+    return (text.length < 1024 &&
+        !/[\r\n]/.test(text) &&
+        (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
+}
+/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
+function textIn(bytes) {
+    if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0)
+        return bytes.toString('utf16le', 2);
+    if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
+        return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
+    const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
+    const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
+    return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+}
+function utf8(bytes) {
+    try {
+        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    }
+    catch {
+        return undefined;
+    }
+}
+/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
+const SEQUENCE = 0x30;
+function withoutCarriageReturns(bytes) {
+    const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
+    if (size === undefined || bytes.length <= size)
+        return undefined;
+    const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+    return repaired.length === size ? repaired : undefined;
+}
+function notBase64(why) {
+    return new failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
+}
+/** A .pfx that is larger than any. `size` in bytes. */
+function tooLarge(size) {
+    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${size} bytes; at most ${LARGEST_PFX} are accepted.`, 'Is this the right file? A .pfx is a few kilobytes.');
+}
+
+
+/***/ }),
+
+/***/ 1465:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  rb: () => (/* binding */ planHandOver),
+  qb: () => (/* binding */ removeHandOver),
+  fq: () => (/* binding */ writeHandOver)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/pkcs12/write.js
+var write = __nccwpck_require__(4123);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+;// CONCATENATED MODULE: ./lib/certificate/hand-over.js
+/** A certificate with its key on its way from one step of a job to the next: a file that its owner alone can read. */
+
+
+
+
+
+
+
+/** A name that no file has, in the runner's temporary folder, and a random password of 192 bits. Writes nothing. */
+function planHandOver(environment) {
+    const folder = environment['RUNNER_TEMP'] ?? '';
+    return {
+        path: (0,external_node_path_.join)(folder === '' ? (0,external_node_os_namespaceObject.tmpdir)() : folder, `api-connector-certificate-${(0,external_node_crypto_.randomUUID)()}.pfx`),
+        password: (0,external_node_crypto_.randomBytes)(24).toString('base64url'),
+    };
+}
+/**
+ * Writes the certificate with its key, mode 0600.
+ * @throws Failure HAND_OVER_FAILED
+ */
+function writeHandOver({ path, password }, certificate) {
+    try {
+        (0,external_node_fs_.writeFileSync)(path, (0,write/* writePkcs12 */.C)(certificate, password), { mode: 0o600, flag: 'wx' });
+    }
+    catch (error) {
+        throw new failure/* Failure */.HR('HAND_OVER_FAILED', `The new certificate could not be written to the runner's temporary folder: ${reasonOf(error)}. Nothing was changed.`, 'Free disk space on the runner, or check that RUNNER_TEMP names a folder that the job may write to; then run the job again.', { cause: error });
+    }
+}
+/**
+ * Removes the file, if it is there.
+ * @throws Failure HAND_OVER_NOT_REMOVED
+ */
+function removeHandOver(path) {
+    try {
+        (0,external_node_fs_.rmSync)(path, { force: true });
+    }
+    catch (error) {
+        throw new failure/* Failure */.HR('HAND_OVER_NOT_REMOVED', `The file with the new certificate and its private key could not be removed: ${reasonOf(error)}.`, 'Remove it from the temporary folder of the runner by hand. Its password was known to this job only.', { cause: error });
+    }
+}
+function reasonOf(error) {
+    return (0,clean/* clean */.uH)(error instanceof Error ? error.message : String(error));
+}
+
+
+/***/ }),
+
+/***/ 5544:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ie: () => (/* binding */ empty),
+/* harmony export */   X3: () => (/* binding */ refuseArmour),
+/* harmony export */   cC: () => (/* binding */ refuseOtherText),
+/* harmony export */   tz: () => (/* binding */ refuseOtherFormats)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/** Tells what a file is that is no PKCS#12 file, by its first bytes, and what to do about it. */
+
+/**
+ * @throws Failure PFX_EMPTY, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
+ *   PFX_NOT_PKCS12
+ */
+function refuseOtherFormats(file) {
+    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+    if (bytes.every((byte) => byte === 0))
+        throw empty('The .pfx is empty.');
+    if (isReadAsText(bytes))
+        throw refusal('PFX_NOT_PKCS12', READ_AS_TEXT, COPY_BINARY);
+    if (bytes[0] === 0x30) {
+        refuseOtherDer(bytes);
+        return;
+    }
+    const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
+    if (magic)
+        throw refusal(magic.code ?? 'PFX_NOT_PKCS12', magic.what, magic.remedy);
+    if (isOpenPgp(bytes))
+        throw refusal('PFX_IS_PGP_KEY', 'encrypted with gpg, or a PGP key', DECRYPT_GPG);
+    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
+}
+/** Refuses text that is known to be something else: a pointer, an encrypted file, a dump, an SSH key. */
+function refuseOtherText(text) {
+    const start = text.slice(0, 4096);
+    const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
+    if (form)
+        throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
+}
+/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
+function refuseArmour(labels) {
+    if (labels.some((label) => label.startsWith('PGP')))
+        return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
+    if (labels.some((label) => label.includes('SSH')))
+        return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
+    if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
+        return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+    if (labels.some((label) => label.startsWith('AGE ')))
+        return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);
+    const kinds = [...new Set(labels.map((label) => PEM_KINDS[label] ?? 'something else'))].join(' and ');
+    return refusal('PFX_IS_PEM', `a PEM file with ${kinds || 'something that cannot be read'}`, EXPORT_PEM);
+}
+/** A refusal for an input or file without anything in it. */
+function empty(message) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_EMPTY', message, 'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+}
+const EXPORT_PEM = 'Make a .pfx out of certificate and key: openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -inkey key.pem -in cert.pem -out cert.pfx';
+const EXPORT = `Give a .pfx (.p12) with a certificate and its private key. ${EXPORT_PEM}`;
+const EXPORT_P7B = `It holds certificates only, without a private key. ${EXPORT_PEM}`;
+const EXPORT_JKS = 'Convert it: keytool -importkeystore -srckeystore store.jks -srcalias NAME -destkeystore cert.p12 -deststoretype PKCS12';
+const PEM_KINDS = {
+    CERTIFICATE: 'a certificate',
+    'TRUSTED CERTIFICATE': 'a certificate',
+    'X509 CERTIFICATE': 'a certificate',
+    'PRIVATE KEY': 'a private key',
+    'RSA PRIVATE KEY': 'a private key',
+    'EC PRIVATE KEY': 'a private key',
+    'DSA PRIVATE KEY': 'a private key',
+    'EC PARAMETERS': 'the parameters of a key',
+    'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
+    'PUBLIC KEY': 'a public key',
+    'RSA PUBLIC KEY': 'a public key',
+    'CERTIFICATE REQUEST': 'a certificate request',
+    'NEW CERTIFICATE REQUEST': 'a certificate request',
+    'X509 CRL': 'a revocation list',
+};
+const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path of the result as pfx-file.';
+const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
+const CONVERT_SSH = 'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
+const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
+const COPY_BINARY = 'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
+const ENCODE = 'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
+/** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
+const TEXT_FORMS = [
+    {
+        begins: /^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S{1,30}) AAAA|^PuTTY-User-Key-File/,
+        code: 'PFX_IS_SSH_KEY',
+        what: 'an SSH key',
+        remedy: CONVERT_SSH,
+    },
+    {
+        begins: /^version https:\/\/git-lfs\.github\.com\/spec\//,
+        what: 'a pointer of Git LFS, not the file itself',
+        remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
+    },
+    {
+        begins: /^\$ANSIBLE_VAULT;/,
+        what: 'encrypted with Ansible Vault',
+        remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
+    },
+    { begins: /^age-encryption\.org\//, what: 'encrypted with age', remedy: DECRYPT_BEFORE },
+    { begins: /ENC\[AES256_GCM,/, what: 'encrypted with SOPS', remedy: DECRYPT_BEFORE },
+    { begins: /^Salted__|^U2FsdGVkX1/, what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+    {
+        begins: /^01000000d08c9ddf/i,
+        what: 'a SecureString of PowerShell, which only its own computer can decrypt',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^<(!doctype|html|\?xml)/i,
+        what: 'a web page',
+        remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
+    },
+    {
+        begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
+        what: 'the .pfx in hexadecimal digits, not in base64',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
+        what: 'a hexadecimal dump of the .pfx, not base64',
+        remedy: ENCODE,
+    },
+    {
+        begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
+        what: 'the bytes of the .pfx as decimal numbers, not base64',
+        remedy: ENCODE,
+    },
+    { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
+    { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
+];
+const MAGICS = [
+    { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
+    { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
+    { hex: '504b0304', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '1f8b', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '377abcaf271c', what: 'a 7-Zip archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: 'fd377a585a00', what: 'an xz archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '526172211a07', what: 'a RAR archive', remedy: `Unpack it. ${EXPORT}` },
+    { hex: '25504446', what: 'a PDF document', remedy: EXPORT },
+    {
+        hex: '00474954435259505400',
+        what: 'encrypted with git-crypt',
+        remedy: 'Run git-crypt unlock in a step before this one.',
+    },
+    { hex: '53616c7465645f5f', what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
+    { hex: '01000000d08c9ddf', what: 'encrypted with DPAPI, which only its own computer can decrypt', remedy: EXPORT },
+];
+/**
+ * A file of OpenPGP (RFC 9580, section 5) begins with a session key for a recipient (tag 1, version 3) or a passphrase
+ * (tag 3, version 4), or with a key (tags 5 and 6, version 4).
+ */
+function isOpenPgp(bytes) {
+    const first = bytes[0] ?? 0;
+    if ((first & 0x80) === 0)
+        return false;
+    const isNewFormat = (first & 0x40) !== 0;
+    const tag = isNewFormat ? first & 0x3f : (first >> 2) & 0x0f;
+    // One octet of length up to 191, else two in both formats, for packets as long as these.
+    const lengthOctets = isNewFormat ? ((bytes[1] ?? 0) < 192 ? 1 : 2) : (first & 0x03) === 0 ? 1 : 2;
+    const version = bytes[1 + lengthOctets] ?? 0;
+    return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
+}
+/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
+function isReadAsText(bytes) {
+    const start = bytes.toString('hex', 0, 6);
+    return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
+}
+/** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
+function refuseOtherDer(bytes) {
+    const first = inside(bytes);
+    const second = inside(first);
+    switch (first[0]) {
+        case undefined:
+            return;
+        case 0x02: {
+            const next = first.subarray(2 + (first[1] ?? 0));
+            const type = inside(next);
+            if (next[0] === 0x30 && (type.length < PKCS7.length || type.subarray(0, PKCS7.length).equals(PKCS7)))
+                return;
+            if (next.length === 0)
+                return;
+            // PrivateKeyInfo, RSAPrivateKey and ECPrivateKey have the versions 0 and 1.
+            if (first[1] === 1 && (first[2] ?? 0) < 2)
+                throw refusal('PFX_NOT_PKCS12', 'a bare private key (DER)', EXPORT_PEM);
+            break;
+        }
+        case 0x06:
+            if (first.subarray(0, PKCS7.length).equals(PKCS7))
+                throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
+            break;
+        case 0x30:
+            if (second[0] === 0xa0 || (second[0] === 0x02 && second[2] !== 0)) {
+                throw refusal('PFX_IS_CERTIFICATE', 'a certificate (.cer, .crt), without its private key', EXPORT);
+            }
+            if (second[0] === 0x02)
+                throw refusal('PFX_NOT_PKCS12', 'a certificate request (DER)', EXPORT_PEM);
+            if (second[0] === 0x06)
+                throw refusal('PFX_NOT_PKCS12', 'a bare key (DER)', EXPORT_PEM);
+            break;
+    }
+    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
+}
+/** OBJECT IDENTIFIER 1.2.840.113549.1.7.x, all but the last arc. */
+const PKCS7 = Buffer.from('06092a864886f70d0107', 'hex');
+/** What comes after the header of the element at the start. */
+function inside(bytes) {
+    const length = bytes[1] ?? 0;
+    return bytes.subarray(length > 0x80 ? 2 + (length & 0x7f) : 2);
+}
+function refusal(code, what, remedy) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR(code, `What was given as the .pfx is ${what}.`, remedy);
+}
+
+
+/***/ }),
+
+/***/ 9541:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  W: () => (/* binding */ openCertificate),
+  _: () => (/* binding */ privateKeyForms)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/kdf.js + 1 modules
+var kdf = __nccwpck_require__(9579);
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/algorithms.js
+/** AlgorithmIdentifiers of PKCS#12 files: which hash, which pseudo-random function, which key derivation. */
+
+
+
+
+/** Reads an AlgorithmIdentifier; `what` it is for goes into errors. */
+function algorithmIdentifier(element, what) {
+    const [oid, parameters] = (0,ber/* sequence */.K2)(element, what);
+    return { oid: (0,ber/* objectIdentifier */.RG)(oid, what), parameters };
+}
+const DIGESTS = {
+    [oids/* OID */.V.md5]: kdf/* HASHES */.T$.md5,
+    [oids/* OID */.V.sha1]: kdf/* HASHES */.T$.sha1,
+    [oids/* OID */.V.sha224]: kdf/* HASHES */.T$.sha224,
+    [oids/* OID */.V.sha256]: kdf/* HASHES */.T$.sha256,
+    [oids/* OID */.V.sha384]: kdf/* HASHES */.T$.sha384,
+    [oids/* OID */.V.sha512]: kdf/* HASHES */.T$.sha512,
+    [oids/* OID */.V.sha512_224]: kdf/* HASHES */.T$.sha512_224,
+    [oids/* OID */.V.sha512_256]: kdf/* HASHES */.T$.sha512_256,
+    [oids/* OID */.V.sha3_224]: kdf/* HASHES */.T$.sha3_224,
+    [oids/* OID */.V.sha3_256]: kdf/* HASHES */.T$.sha3_256,
+    [oids/* OID */.V.sha3_384]: kdf/* HASHES */.T$.sha3_384,
+    [oids/* OID */.V.sha3_512]: kdf/* HASHES */.T$.sha3_512,
+    [oids/* OID */.V.ripemd160]: kdf/* HASHES */.T$.ripemd160,
+    [oids/* OID */.V.sm3]: kdf/* HASHES */.T$.sm3,
+    [oids/* OID */.V.blake2b512]: kdf/* HASHES */.T$.blake2b512,
+    [oids/* OID */.V.blake2s256]: kdf/* HASHES */.T$.blake2s256,
+};
+const HMACS = {
+    [oids/* OID */.V.hmacWithMD5]: kdf/* HASHES */.T$.md5,
+    [oids/* OID */.V.hmacMD5]: kdf/* HASHES */.T$.md5,
+    [oids/* OID */.V.hmacRIPEMD160]: kdf/* HASHES */.T$.ripemd160,
+    [oids/* OID */.V.hmacWithSHA1]: kdf/* HASHES */.T$.sha1,
+    [oids/* OID */.V.hmacSHA1]: kdf/* HASHES */.T$.sha1,
+    [oids/* OID */.V.hmacWithSHA224]: kdf/* HASHES */.T$.sha224,
+    [oids/* OID */.V.hmacWithSHA256]: kdf/* HASHES */.T$.sha256,
+    [oids/* OID */.V.hmacWithSHA384]: kdf/* HASHES */.T$.sha384,
+    [oids/* OID */.V.hmacWithSHA512]: kdf/* HASHES */.T$.sha512,
+    [oids/* OID */.V.hmacWithSHA512_224]: kdf/* HASHES */.T$.sha512_224,
+    [oids/* OID */.V.hmacWithSHA512_256]: kdf/* HASHES */.T$.sha512_256,
+    [oids/* OID */.V.hmacWithSHA3_224]: kdf/* HASHES */.T$.sha3_224,
+    [oids/* OID */.V.hmacWithSHA3_256]: kdf/* HASHES */.T$.sha3_256,
+    [oids/* OID */.V.hmacWithSHA3_384]: kdf/* HASHES */.T$.sha3_384,
+    [oids/* OID */.V.hmacWithSHA3_512]: kdf/* HASHES */.T$.sha3_512,
+    [oids/* OID */.V.hmacWithSM3]: kdf/* HASHES */.T$.sm3,
+    [oids/* OID */.V.hmacWithSM3ByOpenSSL]: kdf/* HASHES */.T$.sm3,
+};
+/** The hash that an AlgorithmIdentifier names. */
+function digestAlgorithm({ oid }) {
+    return DIGESTS[oid] ?? unsupported('the hash', oid);
+}
+/** The hash of the HMAC that an AlgorithmIdentifier names. */
+function hmacAlgorithm({ oid }) {
+    return HMACS[oid] ?? unsupported('the message authentication', oid);
+}
+/** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
+function pkcs5Kdf({ oid, parameters }) {
+    if (oid === oids/* OID */.V.scrypt) {
+        const [salt, N, r, p, length] = (0,ber/* sequence */.K2)(parameters, 'the parameters of scrypt');
+        const saltOctets = (0,ber/* octetString */.J8)(salt, 'the salt of scrypt');
+        const cost = { N: (0,ber/* integer */.nd)(N, 'N of scrypt'), r: (0,ber/* integer */.nd)(r, 'r of scrypt'), p: (0,ber/* integer */.nd)(p, 'p of scrypt') };
+        return {
+            keyLength: length && positive((0,ber/* integer */.nd)(length, 'the key length of scrypt')),
+            derivation: (size) => (0,kdf/* scrypt */.sc)(saltOctets, cost, size),
+        };
+    }
+    if (oid !== oids/* OID */.V.pbkdf2)
+        return unsupported('the key derivation', oid);
+    const [salt, iterations, ...rest] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBKDF2');
+    if (salt?.tag === ber/* TAG */.Dk.sequence)
+        return unsupported('a salt that is kept elsewhere', oids/* OID */.V.pbkdf2);
+    const saltOctets = (0,ber/* octetString */.J8)(salt, 'the salt of PBKDF2');
+    const rounds = (0,ber/* integer */.nd)(iterations, 'the iteration count of PBKDF2');
+    const length = rest[0]?.tag === ber/* TAG */.Dk.integer ? rest.shift() : undefined;
+    const prf = rest[0] === undefined ? kdf/* HASHES */.T$.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
+    return {
+        keyLength: length && positive((0,ber/* integer */.nd)(length, 'the key length of PBKDF2')),
+        derivation: (size) => (0,kdf/* pbkdf2 */.Az)(prf, saltOctets, rounds, size),
+    };
+}
+/** pkcs-12PbeParams (RFC 7292, appendix C) and PBEParameter (RFC 8018, appendix A.3), which look the same. */
+function saltAndIterations(parameters) {
+    const [salt, iterations] = (0,ber/* sequence */.K2)((0,ber/* expectTag */.yi)(parameters, ber/* TAG */.Dk.sequence, 'the encryption parameters'), 'the encryption parameters');
+    return { salt: (0,ber/* octetString */.J8)(salt, 'the salt'), iterations: (0,ber/* integer */.nd)(iterations, 'the iteration count') };
+}
+/** Names of what is known, but not read. */
+const NAMES = {
+    [oids/* OID */.V.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
+    [oids/* OID */.V.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+    [oids/* OID */.V.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
+    [oids/* OID */.V.blowfishCBC]: 'Blowfish',
+    [oids/* OID */.V.cast5CBC]: 'CAST5',
+    [oids/* OID */.V.desECB]: 'DES in ECB mode',
+    [oids/* OID */.V.desOFB]: 'DES in OFB mode',
+    [oids/* OID */.V.desCFB]: 'DES in CFB mode',
+    [oids/* OID */.V.ideaCBC]: 'IDEA',
+    [oids/* OID */.V.rc4]: 'RC4',
+    [oids/* OID */.V.rc5CBC]: 'RC5',
+    [oids/* OID */.V.seedCBC]: 'SEED',
+    [oids/* OID */.V.md2]: 'MD2',
+    [oids/* OID */.V.md4]: 'MD4',
+    [oids/* OID */.V.whirlpool]: 'Whirlpool',
+    [oids/* OID */.V.gost28147]: 'GOST 28147-89',
+    [oids/* OID */.V.gostMagmaCTR]: 'GOST Magma',
+    [oids/* OID */.V.gostMagmaCTROMAC]: 'GOST Magma',
+    [oids/* OID */.V.gostKuznyechikCTR]: 'GOST Kuznyechik',
+    [oids/* OID */.V.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
+    [oids/* OID */.V.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+    [oids/* OID */.V.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
+    [oids/* OID */.V.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
+    [oids/* OID */.V.gostR3411_94]: 'GOST R 34.11-94',
+    [oids/* OID */.V.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+    [oids/* OID */.V.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
+    [oids/* OID */.V.gostR3410_2001]: 'GOST R 34.10-2001',
+    [oids/* OID */.V.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
+    [oids/* OID */.V.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
+    [oids/* OID */.V.dhKeyAgreement]: 'Diffie-Hellman',
+    [oids/* OID */.V.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
+};
+/** Refuses an algorithm by its name. */
+function unsupported(what, oid) {
+    const name = NAMES[oid];
+    throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx uses ${what} ${name === undefined ? oid : `${name} (${oid})`}, which is not supported.`, 'Export the certificate with one of the usual algorithms, such as TripleDES-SHA1 or AES256-SHA256 (what Windows offers), or with: openssl pkcs12 -export');
+}
+function positive(length) {
+    if (length < 1 || length > 1024)
+        throw (0,ber/* malformed */.Qm)(`a key length is ${length}`);
+    return length;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/mac.js
+/** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
+
+
+
+
+
+/** RFC 9579, section 5: a shorter key can be found by trying. */
+const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
+/**
+ * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
+ * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
+ */
+function readMac(element) {
+    const [digestInfo, saltElement, iterationsElement] = (0,ber/* sequence */.K2)(element, 'the MAC');
+    const [algorithmElement, digestElement] = (0,ber/* sequence */.K2)(digestInfo, 'the digest of the MAC');
+    const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
+    const expected = (0,ber/* octetString */.J8)(digestElement, 'the digest of the MAC');
+    if (algorithm.oid === oids/* OID */.V.pbmac1)
+        return pbmac1(algorithm.parameters, expected);
+    const hash = digestAlgorithm(algorithm);
+    const salt = (0,ber/* octetString */.J8)(saltElement, 'the salt of the MAC');
+    const iterations = iterationsElement === undefined ? 1 : (0,ber/* integer */.nd)(iterationsElement, 'the iteration count of the MAC');
+    return macOf('HMAC', 'pkcs12', hash, (0,kdf/* pkcs12Kdf */.W)(hash, salt, iterations, kdf/* PURPOSE */.F2.mac, hash.length), expected);
+}
+/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
+function pbmac1(parameters, expected) {
+    const [kdfElement, schemeElement] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBMAC1');
+    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
+    const hash = hmacAlgorithm(algorithmIdentifier(schemeElement, 'the message authentication of PBMAC1'));
+    const { keyLength } = kdf;
+    if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
+        throw (0,ber/* malformed */.Qm)(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
+    }
+    return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
+}
+function macOf(kind, use, hash, { cost, derive }, expected) {
+    return {
+        name: `${kind}-${hash.name.toUpperCase()}`,
+        use,
+        cost,
+        verify: (data, password) => {
+            const actual = (0,external_node_crypto_.createHmac)(hash.name, derive(password)).update(data).digest();
+            return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
+        },
+    };
+}
+
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/password.js
+var crypto_password = __nccwpck_require__(1727);
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc2.js
+/**
+ * RC2 in CBC mode (RFC 2268), decryption only. Windows and old OpenSSL encrypt the certificates of a .pfx with its
+ * 40-bit form, and Node's OpenSSL has it in the legacy provider only, which an action cannot load.
+ */
+/** RFC 2268, section 2: the table from the digits of π, in rows of 16. */
+const PI_TABLE = Buffer.from('d978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2179a59f587b34f1361456d8d09817d32' +
+    'bd8f40eb86b77b0bf09521225c6b4e8254d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626' +
+    '6fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed708e8eade8052eef784aa72ac354d6a2a' +
+    '961ad2715a1549744b9fd05e0418a4ecc2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731' +
+    '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a90d38341bab33ffb0bb480c5fb9b1cd2e' +
+    'c5f3db47e5a59c770aa62068fe7fc1ad', 'hex');
+/**
+ * Decrypts and leaves the padding in place.
+ * @param effectiveBits the effective key length (RFC 2268, section 2), 1 to 1024
+ */
+function rc2CbcDecrypt(key, effectiveBits, iv, input) {
+    const k = expandKey(key, effectiveBits);
+    const output = Buffer.from(input);
+    for (let offset = 0; offset + 8 <= output.length; offset += 8)
+        decryptBlock(k, output, offset);
+    // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
+    for (const [i, byte] of output.entries())
+        output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
+    return output;
+}
+/** RFC 2268, section 2: 64 words of 16 bits. */
+function expandKey(key, effectiveBits) {
+    const pi = (i) => PI_TABLE[i & 0xff] ?? 0;
+    const bytes = Buffer.alloc(128);
+    bytes.set(key.subarray(0, 128));
+    const get = (i) => bytes[i] ?? 0;
+    for (let i = key.length; i < 128; i++)
+        bytes[i] = pi(get(i - 1) + get(i - key.length));
+    const effectiveBytes = Math.ceil(effectiveBits / 8);
+    const mask = 0xff >> (8 * effectiveBytes - effectiveBits);
+    bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
+    for (let i = 127 - effectiveBytes; i >= 0; i--)
+        bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
+    return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
+}
+/** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */
+function decryptBlock(k, block, offset) {
+    let r0 = block.readUInt16LE(offset);
+    let r1 = block.readUInt16LE(offset + 2);
+    let r2 = block.readUInt16LE(offset + 4);
+    let r3 = block.readUInt16LE(offset + 6);
+    const key = (i) => k[i & 63] ?? 0;
+    for (let round = 15; round >= 0; round--) {
+        const j = 4 * round;
+        r3 = (rotateRight(r3, 5) - key(j + 3) - (r2 & r1) - (~r2 & r0)) & 0xffff;
+        r2 = (rotateRight(r2, 3) - key(j + 2) - (r1 & r0) - (~r1 & r3)) & 0xffff;
+        r1 = (rotateRight(r1, 2) - key(j + 1) - (r0 & r3) - (~r0 & r2)) & 0xffff;
+        r0 = (rotateRight(r0, 1) - key(j) - (r3 & r2) - (~r3 & r1)) & 0xffff;
+        if (round === 11 || round === 5) {
+            r3 = (r3 - key(r2)) & 0xffff;
+            r2 = (r2 - key(r1)) & 0xffff;
+            r1 = (r1 - key(r0)) & 0xffff;
+            r0 = (r0 - key(r3)) & 0xffff;
+        }
+    }
+    block.writeUInt16LE(r0, offset);
+    block.writeUInt16LE(r1, offset + 2);
+    block.writeUInt16LE(r2, offset + 4);
+    block.writeUInt16LE(r3, offset + 6);
+}
+function rotateRight(word, bits) {
+    return ((word >>> bits) | (word << (16 - bits))) & 0xffff;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc4.js
+/** RC4, for files of the 1990s: Node's OpenSSL has it in the legacy provider only, which an action cannot load. */
+/** Decrypts (RC4 is its own inverse). */
+function rc4(key, input) {
+    const state = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const get = (i) => state[i & 0xff] ?? 0;
+    const swap = (i, j) => {
+        const kept = get(i);
+        state[i] = get(j);
+        state[j] = kept;
+    };
+    for (let i = 0, j = 0; i < 256; i++) {
+        j = (j + get(i) + (key[i % key.length] ?? 0)) & 0xff;
+        swap(i, j);
+    }
+    const output = Buffer.alloc(input.length);
+    let i = 0;
+    let j = 0;
+    for (const [n, byte] of input.entries()) {
+        i = (i + 1) & 0xff;
+        j = (j + get(i)) & 0xff;
+        swap(i, j);
+        output[n] = byte ^ get(get(i) + get(j));
+    }
+    return output;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/ciphers.js
+/** The ciphers of PKCS#12 files, by the OIDs of RFC 8018's PBES2 and by name. */
+
+
+
+
+function nodeCipher(name, keyLength, ivLength, padding, modes) {
+    return {
+        name,
+        keyLength,
+        ivLength,
+        padding,
+        decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
+    };
+}
+function nodeDecrypt(algorithm, key, iv, ciphertext) {
+    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
+    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+}
+/** RC2 with so many effective bits (RFC 2268). */
+function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
+    return {
+        name,
+        keyLength,
+        ivLength: 8,
+        padding: 8,
+        decrypt: (key, iv, ciphertext) => [rc2CbcDecrypt(key, bits, iv, ciphertext)],
+    };
+}
+/** RC4, for PKCS#12's own schemes. */
+function rc4Cipher(bits) {
+    return {
+        name: `RC4-${bits}`,
+        keyLength: bits / 8,
+        ivLength: 0,
+        padding: 0,
+        decrypt: (key, _iv, ciphertext) => [rc4(key, ciphertext)],
+    };
+}
+/** AES-GCM, which BouncyCastle writes, though RFC 8018 does not know it. `tagLength` in bytes. */
+function aesGcm(bits, tagLength) {
+    return {
+        name: `AES-${bits}-GCM`,
+        keyLength: bits / 8,
+        ivLength: 12,
+        padding: 0,
+        decrypt: (key, iv, input) => {
+            if (input.length < tagLength || iv.length === 0)
+                return [];
+            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
+            decipher.setAuthTag(input.subarray(-tagLength));
+            const plaintext = decipher.update(input.subarray(0, -tagLength));
+            try {
+                decipher.final();
+                return [plaintext];
+            }
+            catch {
+                return [];
+            }
+        },
+    };
+}
+const TRIPLE_DES = nodeCipher('TripleDES', 24, 8, 8, ['des-ede3-cbc']);
+/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
+const DES = {
+    ...TRIPLE_DES,
+    name: 'DES',
+    keyLength: 8,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key, key]), iv, ciphertext),
+};
+/** The third key is the first one again. */
+const TWO_KEY_TRIPLE_DES = {
+    ...TRIPLE_DES,
+    name: 'TripleDES-2KEY',
+    keyLength: 16,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
+};
+/** One cipher of 128-bit blocks in the modes that have an OID. */
+function modesOf(name, node, bits, oids) {
+    return Object.entries(oids).map(([mode, oid]) => {
+        // OpenSSL writes the OID of CFB for its forms with shifts of 8 bits and 1 bit, too.
+        const modes = mode === 'cfb' ? ['cfb', 'cfb8', 'cfb1'].map((form) => `${node}-${form}`) : [`${node}-${mode}`];
+        const [ivLength, padding] = [mode === 'ecb' ? 0 : 16, mode === 'ecb' || mode === 'cbc' ? 16 : 0];
+        const shown = mode === 'cbc' ? name : `${name}-${mode.toUpperCase()}`;
+        return [oid, nodeCipher(shown, bits / 8, ivLength, padding, modes)];
+    });
+}
+/** Ciphers of PBES2 whose only parameter is the IV. */
+const PBES2_CIPHERS = {
+    [oids/* OID */.V.desEDE3CBC]: TRIPLE_DES,
+    [oids/* OID */.V.desCBC]: DES,
+    ...Object.fromEntries([128, 192, 256].flatMap((bits) => [
+        ...modesOf(`AES-${bits}`, `aes-${bits}`, bits, {
+            cbc: oids/* OID */.V[`aes${bits}CBC`],
+            ecb: oids/* OID */.V[`aes${bits}ECB`],
+            cfb: oids/* OID */.V[`aes${bits}CFB`],
+            ofb: oids/* OID */.V[`aes${bits}OFB`],
+        }),
+        ...modesOf(`Camellia-${bits}`, `camellia-${bits}`, bits, {
+            cbc: oids/* OID */.V[`camellia${bits}CBC`],
+            ecb: oids/* OID */.V[`camellia${bits}ECB`],
+            cfb: oids/* OID */.V[`camellia${bits}CFB`],
+            ofb: oids/* OID */.V[`camellia${bits}OFB`],
+            ctr: oids/* OID */.V[`camellia${bits}CTR`],
+        }),
+        ...modesOf(`ARIA-${bits}`, `aria-${bits}`, bits, {
+            cbc: oids/* OID */.V[`aria${bits}CBC`],
+            ecb: oids/* OID */.V[`aria${bits}ECB`],
+            cfb: oids/* OID */.V[`aria${bits}CFB`],
+            ofb: oids/* OID */.V[`aria${bits}OFB`],
+            ctr: oids/* OID */.V[`aria${bits}CTR`],
+        }),
+    ])),
+    [oids/* OID */.V.sm4CFB]: nodeCipher('SM4-CFB', 16, 16, 0, ['sm4-cfb']),
+    ...Object.fromEntries(modesOf('SM4', 'sm4', 128, { cbc: oids/* OID */.V.sm4CBC, ecb: oids/* OID */.V.sm4ECB, ofb: oids/* OID */.V.sm4OFB, ctr: oids/* OID */.V.sm4CTR })),
+};
+/** AES-GCM's key sizes in bits. */
+const GCM_CIPHERS = {
+    [oids/* OID */.V.aes128GCM]: 128,
+    [oids/* OID */.V.aes192GCM]: 192,
+    [oids/* OID */.V.aes256GCM]: 256,
+};
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/pbe.js
+/** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
+
+
+
+
+
+/** RFC 7292, appendix C. */
+const PKCS12_SCHEMES = {
+    [oids/* OID */.V.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
+    [oids/* OID */.V.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
+    [oids/* OID */.V.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
+    [oids/* OID */.V.pbeWithSHAAnd2KeyTripleDESCBC]: { ...TWO_KEY_TRIPLE_DES, name: 'TripleDES-2KEY-SHA1' },
+    [oids/* OID */.V.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
+    [oids/* OID */.V.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
+};
+/** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
+const PBES1_SCHEMES = {
+    [oids/* OID */.V.pbeWithMD5AndDESCBC]: { cipher: { ...DES, name: 'DES-MD5' }, hash: kdf/* HASHES */.T$.md5 },
+    [oids/* OID */.V.pbeWithMD5AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: kdf/* HASHES */.T$.md5 },
+    [oids/* OID */.V.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: kdf/* HASHES */.T$.sha1 },
+    [oids/* OID */.V.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: kdf/* HASHES */.T$.sha1 },
+};
+/**
+ * Reads an encryption AlgorithmIdentifier.
+ * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID; PFX_TOO_MANY_ITERATIONS
+ */
+function encryptionScheme(element) {
+    const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
+    if (oid === oids/* OID */.V.pbes2)
+        return pbes2(parameters);
+    const own = PKCS12_SCHEMES[oid];
+    if (own)
+        return pkcs12Scheme(own, parameters);
+    const pbes1 = PBES1_SCHEMES[oid];
+    if (!pbes1)
+        return unsupported('the encryption', oid);
+    const { salt, iterations } = saltAndIterations(parameters);
+    const { cost, derive } = (0,kdf/* pbkdf1 */.tC)(pbes1.hash, salt, iterations, 16);
+    return {
+        ...pbes1.cipher,
+        use: 'pkcs5',
+        cost,
+        decrypt: (ciphertext, password) => {
+            const derived = derive(password);
+            return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
+        },
+    };
+}
+function pkcs12Scheme(cipher, parameters) {
+    const { salt, iterations } = saltAndIterations(parameters);
+    const key = (0,kdf/* pkcs12Kdf */.W)(kdf/* HASHES */.T$.sha1, salt, iterations, kdf/* PURPOSE */.F2.key, cipher.keyLength);
+    const iv = (0,kdf/* pkcs12Kdf */.W)(kdf/* HASHES */.T$.sha1, salt, iterations, kdf/* PURPOSE */.F2.iv, cipher.ivLength);
+    return {
+        ...cipher,
+        use: 'pkcs12',
+        cost: key.cost + iv.cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(key.derive(password), iv.derive(password), ciphertext),
+    };
+}
+function pbes2(parameters) {
+    const [kdfElement, cipherElement] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBES2');
+    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation'));
+    const { cipher, iv } = pbes2Cipher(algorithmIdentifier(cipherElement, 'the cipher'), kdf.keyLength);
+    if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
+        return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, oids/* OID */.V.pbes2);
+    }
+    const { cost, derive } = kdf.derivation(cipher.keyLength);
+    return {
+        ...cipher,
+        use: 'pkcs5',
+        cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(derive(password), iv, ciphertext),
+    };
+}
+function pbes2Cipher({ oid, parameters }, keyLength) {
+    const gcmBits = GCM_CIPHERS[oid];
+    if (gcmBits !== undefined) {
+        const [nonce, tagLength] = (0,ber/* sequence */.K2)(parameters, 'the parameters of AES-GCM');
+        const tag = tagLength === undefined ? 12 : (0,ber/* integer */.nd)(tagLength, 'the tag length of AES-GCM');
+        if (tag < 12 || tag > 16)
+            throw (0,ber/* malformed */.Qm)('the tag length of AES-GCM is out of range');
+        return { cipher: aesGcm(gcmBits, tag), iv: (0,ber/* octetString */.J8)(nonce, 'the nonce of AES-GCM') };
+    }
+    if (oid === oids/* OID */.V.rc2CBC) {
+        const fields = (0,ber/* sequence */.K2)(parameters, 'the parameters of RC2');
+        const version = fields.length > 1 ? (0,ber/* integer */.nd)(fields.shift(), 'the RC2 version') : undefined;
+        const bits = rc2EffectiveBits(version);
+        return checkedIv(rc2(bits, keyLength ?? 16), (0,ber/* octetString */.J8)(fields[0], 'the IV of RC2'));
+    }
+    const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
+    // ECB has no IV: OpenSSL writes an empty one, others NULL or nothing.
+    if (cipher.ivLength === 0)
+        return { cipher, iv: Buffer.alloc(0) };
+    return checkedIv(cipher, (0,ber/* octetString */.J8)((0,ber/* expectTag */.yi)(parameters, ber/* TAG */.Dk.octetString, 'the IV'), 'the IV'));
+}
+function checkedIv(cipher, iv) {
+    if (iv.length !== cipher.ivLength)
+        throw (0,ber/* malformed */.Qm)(`the IV of ${cipher.name} has ${iv.length} bytes`);
+    return { cipher, iv };
+}
+/** RFC 8018, appendix B.2.3: small sizes are written in the code of RFC 2268, section 6. */
+function rc2EffectiveBits(version) {
+    const coded = { 160: 40, 120: 64, 58: 128 };
+    if (version === undefined)
+        return 32;
+    const bits = coded[version] ?? version;
+    if (coded[version] === undefined && (version < 256 || version > 1024))
+        throw (0,ber/* malformed */.Qm)('the RC2 version is unknown');
+    return bits;
+}
+/**
+ * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
+ * fits one wrong password in 256.
+ * @returns undefined if the password does not fit, or the ciphertext is damaged
+ */
+function decrypt(scheme, ciphertext, passwords, budget) {
+    if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0)
+        return undefined;
+    return passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme
+            .decrypt(ciphertext, password)
+            .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
+            .find((plaintext) => plaintext !== undefined && isSequence(plaintext));
+    });
+}
+/**
+ * Whether the password fits a ciphertext that {@link decrypt} cannot decrypt: what comes out begins like a private key,
+ * though it does not end like one. So the ciphertext is damaged.
+ */
+function fitsDamaged(scheme, ciphertext, passwords, budget) {
+    const whole = scheme.padding === 0 ? ciphertext.length : ciphertext.length - (ciphertext.length % scheme.padding);
+    const fits = passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme.decrypt(ciphertext.subarray(0, whole), password).some(beginsAsKey) || undefined;
+    });
+    return fits ?? false;
+}
+/** SEQUENCE, its length, INTEGER 0 or 1, SEQUENCE: PrivateKeyInfo. By chance once in 2^40 times. */
+function beginsAsKey(plaintext) {
+    const header = /^30(82....|81..|[0-7].)02010[01]30/;
+    return header.test(plaintext.toString('hex', 0, 8));
+}
+/** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
+function unpad(plaintext, block) {
+    const padding = plaintext.at(-1) ?? 0;
+    if (padding < 1 || padding > block || plaintext.length < padding)
+        return undefined;
+    return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
+}
+function isSequence(plaintext) {
+    try {
+        return (0,ber/* parseWhole */.z2)(plaintext).tag === ber/* TAG */.Dk.sequence;
+    }
+    catch {
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/password-failures.js
+/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
+
+
+/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
+function wrongPassword(password, opensWith) {
+    const slip = slips(password).find(({ other }) => opensWith(other));
+    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`, slip?.remedy ??
+        'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.');
+}
+/** Windows made the password up and encrypted it for users or groups of a domain. */
+function protectedToPrincipals() {
+    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.', 'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.');
+}
+/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
+function damaged() {
+    return new failure/* Failure */.HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
+}
+/** Without a MAC, a damaged key and a key with a password of its own look the same. */
+function damagedKey() {
+    return new failure/* Failure */.HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
+}
+/** The MAC fits and a content does not decrypt. */
+function contentsUnreadable(password) {
+    if (!(0,crypto_password/* isAscii */.ER)(password)) {
+        return new failure/* Failure */.HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
+    }
+    return new failure/* Failure */.HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
+}
+/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
+function quietly(question) {
+    try {
+        return question();
+    }
+    catch {
+        return false;
+    }
+}
+const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
+const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
+/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
+function slips(password) {
+    const all = [
+        ['without the line break at its end it would', withoutLineBreaks(password)],
+        ['the file has no password', ''],
+        ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
+        ['without the blanks at its end it would', password.trimEnd()],
+        ['without the blanks at its start it would', password.trimStart()],
+        ['without the blanks at both ends it would', password.trim()],
+        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
+    const lost = [
+        ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
+        ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
+        ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
+    return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
+}
+/** Without those at its end; a regular expression would take the square of their number. */
+function withoutLineBreaks(password) {
+    let end = password.length;
+    while (password[end - 1] === '\n' || password[end - 1] === '\r')
+        end--;
+    return password.slice(0, end);
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/private-key.js
+/** A private key in PKCS#8 (RFC 5958), in the clear or encrypted, as a key that Node works with. */
+
+
+
+
+
+
+
+
+/** The largest modulus of an RSA key, in bits: OpenSSL uses none that is larger. */
+const MOST_RSA_BITS = 16_384;
+/** FIPS 186-4 ends at 3,072. Node computes the public key, which takes minutes for a very large one. */
+const MOST_DSA_BITS = 4_096;
+const MOST_DSA_EXPONENT_BITS = 512;
+/** Of any other type, in bytes: the largest post-quantum key is a third of that. */
+const LARGEST_KEY = 16 * 1024;
+/**
+ * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
+ * @throws Failure PFX_UNSUPPORTED for a key that is too large or of a type that Node does not know, PFX_INVALID for a
+ *   broken key
+ */
+function readPrivateKey(pkcs8) {
+    const [, algorithm, key] = (0,ber/* sequence */.K2)(pkcs8, 'the private key');
+    const { oid, parameters } = algorithmIdentifier(algorithm, 'the private key');
+    refuseLarge(oid, parameters, (0,ber/* octetString */.J8)(key, 'the private key'));
+    try {
+        return (0,external_node_crypto_.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
+    }
+    catch {
+        // OpenSSL's own message might quote the key, so it is not kept as the cause.
+        if (!KNOWN_KEY_TYPES.has(oid))
+            return unsupported('a private key of the type', oid);
+        throw (0,ber/* malformed */.Qm)('the private key cannot be read');
+    }
+}
+/**
+ * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
+ */
+function openEncryptedKey(der, password) {
+    const { algorithm, ciphertext } = readEncryptedKey((0,ber/* parseWhole */.z2)(der));
+    const scheme = encryptionScheme(algorithm);
+    const budget = new kdf/* WorkBudget */.nH();
+    const plaintext = decrypt(scheme, ciphertext, new crypto_password/* PasswordCandidates */.OD(password), budget);
+    if (plaintext)
+        return readPrivateKey((0,ber/* parseWhole */.z2)(plaintext));
+    const hints = kdf/* WorkBudget */.nH.forHints();
+    const fits = (other) => quietly(() => fitsDamaged(scheme, ciphertext, new crypto_password/* PasswordCandidates */.OD(other), hints));
+    throw fits(password) ? damagedKey() : wrongPassword(password, fits);
+}
+/** The encryption of a private key and what is encrypted. */
+function readEncryptedKey(element) {
+    const [algorithm, ciphertext] = (0,ber/* sequence */.K2)(element, 'an encrypted private key');
+    return {
+        algorithm: (0,ber/* expectTag */.yi)(algorithm, ber/* TAG */.Dk.sequence, 'the encryption of a private key'),
+        ciphertext: (0,ber/* octetString */.J8)(ciphertext, 'an encrypted private key'),
+    };
+}
+/** Before OpenSSL sees it: some of what it computes for a key grows with the third power of its size. */
+function refuseLarge(oid, parameters, key) {
+    switch (oid) {
+        case oids/* OID */.V.rsaEncryption:
+        case oids/* OID */.V.rsassaPss: {
+            const [, modulus] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(key), 'the RSA key');
+            refuseBits('RSA', bits(modulus, 'the modulus'), MOST_RSA_BITS);
+            break;
+        }
+        case oids/* OID */.V.dsa: {
+            // The parameters may also be left out, which OpenSSL rejects.
+            const [p] = parameters?.tag === ber/* TAG */.Dk.sequence ? parameters.children() : [];
+            refuseBits('DSA', p ? bits(p, 'the prime') : 0, MOST_DSA_BITS);
+            if (bits((0,ber/* parseWhole */.z2)(key), 'the private key') > MOST_DSA_EXPONENT_BITS)
+                throw (0,ber/* malformed */.Qm)('the DSA key is too large');
+            break;
+        }
+        case oids/* OID */.V.dhKeyAgreement:
+        case oids/* OID */.V.dhPublicNumber:
+            // No certificate has such a key; reading one takes the better part of a second.
+            unsupported('a private key of the type', oid);
+            break;
+        default:
+            if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
+                throw (0,ber/* malformed */.Qm)(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
+    }
+}
+function bits(element, what) {
+    return (0,ber/* expectTag */.yi)(element, ber/* TAG */.Dk.integer, what).content.length * 8;
+}
+function refuseBits(type, found, most) {
+    // An INTEGER has a zero byte in front if its first bit is set.
+    if (found > most + 8)
+        unsupported(`a private key of ${found} bits (at most ${most} are accepted) of the type`, type);
+}
+/** A key of one of these types that cannot be read is broken, not unknown. */
+const KNOWN_KEY_TYPES = new Set([
+    oids/* OID */.V.rsaEncryption,
+    oids/* OID */.V.rsassaPss,
+    oids/* OID */.V.dsa,
+    oids/* OID */.V.ecPublicKey,
+    oids/* OID */.V.x25519,
+    oids/* OID */.V.x448,
+    oids/* OID */.V.ed25519,
+    oids/* OID */.V.ed448,
+]);
+
+;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
+/** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
+
+
+
+
+
+const EXPLICIT_0 = 0xa0;
+const MAX_NESTING = 8;
+/** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
+function readContent(element) {
+    const [type, wrapper] = (0,ber/* sequence */.K2)(element, 'a content');
+    const oid = (0,ber/* objectIdentifier */.RG)(type, 'the type of a content');
+    if (oid === oids/* OID */.V.envelopedData)
+        throw publicKeyMode('encrypted for');
+    if (oid !== oids/* OID */.V.data && oid !== oids/* OID */.V.encryptedData)
+        return unsupported('the content type', oid);
+    const [content] = (0,ber/* expectTag */.yi)(wrapper, EXPLICIT_0, 'a content').children();
+    if (oid === oids/* OID */.V.data)
+        return { encrypted: false, data: (0,ber/* octetString */.J8)(content, 'the data of a content') };
+    const [, info] = (0,ber/* sequence */.K2)(content, 'an encrypted content');
+    const [innerType, algorithm, ciphertext] = (0,ber/* sequence */.K2)(info, 'an encrypted content');
+    (0,ber/* objectIdentifier */.RG)(innerType, 'the type of an encrypted content');
+    // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
+    if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== 0xa0))
+        throw (0,ber/* malformed */.Qm)('an encrypted content is empty');
+    return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
+}
+/** Public-key integrity and privacy (RFC 7292, section 3.1): a recipient's key takes the place of the password. */
+function publicKeyMode(how) {
+    return new failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
+}
+/**
+ * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
+ * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
+ */
+function readSafeContents(octets) {
+    return octets.length === 0 ? [] : readBags((0,ber/* parseWhole */.z2)(octets), 0);
+}
+function readBags(safeContents, nesting) {
+    if (nesting > MAX_NESTING)
+        throw (0,ber/* malformed */.Qm)(`SafeContents are nested more than ${MAX_NESTING} deep`);
+    // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
+    const bags = nesting > 0 && safeContents.tag === ber/* TAG */.Dk.set ? safeContents : (0,ber/* expectTag */.yi)(safeContents, ber/* TAG */.Dk.sequence, 'SafeContents');
+    return bags.children().flatMap((bag) => readBag(bag, nesting));
+}
+/** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
+function readBag(element, nesting) {
+    const [id, wrapper, attributes] = (0,ber/* sequence */.K2)(element, 'a bag');
+    const type = (0,ber/* objectIdentifier */.RG)(id, 'the type of a bag');
+    if (!READ_BAGS.has(type))
+        return [];
+    const [value] = (0,ber/* expectTag */.yi)(wrapper, EXPLICIT_0, 'the value of a bag').children();
+    if (!value)
+        throw (0,ber/* malformed */.Qm)('a bag is empty');
+    if (type === oids/* OID */.V.safeContentsBag)
+        return readBags(value, nesting + 1);
+    if (type === oids/* OID */.V.secretBag)
+        return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
+    const localKeyId = readLocalKeyId(attributes);
+    if (type === oids/* OID */.V.keyBag)
+        return [{ type: 'key', pkcs8: (0,ber/* expectTag */.yi)(value, ber/* TAG */.Dk.sequence, 'a private key'), localKeyId }];
+    if (type === oids/* OID */.V.pkcs8ShroudedKeyBag)
+        return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
+    const [certificateType, certificate] = (0,ber/* sequence */.K2)(value, 'a certificate bag');
+    if ((0,ber/* objectIdentifier */.RG)(certificateType, 'the type of a certificate') !== oids/* OID */.V.x509Certificate)
+        return [];
+    const [octets] = (0,ber/* expectTag */.yi)(certificate, EXPLICIT_0, 'a certificate').children();
+    return [{ type: 'certificate', der: (0,ber/* octetString */.J8)(octets, 'a certificate'), localKeyId }];
+}
+const READ_BAGS = new Set([
+    oids/* OID */.V.keyBag,
+    oids/* OID */.V.pkcs8ShroudedKeyBag,
+    oids/* OID */.V.certBag,
+    oids/* OID */.V.secretBag,
+    oids/* OID */.V.safeContentsBag,
+]);
+/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
+function isProtectedPassword(secretBag) {
+    const [type] = (0,ber/* sequence */.K2)(secretBag, 'a secret bag');
+    return (0,ber/* objectIdentifier */.RG)(type, 'the type of a secret') === oids/* OID */.V.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
+}
+/**
+ * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
+ * It only breaks ties, so that of one that is something else the bytes are compared.
+ */
+function readLocalKeyId(attributes) {
+    if (attributes === undefined)
+        return undefined;
+    for (const attribute of (0,ber/* expectTag */.yi)(attributes, ber/* TAG */.Dk.set, 'the attributes of a bag').children()) {
+        const [id, values] = (0,ber/* sequence */.K2)(attribute, 'an attribute of a bag');
+        if ((0,ber/* objectIdentifier */.RG)(id, 'the type of an attribute') !== oids/* OID */.V.localKeyId)
+            continue;
+        const [value] = (0,ber/* expectTag */.yi)(values, ber/* TAG */.Dk.set, 'the values of an attribute').children();
+        if (value)
+            return value.tag === ber/* TAG */.Dk.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
+    }
+    return undefined;
+}
+/** The elements of a SEQUENCE OF. */
+function parseContents(octets) {
+    return (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(octets), 'the contents');
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/open.js
+/** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Everything in a PKCS#12 file.
+ * @param password as it was typed; '' opens files with an empty password and files without one
+ * @throws Failure PFX_* for each way in which a file cannot be opened, never with a secret in it
+ */
+function openPkcs12(file, password) {
+    const pfx = readPfx(file);
+    const attempt = { pfx, passwords: new crypto_password/* PasswordCandidates */.OD(password), budget: new kdf/* WorkBudget */.nH() };
+    refuseTooMuchWork(pfx);
+    if (!macFits(attempt))
+        throw explainMac(attempt, password);
+    const unlock = (encrypted) => {
+        const scheme = encryptionScheme(encrypted.algorithm);
+        const plaintext = decrypt(scheme, encrypted.ciphertext, attempt.passwords, attempt.budget);
+        if (!plaintext)
+            throw explainContents(attempt, password);
+        return { plaintext, scheme: scheme.name };
+    };
+    const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
+    refuseTooMany(bags);
+    const keys = bags.flatMap((bag) => keyOf(bag, unlock));
+    const certificates = bags.flatMap(certificateOf);
+    return {
+        privateKeys: keys,
+        certificates: certificates.flatMap(({ entry }) => entry ?? []),
+        unreadableCertificates: certificates.filter(({ entry }) => !entry).length,
+        encryption: {
+            key: named(keys.map(({ scheme }) => scheme)),
+            certificates: named(certificates.map(({ scheme }) => scheme)),
+            mac: pfx.mac?.name ?? 'none',
+        },
+    };
+}
+const NO_ENCRYPTION = 'none';
+function readPfx(file) {
+    const outer = (0,ber/* parse */.qg)(file);
+    const rest = file.subarray(outer.end);
+    if (!rest.every((byte) => HARMLESS_AT_THE_END.has(byte)))
+        throw trailingData(rest.length);
+    const [version, authSafe, macData] = (0,ber/* sequence */.K2)(outer, 'the file');
+    const number = (0,ber/* integer */.nd)(version, 'the version');
+    if (number !== 3)
+        throw (0,ber/* malformed */.Qm)(`its version is ${number}; only version 3 is known`);
+    const content = readAuthSafe(authSafe);
+    return {
+        authSafe: content,
+        contents: parseContents(content).map(readContent),
+        mac: macData && readMac(macData),
+    };
+}
+const HARMLESS_AT_THE_END = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
+function readAuthSafe(element) {
+    const [type] = (0,ber/* sequence */.K2)(element, 'the content');
+    if ((0,ber/* objectIdentifier */.RG)(type, 'the type of the content') === oids/* OID */.V.signedData)
+        throw publicKeyMode('signed with');
+    const content = readContent(element);
+    if (content.encrypted)
+        throw (0,ber/* malformed */.Qm)('its outermost content is encrypted');
+    return content.data;
+}
+function bagsOf(content, unlock) {
+    const { plaintext, scheme } = content.encrypted
+        ? unlock(content)
+        : { plaintext: content.data, scheme: NO_ENCRYPTION };
+    return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
+}
+function keyOf({ bag, scheme }, unlock) {
+    if (bag.type === 'key')
+        return [{ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
+    if (bag.type !== 'shroudedKey')
+        return [];
+    const unlocked = unlock(bag);
+    const key = readPrivateKey((0,ber/* parseWhole */.z2)(unlocked.plaintext));
+    return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
+}
+function certificateOf({ bag, scheme, }) {
+    if (bag.type !== 'certificate')
+        return [];
+    try {
+        return [{ entry: { certificate: new external_node_crypto_.X509Certificate(bag.der), localKeyId: bag.localKeyId }, scheme }];
+    }
+    catch {
+        return [{ scheme }];
+    }
+}
+function named(schemes) {
+    return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
+}
+/** What is seen to be too much is refused before any of it is done. */
+function refuseTooMuchWork({ contents, mac }) {
+    const budget = new kdf/* WorkBudget */.nH();
+    if (mac)
+        budget.spend(mac.cost);
+    for (const { algorithm } of visiblyEncrypted(contents))
+        budget.spend(encryptionScheme(algorithm).cost);
+}
+/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
+const MOST_OF_A_KIND = 200;
+function refuseTooMany(bags) {
+    const count = (...types) => bags.filter(({ bag }) => types.includes(bag.type)).length;
+    const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
+    if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND)
+        return;
+    throw new failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Export the one certificate that is meant, with its key.');
+}
+/** The contents that are encrypted, and the encrypted keys in those that are not. */
+function visiblyEncrypted(contents) {
+    return contents.flatMap((content) => content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'));
+}
+function macFits({ pfx, passwords, budget }) {
+    const { mac } = pfx;
+    if (!mac)
+        return true;
+    const fits = passwords.find(mac.use, (bytes) => {
+        budget.spend(mac.cost);
+        return mac.verify(pfx.authSafe, bytes) || undefined;
+    });
+    return fits ?? false;
+}
+/** Why the MAC does not fit: another password, or a file that was changed. */
+function explainMac({ pfx }, password) {
+    const budget = kdf/* WorkBudget */.nH.forHints();
+    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
+    if (quietly(() => decryptsAnything(attempt(password))))
+        return damaged();
+    if (isProtectedToPrincipals(pfx))
+        return protectedToPrincipals();
+    return wrongPassword(password, (other) => quietly(() => macFits(attempt(other))));
+}
+/** Why a content does not decrypt, though the MAC fits or there is none. */
+function explainContents({ pfx, passwords }, password) {
+    if (pfx.mac)
+        return contentsUnreadable(password);
+    if (passwords.used)
+        return damagedKey();
+    const budget = kdf/* WorkBudget */.nH.forHints();
+    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
+    if (quietly(() => decryptsAnything(attempt(password), fitsDamaged)))
+        return damagedKey();
+    if (isProtectedToPrincipals(pfx))
+        return protectedToPrincipals();
+    return wrongPassword(password, (other) => quietly(() => decryptsAnything(attempt(other))));
+}
+/** Whether the password decrypts the first thing in the file that is encrypted. */
+function decryptsAnything({ pfx, passwords, budget }, decrypts = decrypt) {
+    const [first] = visiblyEncrypted(pfx.contents);
+    if (!first)
+        return false;
+    return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
+}
+function isProtectedToPrincipals({ contents }) {
+    const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
+    return inTheClear.some(({ type }) => type === 'protectedPassword');
+}
+function trailingData(length) {
+    return new failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
+}
+
+// EXTERNAL MODULE: ./lib/pkcs12/write.js
+var write = __nccwpck_require__(4123);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/text/dates.js
+var dates = __nccwpck_require__(9006);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
+var client_certificate = __nccwpck_require__(855);
+;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
+/** Whether a private key is whole. Public numbers alone show which certificate it belongs to, not that it works. */
+
+/**
+ * Whether the numbers of the key fit together: a key that was damaged without a MAC that would tell, or copied by hand,
+ * may still look like one. OpenSSL does not check that when it reads a key.
+ */
+function isSound(privateKey) {
+    return privateKey.asymmetricKeyType === 'rsa' ? rsaFits(privateKey.export({ format: 'jwk' })) : signs(privateKey);
+}
+/** RFC 8017, section 3.2. */
+function rsaFits(jwk) {
+    const [n, e, d, p, q, dp, dq, qi] = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => BigInt(`0x0${Buffer.from(jwk[name], 'base64url').toString('hex')}`));
+    if (p <= 1n || q <= 1n)
+        return false;
+    const isMultiPrime = p * q !== n && n % (p * q) === 0n;
+    return ((p * q === n || isMultiPrime) &&
+        (e * d) % (p - 1n) === 1n &&
+        (e * d) % (q - 1n) === 1n &&
+        d % (p - 1n) === dp &&
+        d % (q - 1n) === dq &&
+        (qi * q) % p === 1n);
+}
+function signs(privateKey) {
+    const data = Buffer.from('api-connector');
+    const hash = ['ec', 'dsa', 'rsa-pss'].includes(privateKey.asymmetricKeyType ?? '') ? 'sha256' : null;
+    let signature;
+    try {
+        signature = (0,external_node_crypto_.sign)(hash, data, privateKey);
+    }
+    catch {
+        // A type of key that signs nothing, or not with this hash.
+        return true;
+    }
+    return (0,external_node_crypto_.verify)(hash, data, (0,external_node_crypto_.createPublicKey)(privateKey), signature);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/choose.js
+/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
+
+
+
+
+
+
+/**
+ * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
+ * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
+ * are never part of the chain.
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
+ */
+function choose(given, now) {
+    const privateKey = onlyKey(given);
+    const isSignedBy = signatureCheck();
+    const certificates = distinct(given.certificates);
+    const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
+    const fitting = certificates
+        .filter(({ certificate }) => (0,client_certificate/* belongsTogether */.Zk)(certificate, privateKey))
+        .map(({ certificate, localKeyIds }) => ({
+        certificate,
+        validNow: isValid(certificate, now),
+        caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
+        marked: localKeyIds.some((id) => keyIds.has(id)),
+    }))
+        .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+    const [chosen, ...left] = fitting;
+    if (!chosen)
+        throw noneFits(given);
+    if (!isSound(privateKey))
+        throw choose_damagedKey(given);
+    const own = new Set(fitting.map(({ certificate }) => certificate));
+    const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+    return {
+        leaf: chosen.certificate,
+        privateKey,
+        chain: issuersOf(chosen.certificate, others, now, isSignedBy),
+        note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+    };
+}
+/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
+const RULES = [
+    { prefers: ({ validNow }) => validNow, why: whyNotValid },
+    { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
+    { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+];
+function isValid({ validFromDate, validToDate }, now) {
+    return validFromDate <= now && now <= validToDate;
+}
+function whyNotValid({ validFromDate, validToDate }, now) {
+    return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
+}
+function choiceNote(chosen, left, now) {
+    const reasons = left.slice(0, MOST_NAMED).map((other) => {
+        const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
+        return `${(0,client_certificate/* thumbprintOf */.rK)(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+    });
+    const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
+    return `The private key fits ${left.length + 1} certificates: ${(0,client_certificate/* thumbprintOf */.rK)(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+/** Lists in messages stop here. */
+const MOST_NAMED = 5;
+function onlyKey(given) {
+    const [first] = given.privateKeys;
+    if (!first)
+        throw noPrivateKey(given);
+    if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
+        throw severalKeys(given);
+    return first.key;
+}
+function samePublicKey(a, b) {
+    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
+}
+/** Each certificate once, with all its marks. */
+function distinct(entries) {
+    const byFingerprint = new Map();
+    for (const { certificate, localKeyId } of entries) {
+        const { fingerprint256 } = certificate;
+        const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
+        byFingerprint.set(fingerprint256, known);
+        if (localKeyId !== undefined)
+            known.localKeyIds.push(localKeyId);
+    }
+    return [...byFingerprint.values()];
+}
+/** No chain of a client certificate is longer. */
+const LONGEST_CHAIN = 10;
+/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
+function issuersOf(leaf, others, now, isSignedBy) {
+    const chain = [];
+    let current = leaf;
+    while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+        const certificate = current;
+        const issuers = others.filter((other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other));
+        const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
+        if (!issuer)
+            break;
+        chain.push(issuer);
+        current = issuer;
+    }
+    return chain;
+}
+/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
+function namesIssuer(certificate, issuer) {
+    try {
+        return certificate.checkIssued(issuer);
+    }
+    catch {
+        return false;
+    }
+}
+/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
+const MOST_SIGNATURES = 20;
+/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
+function signatureCheck() {
+    let left = MOST_SIGNATURES;
+    return (certificate, issuer) => {
+        try {
+            const key = issuer.publicKey;
+            return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
+        }
+        catch {
+            // A type of key that Node does not know.
+            return true;
+        }
+    };
+}
+const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
+function noPrivateKey({ container, certificates }) {
+    const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+    return new failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem');
+}
+function noneFits({ container, certificates, unreadableCertificates }) {
+    if (unreadableCertificates > 0) {
+        return new failure/* Failure */.HR('PFX_INVALID', `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`, 'Export the certificate with its private key again. It may have been damaged on its way here.');
+    }
+    if (certificates.length === 0) {
+        return new failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
+    }
+    const subjects = namesOf(certificates.map(({ certificate }) => certificate));
+    return new failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
+}
+function choose_damagedKey({ container }) {
+    return new failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
+}
+function severalKeys({ container, privateKeys, certificates }) {
+    const publicKeys = new Set(privateKeys.map(({ key }) => derOf((0,external_node_crypto_.createPublicKey)(key))));
+    const owners = certificates
+        .map(({ certificate }) => certificate)
+        .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
+    return new failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
+        ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
+        : 'Leave the one private key that is meant, with its certificate, in the text.');
+}
+function derOf(publicKey) {
+    return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
+}
+function publicKeyOf(certificate) {
+    try {
+        return derOf(certificate.publicKey);
+    }
+    catch {
+        return 'a type of key that Node does not know';
+    }
+}
+/** Subjects are foreign text. */
+function namesOf(certificates) {
+    const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${(0,clean/* clean */.uH)((0,client_certificate/* subjectOf */.et)(certificate), 100)}"`);
+    return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
+}
+
+// EXTERNAL MODULE: ./lib/certificate/decode.js + 1 modules
+var decode = __nccwpck_require__(9771);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
+var asn1_der = __nccwpck_require__(3767);
+;// CONCATENATED MODULE: ./lib/certificate/dek-info.js
+/** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
+
+/** Key lengths in bytes. The IV is one block: 8 bytes for DES, else 16. */
+const KEY_LENGTHS = {
+    'DES-CBC': 8,
+    'DES-EDE3-CBC': 24,
+    'AES-128-CBC': 16,
+    'AES-192-CBC': 24,
+    'AES-256-CBC': 32,
+    'CAMELLIA-128-CBC': 16,
+    'CAMELLIA-192-CBC': 24,
+    'CAMELLIA-256-CBC': 32,
+    'ARIA-128-CBC': 16,
+    'ARIA-192-CBC': 24,
+    'ARIA-256-CBC': 32,
+    'SM4-CBC': 16,
+};
+/** Whether the cipher is one that Node has. */
+function isKnown({ cipher, iv }) {
+    return KEY_LENGTHS[cipher] !== undefined && iv.length === (cipher.startsWith('DES') ? 8 : 16);
+}
+/**
+ * Decrypts a key whose cipher {@link isKnown}. That the password does not fit shows in the first bytes, which are those
+ * of a private key; damage anywhere else shows at the end.
+ */
+function decryptKey({ cipher, iv }, ciphertext, password) {
+    const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
+    // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
+    const [algorithm, key] = cipher === 'DES-CBC'
+        ? ['des-ede3-cbc', Buffer.concat([derived, derived, derived])]
+        : [cipher.toLowerCase(), derived];
+    const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
+    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv).setAutoPadding(false);
+    const padded = Buffer.concat([decipher.update(whole), decipher.final()]);
+    if (!dek_info_beginsAsKey(padded))
+        return 'wrong password';
+    const padding = padded.at(-1) ?? 0;
+    const fits = whole.length === ciphertext.length &&
+        padding >= 1 &&
+        padding <= iv.length &&
+        padded.subarray(-padding).every((byte) => byte === padding);
+    return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
+}
+/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
+function dek_info_beginsAsKey(plaintext) {
+    return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
+}
+/** EVP_BytesToKey with MD5 and one round. */
+function bytesToKey(password, salt, length) {
+    const secret = Buffer.concat([Buffer.from(password, 'utf8'), salt]);
+    let [digest, key] = [Buffer.alloc(0), Buffer.alloc(0)];
+    while (key.length < length) {
+        digest = (0,external_node_crypto_.hash)('md5', Buffer.concat([digest, secret]), 'buffer');
+        key = Buffer.concat([key, digest]);
+    }
+    return key.subarray(0, length);
+}
+
+// EXTERNAL MODULE: ./lib/certificate/other-formats.js
+var other_formats = __nccwpck_require__(5544);
+;// CONCATENATED MODULE: ./lib/certificate/pem.js
+/** Certificate, chain and private key as PEM (RFC 7468), in any order, with anything between the blocks. */
+
+
+
+
+
+
+
+
+
+
+/** As a .pfx, of each kind. */
+const pem_MOST_OF_A_KIND = 200;
+/**
+ * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
+ * over. The time is linear in the length of the text.
+ * @param password of an encrypted private key; a key in the clear needs none
+ * @throws Failure PFX_IS_PEM and its kin if nothing can be used, PFX_TRUNCATED, PFX_INVALID, PFX_WRONG_PASSWORD,
+ *   PFX_DAMAGED, PFX_UNSUPPORTED, PFX_TOO_LARGE
+ */
+function openPem(text, password) {
+    const blocks = blocksOf(text);
+    const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
+    const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
+    if (keys.length === 0)
+        refuseUnusable(blocks, certificates.length);
+    if (Math.max(certificates.length, keys.length) > pem_MOST_OF_A_KIND)
+        throw tooMany(keys.length, certificates.length);
+    const read = certificates.map((block) => ({ certificate: pem_certificateOf(block), localKeyId: block.localKeyId }));
+    return {
+        container: 'PEM text',
+        privateKeys: keys.map((block) => ({ key: pem_keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+        certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
+        unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
+    };
+}
+/** The lines of base64 in the blocks of private keys: what is secret in PEM text. */
+function privateKeyLines(text) {
+    const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
+    return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
+}
+const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+const PRIVATE_KEYS = new Set([
+    'PRIVATE KEY',
+    'ENCRYPTED PRIVATE KEY',
+    'RSA PRIVATE KEY',
+    'EC PRIVATE KEY',
+    'DSA PRIVATE KEY',
+]);
+const BEGIN = '-----BEGIN ';
+const DASHES = '-----';
+function blocksOf(text) {
+    const blocks = [];
+    for (let position = 0;;) {
+        const begin = text.indexOf(BEGIN, position);
+        if (begin < 0)
+            return blocks;
+        const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
+        const start = begin + BEGIN.length + label.length + DASHES.length;
+        const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
+        const next = text.indexOf(BEGIN, start);
+        if (end < 0 || (next >= 0 && next < end))
+            throw cutOff(label);
+        blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+        position = end + DASHES.length;
+    }
+}
+function localKeyIdIn(between) {
+    const [, digits] = /localKeyID: ((?:[0-9A-F]{2} ?){1,64})/i.exec(between.slice(-10_000)) ?? [];
+    return digits?.replaceAll(' ', '').toLowerCase();
+}
+function refuseUnusable(blocks, certificates) {
+    const labels = blocks.map(({ label }) => label);
+    if (labels.includes('TSS2 PRIVATE KEY')) {
+        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
+    }
+    const other = (0,other_formats/* refuseArmour */.X3)(labels);
+    if (certificates === 0 || other.code !== 'PFX_IS_PEM')
+        throw other;
+}
+function pem_certificateOf({ label, body }) {
+    const der = base64Of(body, label);
+    try {
+        // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
+        return new external_node_crypto_.X509Certificate(label === 'TRUSTED CERTIFICATE' ? (0,ber/* parse */.qg)(der).encoding : der);
+    }
+    catch {
+        return undefined;
+    }
+}
+function pem_keyOf({ label, body }, password, blocks) {
+    const dekInfo = dekInfoOf(body);
+    const der = base64Of(dekInfo?.rest ?? body, label);
+    if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY'))
+        throw passwordMissing();
+    try {
+        if (label === 'ENCRYPTED PRIVATE KEY')
+            return openEncryptedKey(der, password);
+        const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
+        return readPrivateKey((0,ber/* parseWhole */.z2)(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
+    }
+    catch (error) {
+        throw error instanceof failure/* Failure */.HR ? ofPem(error) : error;
+    }
+}
+function decrypted(dekInfo, ciphertext, password) {
+    if (!isKnown(dekInfo)) {
+        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, 'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem');
+    }
+    const result = decryptKey(dekInfo, ciphertext, password);
+    if (result === 'wrong password')
+        throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
+    if (result === 'damaged')
+        throw pem_damaged();
+    return result.der;
+}
+/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
+function pkcs8Of(label, der, blocks) {
+    const pkcs8 = (type, parameters, key) => (0,asn1_der/* sequenceOf */.nD)((0,asn1_der/* unsigned */.ad)(0), (0,asn1_der/* sequenceOf */.nD)((0,asn1_der/* oid */.jq)(type), parameters), (0,asn1_der/* octets */.tu)(key));
+    if (label === 'RSA PRIVATE KEY')
+        return pkcs8(oids/* OID */.V.rsaEncryption, (0,asn1_der/* nothing */.s6)(), der);
+    const fields = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'the private key');
+    if (label === 'EC PRIVATE KEY') {
+        const [inside] = fields.find(({ tag }) => tag === pem_EXPLICIT_0)?.children() ?? [];
+        const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
+        return pkcs8(oids/* OID */.V.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
+    }
+    const [, p, q, g, , x] = fields.map((field) => (0,ber/* expectTag */.yi)(field, ber/* TAG */.Dk.integer, 'a number of the DSA key').encoding);
+    if (!p || !q || !g || !x)
+        throw pem_damaged();
+    return pkcs8(oids/* OID */.V.dsa, (0,asn1_der/* sequenceOf */.nD)(p, q, g), x);
+}
+const pem_EXPLICIT_0 = 0xa0;
+/** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
+function dekInfoOf(body) {
+    const head = body.slice(0, 1024);
+    const match = /^\s*Proc-Type:\s*4\s*,\s*ENCRYPTED\s+DEK-Info:\s*([A-Za-z0-9-]+)\s*,\s*([0-9A-Fa-f]+)\s/.exec(head);
+    const [all, cipher, iv] = match ?? [];
+    if (all === undefined || cipher === undefined || iv === undefined)
+        return undefined;
+    return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
+}
+function base64Of(body, label) {
+    const digits = body.replace(/\s/g, '');
+    if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
+        return Buffer.from(digits, 'base64');
+    }
+    throw new failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64.`, COPY_AGAIN);
+}
+const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
+const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
+function cutOff(label) {
+    return new failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: -----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it.`, COPY_AGAIN);
+}
+function pem_damaged() {
+    return new failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
+}
+function passwordMissing() {
+    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
+}
+function tooMany(keys, certificates) {
+    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pem_MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
+}
+/** The same failure, said of the key in PEM instead of a .pfx. */
+function ofPem({ code, message, remedy }) {
+    if (code === 'PFX_DAMAGED')
+        return pem_damaged();
+    if (code === 'PFX_WRONG_PASSWORD') {
+        const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
+        // A slip in the password has a remedy of its own.
+        return new failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
+    }
+    const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
+    return new failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/upload.js
+
+
+
+
+
+
+
+
+/**
+ * Opens what a source gave, chooses the certificate and writes it as the service documents it.
+ * @throws Failure PFX_* for each way in which that cannot be done
+ */
+function openCertificate(source, now) {
+    const { password } = source;
+    const decoded = (0,decode/* decode */.D4)(source.content);
+    const { given, form } = upload_open(decoded, password);
+    const { leaf, privateKey, chain, note } = choose(given, now);
+    const certificate = (0,client_certificate/* describeCertificate */.dF)(leaf, privateKey, chain);
+    const pkcs12Value = (0,write/* writePkcs12 */.C)(certificate, password).toString('base64');
+    return {
+        upload: { certificate, pkcs12Value, password },
+        notes: [
+            found(certificate, now),
+            ...source.notes,
+            ...decoded.notes,
+            ...(note === undefined ? [] : [note]),
+            `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
+        ],
+        secrets: secretsOf(source, decoded, certificate, pkcs12Value),
+    };
+}
+function upload_open(decoded, password) {
+    if (decoded.kind === 'pem')
+        return { given: openPem(decoded.text, password), form: 'PEM' };
+    const contents = openPkcs12(decoded.bytes, password);
+    return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
+}
+/** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
+function secretsOf({ content }, decoded, { privateKey }, pkcs12Value) {
+    const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
+    const secret = [file.toString('base64'), ...lines, ...privateKeyForms(privateKey), pkcs12Value];
+    return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+}
+/** How a private key could be printed: on one line in base64, and the lines of its PEM. */
+function privateKeyForms(privateKey) {
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    return [key, ...privateKeyLines(pem)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+}
+/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
+const SHORTEST_MASKED_LINE = 16;
+function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
+    return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
+}
+/** In words, such as `AES-256`, or `RC2-40 (certificates) and TripleDES-SHA1 (key)`. */
+function protection({ key, certificates }) {
+    return key === certificates ? key : `${certificates} (certificates) and ${key} (key)`;
+}
+
+
+/***/ }),
+
+/***/ 5241:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   S: () => (/* binding */ judge),
+/* harmony export */   g: () => (/* binding */ unread)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9006);
+/** What the check step finds out about a connector: how long its active certificate has left. */
+
+
+
+
+/** Judges a connector by its active certificate. */
+function judge(connector, { named, ...thresholds }, now) {
+    const { id } = connector;
+    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .activeCertificate */ .OZ)(connector);
+    if (active)
+        return judgeActive(connector, active, thresholds, now);
+    switch (connector.authentication.type) {
+        case 'basic':
+            return {
+                id,
+                connector,
+                status: named ? 'warning' : 'ok',
+                text: 'authenticates with a user name and password, not with a certificate.',
+            };
+        case 'certificate': {
+            const text = 'has no active certificate: its calls are not authenticated with one.';
+            const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('NO_ACTIVE_CERTIFICATE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(id, connector)} ${text}`, 'Upload a certificate that is valid now.');
+            return { id, connector, status: 'failing', text, failure };
+        }
+        case 'none':
+            return { id, connector, status: named ? 'warning' : 'ok', text: 'does not authenticate with a certificate.' };
+        case 'unknown':
+            return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
+    }
+}
+function judgeActive(connector, active, { warnDays, failDays }, now) {
+    const ends = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .dateFromSeconds */ .id)(active.notAfter);
+    const daysLeft = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .daysUntil */ .AQ)(ends, now);
+    if (Number.isNaN(daysLeft))
+        return unreadableExpiry(connector, active);
+    const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(active.thumbprint, 64)}, until ${(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(ends)}).`;
+    const found = { id: connector.id, connector, active, daysLeft, text };
+    if (daysLeft >= failDays)
+        return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
+    const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('CERTIFICATE_ENDS_SOON', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.');
+    return { ...found, status: 'failing', failure };
+}
+/** What cannot be checked is not fine. */
+function unreadableExpiry(connector, active) {
+    const { id } = connector;
+    const text = `the expiry date of its active certificate (${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(active.thumbprint, 64)}) cannot be read.`;
+    const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('EXPIRY_UNREADABLE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(id, connector)}: ${text}`, 'Look at the certificate in the portal, under API connectors.');
+    return { id, connector, active, status: 'failing', text, failure };
+}
+/** The finding about a connector that could not be read. */
+function unread(id, failure) {
+    return { id, connector: undefined, status: 'failing', text: `could not be read: ${failure.message}`, failure };
+}
+
+
+/***/ }),
+
 /***/ 7512:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -27034,6 +29448,88 @@ function isActive({ before, connector }, certificate) {
 function beforeChange(error) {
     const ended = error instanceof _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR && (error.code === 'CANCELLED' || error.code === 'STEP_TIMEOUT');
     return ended ? (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .withSentence */ .wt)(error, 'No upload was under way.') : error;
+}
+
+
+/***/ }),
+
+/***/ 944:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   P: () => (/* binding */ readConnectors)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(359);
+/* harmony import */ var _outcome_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7512);
+/** The connectors that were named, as they are before anything is changed. */
+
+
+
+/** Reads each of these; one that cannot be read does not stop the others. */
+async function readConnectors(connectors, ids) {
+    return await (0,_http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__/* .mapInParallel */ .HH)(ids, async (id) => {
+        try {
+            return { id, connector: await connectors.get(id) };
+        }
+        catch (error) {
+            return { id, failure: (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)((0,_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .beforeChange */ .oW)(error)) };
+        }
+    });
+}
+
+
+/***/ }),
+
+/***/ 6110:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   A: () => (/* binding */ trustOf)
+/* harmony export */ });
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9393);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/** Which certificates the API behind the connectors has to accept from now on. */
+
+
+
+const SHA1_LENGTH = 20;
+/** The new certificate, if there is one, and every certificate that is active on these now; undefined is one that could not be read. */
+function trustOf(connectors, certificate) {
+    const set = new Map();
+    const add = (thumbprint, notAfter, usedBy) => {
+        const known = set.get(thumbprint) ?? { thumbprint, notAfter, usedBy: [] };
+        known.usedBy.push(...usedBy);
+        set.set(thumbprint, known);
+    };
+    if (certificate)
+        add(certificate.thumbprint, certificate.notAfter, []);
+    const missing = [];
+    for (const connector of connectors) {
+        const own = new Set(certificate ? (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .entriesOf */ .Mc)(connector, certificate) : []);
+        for (const entry of (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector).filter(({ isActive }) => isActive)) {
+            const thumbprint = certificate && own.has(entry) ? certificate.thumbprint : sha1Of(entry);
+            if (connector === undefined)
+                continue;
+            if (thumbprint === undefined)
+                missing.push(notShown(connector, entry));
+            else
+                add(thumbprint, new Date(entry.notAfter * 1000), [connector]);
+        }
+    }
+    return {
+        certificates: [...set.values()].sort((a, b) => (a.thumbprint < b.thumbprint ? -1 : 1)),
+        missing,
+        unread: connectors.filter((connector) => connector === undefined).length,
+    };
+}
+function sha1Of({ thumbprint }) {
+    const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__/* .digestOf */ .o)(thumbprint);
+    return digest?.length === SHA1_LENGTH ? digest.toString('hex').toUpperCase() : undefined;
+}
+function notShown(connector, { thumbprint }) {
+    return `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(connector.id, connector)} uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64) || 'none'}), so trusted-thumbprints lacks it. Keep it trusted in the API until the connector uses another one.`;
 }
 
 
@@ -27138,6 +29634,8 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'CANCELLED',
     'MORE_FAILURES',
     'OUTPUTS_NOT_WRITTEN',
+    'HAND_OVER_FAILED',
+    'HAND_OVER_NOT_REMOVED',
     'INTERNAL_ERROR',
 ]));
 /** A failure that is explained: {@link code} for docs and tests, `message` for what happened, {@link remedy} for what to do. */
@@ -27179,8 +29677,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var lib_failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
-var refusal = __nccwpck_require__(2078);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
+var refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/retry.js
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
@@ -27506,8 +30004,8 @@ var retry = __nccwpck_require__(8394);
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
-var http_refusal = __nccwpck_require__(2078);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
+var http_refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/json.js
@@ -28473,7 +30971,7 @@ function isPercentEncoded(text) {
 
 /***/ }),
 
-/***/ 2078:
+/***/ 3945:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -28492,8 +30990,8 @@ var clean = __nccwpck_require__(4874);
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./lib/http/extra-ca.js
 /** What NODE_EXTRA_CA_CERTS names, when a server is not trusted: Node passes over a file that it cannot use without a word that anybody reads. */
 
@@ -28532,7 +31030,7 @@ function problemWith(path) {
         const { code } = error;
         if (code !== 'ENOENT')
             return `could not be read (${code ?? 'unknown error'}). Let the user that runs the step read it.`;
-        const absolute = (0,external_node_path_namespaceObject.resolve)(path);
+        const absolute = (0,external_node_path_.resolve)(path);
         return `does not exist${absolute === path ? '' : ` (${(0,clean/* clean */.uH)(absolute, 260)})`}. Correct the path; a step before this one has to write the file.`;
     }
     if (content[0] === 0x30)
@@ -28676,7 +31174,7 @@ function explainTransport(error, service) {
 /* harmony export */ });
 /* unused harmony export RETRY */
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2078);
+/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3945);
 /* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
 /** When a request is sent again: the policy as data, and the loop. */
 
@@ -28812,13 +31310,14 @@ function retryAfter(response, now) {
 
 /***/ }),
 
-/***/ 9968:
+/***/ 1374:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   Y2: () => (/* binding */ readCheckInputs),
+  mU: () => (/* binding */ readCreateInputs),
   J8: () => (/* binding */ readUploadInputs)
 });
 
@@ -28826,6 +31325,78 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
 var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
+var der = __nccwpck_require__(3767);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+;// CONCATENATED MODULE: ./lib/certificate/subject.js
+/** The subject of a certificate that is made here, from its text (RFC 4514). */
+
+
+/** The attributes that are supported, and the longest value of each in characters (RFC 5280, appendix A.1: ub-…). */
+const ATTRIBUTES = new Map([
+    ['CN', { oid: oids/* OID */.V.commonName, longest: 64 }],
+    ['O', { oid: oids/* OID */.V.organizationName, longest: 64 }],
+]);
+/** One `CN=api-connector` of a name. A value is of pairs (`\,`, `\c3\a4`) and other characters, without blanks at its ends. */
+const ATTRIBUTE = /^\s*([A-Za-z][\w-]*|\d+(?:\.\d+)*)\s*=\s*((?:\\.|[^\\])*?)\s*$/su;
+/** What RFC 4514, section 2.4, wants to be escaped in a value. A `=` does not have to be. */
+const UNESCAPED = /^(?:\\(?:[\da-fA-F]{2}|[ "#+,;<=>\\])|[^"+,;<>\\\p{Cc}])+$/u;
+/**
+ * Reads `CN=api-connector, O=Contoso`. In the text the last part of the name stands first (RFC 4514, section 2.1), so the
+ * DER has them the other way round.
+ */
+function parseSubject(text) {
+    const seen = new Set();
+    const names = [];
+    for (const part of partsOf(text)) {
+        const [, type = '', value = ''] = ATTRIBUTE.exec(part) ?? [];
+        if (type === '')
+            return { problem: 'a part of it is not of the form NAME=value' };
+        const name = type.toUpperCase();
+        const attribute = ATTRIBUTES.get(name);
+        if (attribute === undefined)
+            return { problem: `the attribute ${type.slice(0, 40)} is not supported, only CN and O` };
+        if (seen.has(name))
+            return { problem: `the attribute ${name} occurs twice` };
+        seen.add(name);
+        const plain = unescaped(value);
+        if (plain === undefined)
+            return { problem: `the value of ${name} is empty, or has a character that needs a backslash` };
+        if (Array.from(plain).length > attribute.longest)
+            return { problem: `the value of ${name} is longer than ${attribute.longest} characters` };
+        names.unshift((0,der/* setOf */.s4)((0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(attribute.oid), (0,der/* utf8 */.As)(plain))));
+    }
+    return { der: (0,der/* sequenceOf */.nD)(...names) };
+}
+/** Separated by commas that have no backslash before them. */
+function partsOf(text) {
+    const parts = [''];
+    for (const [token] of text.matchAll(/\\.|[^]/gsu)) {
+        if (token === ',')
+            parts.push('');
+        else
+            parts.push(`${parts.pop() ?? ''}${token}`);
+    }
+    return parts;
+}
+/** The value that an escaped one stands for; undefined if it is not well-formed. */
+function unescaped(value) {
+    if (!UNESCAPED.test(value) || value.startsWith('#'))
+        return undefined;
+    const bytes = [];
+    for (const [, hex, escaped, plain] of value.matchAll(/\\([\da-fA-F]{2})|\\(.)|([^\\]+)/gsu)) {
+        bytes.push(hex === undefined ? Buffer.from(escaped ?? plain ?? '') : Buffer.from(hex, 'hex'));
+    }
+    try {
+        const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(bytes));
+        return /[\p{Cc}]/u.test(text) ? undefined : text;
+    }
+    catch {
+        return undefined;
+    }
+}
+
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/http/proxy.js
@@ -28908,6 +31479,7 @@ var application = __nccwpck_require__(8509);
 
 
 
+
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
@@ -28933,6 +31505,10 @@ const DEFAULTS = {
     all: 'false',
     'warn-days': '30',
     'fail-days': '7',
+    'verify-wait': '0',
+    'renew-days': '30',
+    'valid-days': '180',
+    subject: 'CN=api-connector',
 };
 /** The input, or its default if it is empty. */
 function input(name) {
@@ -28992,6 +31568,7 @@ function readUploadInputs() {
         force: problems.catch(() => flag('force'), false),
         replace: problems.catch(() => flag('replace'), false),
         verifyTarget: problems.catch(() => flag('verify-target'), false),
+        verifyWait: problems.catch(() => wholeNumber('verify-wait', 30), 0),
         dryRun: problems.catch(() => flag('dry-run'), false),
     };
     problems.throwAll();
@@ -29027,6 +31604,37 @@ function thresholds() {
     if (failDays <= warnDays)
         return { warnDays, failDays };
     throw new failure/* Failure */.HR('INPUT_INVALID', `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`, 'Make warn-days the larger one.');
+}
+/**
+ * Reads the inputs of the create step.
+ * @throws Failure as {@link readUploadInputs}
+ */
+function readCreateInputs() {
+    maskProxyCredentials(process.env);
+    const problems = new Problems();
+    const days = problems.catch(renewal, { renewDays: 0, validDays: 1 });
+    const inputs = {
+        application: inputs_application(problems),
+        connectorIds: problems.catch(() => connectorIds((0,core/* getInput */.V4)('connector-id')), []),
+        renewDays: days.renewDays,
+        request: { subject: problems.catch(subject, new Uint8Array()), validDays: days.validDays },
+    };
+    problems.throwAll();
+    return inputs;
+}
+function renewal() {
+    const renewDays = wholeNumber('renew-days', 396);
+    const validDays = wholeNumber('valid-days', 397, 1);
+    if (renewDays < validDays)
+        return { renewDays, validDays };
+    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`, 'Make valid-days the larger one.');
+}
+function subject() {
+    const value = limited('subject', input('subject'), 512);
+    const parsed = parseSubject(value);
+    if ('der' in parsed)
+        return parsed.der;
+    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "subject" is ${shown(value)}, which is not what it should be: ${parsed.problem}.`, 'It should be such as CN=api-connector or CN=api-connector, O=Contoso; the characters , + " \\ < > ; are written with a backslash before them.');
 }
 function inputs_application(problems) {
     const cloud = problems.catch(() => (0,application/* cloudByName */.W)(input('cloud')), (0,application/* cloudByName */.W)('global'));
@@ -29083,12 +31691,12 @@ function certificateSource(text, path, password) {
         return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT), password };
     throw new failure/* Failure */.HR('INPUT_MISSING', 'Neither of the inputs "pfx" and "pfx-file" is set.', 'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production');
 }
-function wholeNumber(name, most) {
+function wholeNumber(name, most, least = 0) {
     const value = input(name);
     const number = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
-    if (number <= most)
+    if (number >= least && number <= most)
         return number;
-    throw invalid(name, value, `a whole number from 0 to ${most}`);
+    throw invalid(name, value, `a whole number from ${least} to ${most}`);
 }
 /** YAML's words for true and false. */
 function flag(name) {
@@ -29141,15 +31749,17 @@ function shown(value) {
 __nccwpck_require__.d(__webpack_exports__, {
   z3: () => (/* binding */ error),
   V4: () => (/* binding */ getInput),
+  Gu: () => (/* binding */ getState),
   Os: () => (/* binding */ group),
   pq: () => (/* binding */ info),
   lm: () => (/* binding */ notice),
+  LZ: () => (/* binding */ saveState),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ setSecret),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, debug, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, getState, isDebug, markdownSummary, platform, saveState, setCommandEcho, setFailed, startGroup, summary, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, debug, endGroup, exportVariable, getBooleanInput, getIDToken, getMultilineInput, isDebug, markdownSummary, platform, setCommandEcho, setFailed, startGroup, summary, toPlatformPath, toPosixPath, toWin32Path
 
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
@@ -29605,9 +32215,9 @@ function group(name, fn) {
 function saveState(name, value) {
     const filePath = process.env['GITHUB_STATE'] || '';
     if (filePath) {
-        return issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+        return file_command_issueFileCommand('STATE', file_command_prepareKeyValueMessage(name, value));
     }
-    issueCommand('save-state', { name }, toCommandValue(value));
+    command_issueCommand('save-state', { name }, utils_toCommandValue(value));
 }
 /**
  * Gets the value of an state set by this action's main execution.
@@ -29729,11 +32339,1043 @@ function getOctokit(token, options, ...additionalPlugins) {
 
 /***/ }),
 
+/***/ 6625:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Dk: () => (/* binding */ TAG),
+/* harmony export */   J8: () => (/* binding */ octetString),
+/* harmony export */   K2: () => (/* binding */ sequence),
+/* harmony export */   Qm: () => (/* binding */ malformed),
+/* harmony export */   RG: () => (/* binding */ objectIdentifier),
+/* harmony export */   nd: () => (/* binding */ integer),
+/* harmony export */   qg: () => (/* binding */ parse),
+/* harmony export */   yi: () => (/* binding */ expectTag),
+/* harmony export */   z2: () => (/* binding */ parseWhole)
+/* harmony export */ });
+/* unused harmony exports Element, truncated */
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/**
+ * A reader for BER (ITU-T X.690): definite and indefinite lengths, constructed strings. PKCS#12 is BER, not DER
+ * (RFC 7292, section 4), and Java's and Microsoft's older exporters make use of that.
+ */
+
+/** Identifier octets as they occur in PKCS#12 and X.509. */
+const TAG = {
+    boolean: 0x01,
+    integer: 0x02,
+    bitString: 0x03,
+    octetString: 0x04,
+    null: 0x05,
+    oid: 0x06,
+    utf8String: 0x0c,
+    utcTime: 0x17,
+    generalizedTime: 0x18,
+    bmpString: 0x1e,
+    sequence: 0x30,
+    set: 0x31,
+};
+const CONSTRUCTED = 0x20;
+/** More than twice as deep as any file of any maker; what lies deeper is an attack on the stack. */
+const MAX_DEPTH = 32;
+const END_OF_CONTENTS = 0x00;
+/** One element, not yet looked into: offsets only, so that a megabyte of tiny elements stays small. */
+class Element {
+    /** The identifier octet: class, constructed bit and number together. */
+    tag;
+    #source;
+    #start;
+    #contentStart;
+    #contentEnd;
+    /** Where the next element starts, counted in the source. */
+    end;
+    #depth;
+    constructor(source, start, depth) {
+        if (depth > MAX_DEPTH)
+            throw malformed(`elements are nested more than ${MAX_DEPTH} deep`);
+        const header = readHeader(source, start);
+        this.tag = header.tag;
+        this.#source = source;
+        this.#start = start;
+        this.#depth = depth;
+        this.#contentStart = header.contentStart;
+        if (header.length === undefined) {
+            this.#contentEnd = findEndOfContents(source, header.contentStart, depth);
+            this.end = this.#contentEnd + 2;
+        }
+        else {
+            this.#contentEnd = this.end = header.contentStart + header.length;
+        }
+    }
+    get constructed() {
+        return (this.tag & CONSTRUCTED) !== 0;
+    }
+    /** The content octets, as a view. */
+    get content() {
+        return this.#source.subarray(this.#contentStart, this.#contentEnd);
+    }
+    /** The whole element with its header, as a view. */
+    get encoding() {
+        return this.#source.subarray(this.#start, this.end);
+    }
+    /** The elements inside, in order. */
+    children() {
+        if (!this.constructed)
+            throw malformed('an element that should hold others is primitive');
+        const children = [];
+        for (let offset = this.#contentStart; offset < this.#contentEnd;) {
+            const child = new Element(this.#source, offset, this.#depth + 1);
+            if (child.end > this.#contentEnd)
+                throw malformed('an element is longer than the one that it is in');
+            children.push(child);
+            offset = child.end;
+        }
+        return children;
+    }
+    /** The octets of a string; the pieces of a constructed one are joined (X.690, section 8.7). */
+    octets() {
+        if (!this.constructed)
+            return this.content;
+        return Buffer.concat(this.children().map((piece) => {
+            if ((piece.tag & ~CONSTRUCTED) !== TAG.octetString)
+                throw malformed('a piece of a string is no string');
+            return piece.octets();
+        }));
+    }
+}
+/**
+ * The element at the start of `source`; bytes may follow it.
+ * @throws Failure PFX_TRUNCATED where it ends beyond the source, PFX_INVALID where it is no BER
+ */
+function parse(source) {
+    return new Element(Buffer.from(source.buffer, source.byteOffset, source.byteLength), 0, 0);
+}
+/** The element that `source` consists of. */
+function parseWhole(source) {
+    const element = parse(source);
+    if (element.end !== source.length)
+        throw malformed('bytes follow an element where none may');
+    return element;
+}
+/** Insists on a tag. `what` completes "… is not as RFC 7292 has it". */
+function expectTag(element, tag, what) {
+    if (element?.tag !== tag && element?.tag !== (tag | CONSTRUCTED))
+        throw malformed(`${what} is missing or of another type`);
+    // Of the universal types, strings alone may come in pieces.
+    if (element.constructed && (tag & CONSTRUCTED) === 0 && tag !== TAG.octetString)
+        throw malformed(`${what} is constructed`);
+    return element;
+}
+/** The elements in a SEQUENCE. */
+function sequence(element, what) {
+    return expectTag(element, TAG.sequence, what).children();
+}
+/** The octets of an OCTET STRING. */
+function octetString(element, what) {
+    return expectTag(element, TAG.octetString, what).octets();
+}
+/** An INTEGER, clamped to ±2^53: whatever is larger than that is too large for every use here. */
+function integer(element, what) {
+    const { content } = expectTag(element, TAG.integer, what);
+    if (content.length === 0)
+        throw malformed(`${what} is empty`);
+    const negative = (content.readInt8(0) >> 7) & 1;
+    if (content.length <= 6)
+        return content.readIntBE(0, content.length);
+    if (content.subarray(0, -6).every((byte) => byte === 0) && !negative)
+        return content.readUIntBE(content.length - 6, 6);
+    return negative ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
+}
+/** An OBJECT IDENTIFIER in dotted form. */
+function objectIdentifier(element, what) {
+    const { content } = expectTag(element, TAG.oid, what);
+    if (content.length === 0 || content.length > 64 || (content.at(-1) ?? 0) >= 0x80)
+        throw malformed(`${what} is no OID`);
+    const arcs = [];
+    let arc = 0n;
+    for (const byte of content) {
+        arc = (arc << 7n) | BigInt(byte & 0x7f);
+        if (byte >= 0x80)
+            continue;
+        if (arcs.length === 0) {
+            const first = arc < 80n ? arc / 40n : 2n;
+            arcs.push(first, arc - first * 40n);
+        }
+        else
+            arcs.push(arc);
+        arc = 0n;
+    }
+    return arcs.join('.');
+}
+/** A file that is no PKCS#12 file as RFC 7292 has it. */
+function malformed(what) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_INVALID', `The .pfx is malformed: ${what}.`, EXPORT_AGAIN);
+}
+/** A file that stops too early. */
+function truncated() {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_TRUNCATED', 'The .pfx is cut off: it says that it is longer than what is here.', 'Copy it again, whole, and compare its size or SHA-256 with the original. Stored from the command line it cannot be cut: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+}
+const EXPORT_AGAIN = 'Export the certificate with its private key once more. It may have been damaged on its way here.';
+function readHeader(source, start) {
+    const tag = at(source, start);
+    if ((tag & 0x1f) === 0x1f)
+        throw malformed('a tag number is above 30');
+    const first = at(source, start + 1);
+    let contentStart = start + 2;
+    if (first === 0x80) {
+        if ((tag & CONSTRUCTED) === 0)
+            throw malformed('a primitive element has an indefinite length');
+        return { tag, contentStart, length: undefined };
+    }
+    let length = first;
+    if (first > 0x80) {
+        if (first === 0xff || first - 0x80 > 16)
+            throw malformed('a length takes too many bytes');
+        length = 0;
+        for (let i = first & 0x7f; i > 0; i--)
+            length = length * 256 + at(source, contentStart++);
+    }
+    if (length > source.length - contentStart)
+        throw truncated();
+    return { tag, contentStart, length };
+}
+/** Skips to the end-of-contents octets that belong to an element with an indefinite length. */
+function findEndOfContents(source, start, depth) {
+    let open = 1;
+    for (let offset = start;;) {
+        if (at(source, offset) === END_OF_CONTENTS && at(source, offset + 1) === 0) {
+            open--;
+            if (open === 0)
+                return offset;
+            offset += 2;
+            continue;
+        }
+        const { contentStart, length } = readHeader(source, offset);
+        if (length === undefined) {
+            open++;
+            if (depth + open > MAX_DEPTH)
+                throw malformed(`elements are nested more than ${MAX_DEPTH} deep`);
+        }
+        offset = contentStart + (length ?? 0);
+    }
+}
+function at(source, offset) {
+    const byte = source[offset];
+    if (byte === undefined)
+        throw truncated();
+    return byte;
+}
+
+
+/***/ }),
+
+/***/ 3767:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   As: () => (/* binding */ utf8),
+/* harmony export */   EZ: () => (/* binding */ yes),
+/* harmony export */   Lz: () => (/* binding */ bits),
+/* harmony export */   ND: () => (/* binding */ element),
+/* harmony export */   NG: () => (/* binding */ unsignedBytes),
+/* harmony export */   ad: () => (/* binding */ unsigned),
+/* harmony export */   jq: () => (/* binding */ oid),
+/* harmony export */   kB: () => (/* binding */ time),
+/* harmony export */   nD: () => (/* binding */ sequenceOf),
+/* harmony export */   pc: () => (/* binding */ explicit),
+/* harmony export */   s4: () => (/* binding */ setOf),
+/* harmony export */   s6: () => (/* binding */ nothing),
+/* harmony export */   tu: () => (/* binding */ octets)
+/* harmony export */ });
+/* harmony import */ var _ber_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6625);
+/** A writer for DER (ITU-T X.690, section 10): as much of it as a PKCS#12 file and a certificate need. */
+
+/** One element: identifier, shortest length, content. */
+function element(tag, ...contents) {
+    const content = Buffer.concat(contents);
+    return Buffer.concat([Buffer.of(tag, ...lengthOctets(content.length)), content]);
+}
+/** SEQUENCE. */
+function sequenceOf(...contents) {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.sequence, ...contents);
+}
+/** SET OF: in the order of the encodings (X.690, section 11.6). */
+function setOf(...contents) {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.set, ...contents.toSorted((a, b) => Buffer.compare(a, b)));
+}
+/** OCTET STRING. */
+function octets(content) {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.octetString, content);
+}
+/** INTEGER from 0 to 2^31 - 1. */
+function unsigned(value) {
+    const bytes = Buffer.alloc(5);
+    bytes.writeUInt32BE(value, 1);
+    let start = 0;
+    while (start < 4 && bytes[start] === 0 && (bytes[start + 1] ?? 0) < 0x80)
+        start++;
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.integer, bytes.subarray(start));
+}
+/** INTEGER, not negative, from its big-endian bytes: the shortest form, with a zero octet before a set sign bit. */
+function unsignedBytes(bytes) {
+    const first = bytes.findIndex((byte) => byte !== 0);
+    const digits = first < 0 ? Buffer.of(0) : bytes.subarray(first);
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.integer, ...((digits[0] ?? 0) < 0x80 ? [] : [Buffer.of(0)]), digits);
+}
+/** BIT STRING; the last `unused` bits of it do not count. */
+function bits(content, unused = 0) {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.bitString, Buffer.of(unused), content);
+}
+/** BOOLEAN TRUE. FALSE is left out wherever it is the default. */
+function yes() {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.boolean, Buffer.of(0xff));
+}
+/** UTF8String. */
+function utf8(text) {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.utf8String, Buffer.from(text));
+}
+/** Time, to the second: UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
+function time(date) {
+    const digits = `${date.toISOString().replace(/\.\d{3}Z$|\D/g, '')}Z`;
+    return date.getUTCFullYear() < 2050
+        ? element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.utcTime, Buffer.from(digits.slice(2)))
+        : element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.generalizedTime, Buffer.from(digits));
+}
+/** NULL. */
+function nothing() {
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.null);
+}
+/** [number] EXPLICIT. */
+function explicit(number, content) {
+    return element(0xa0 | number, content);
+}
+/** OBJECT IDENTIFIER from its dotted form. */
+function oid(dotted) {
+    const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
+    return element(_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
+}
+function base128(arc) {
+    const digits = [arc & 0x7f];
+    for (let left = arc >>> 7; left > 0; left >>>= 7)
+        digits.unshift(0x80 | (left & 0x7f));
+    return digits;
+}
+function lengthOctets(length) {
+    if (length < 0x80)
+        return [length];
+    const digits = [];
+    for (let left = length; left > 0; left >>>= 8)
+        digits.unshift(left & 0xff);
+    return [0x80 | digits.length, ...digits];
+}
+
+
+/***/ }),
+
+/***/ 6463:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   V: () => (/* binding */ OID)
+/* harmony export */ });
+/** Every OID of this format, once, by the name that its RFC gives it. */
+const OID = {
+    // PKCS #7 content types (RFC 2315, section 14; RFC 5652)
+    data: '1.2.840.113549.1.7.1',
+    signedData: '1.2.840.113549.1.7.2',
+    envelopedData: '1.2.840.113549.1.7.3',
+    encryptedData: '1.2.840.113549.1.7.6',
+    // Bags, certificate types and attributes (RFC 7292, section 4.2; RFC 2985)
+    keyBag: '1.2.840.113549.1.12.10.1.1',
+    pkcs8ShroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+    certBag: '1.2.840.113549.1.12.10.1.3',
+    secretBag: '1.2.840.113549.1.12.10.1.5',
+    safeContentsBag: '1.2.840.113549.1.12.10.1.6',
+    // Microsoft's: a password that Windows made and encrypted for users or groups of a domain
+    szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID: '1.3.6.1.4.1.311.17.4',
+    x509Certificate: '1.2.840.113549.1.9.22.1',
+    localKeyId: '1.2.840.113549.1.9.21',
+    // Encryption of PKCS #12 (RFC 7292, appendix C) and PKCS #5 (RFC 8018, appendix A)
+    pbeWithSHAAnd128BitRC4: '1.2.840.113549.1.12.1.1',
+    pbeWithSHAAnd40BitRC4: '1.2.840.113549.1.12.1.2',
+    pbeWithSHAAnd3KeyTripleDESCBC: '1.2.840.113549.1.12.1.3',
+    pbeWithSHAAnd2KeyTripleDESCBC: '1.2.840.113549.1.12.1.4',
+    pbeWithSHAAnd128BitRC2CBC: '1.2.840.113549.1.12.1.5',
+    pbeWithSHAAnd40BitRC2CBC: '1.2.840.113549.1.12.1.6',
+    pbeWithMD2AndDESCBC: '1.2.840.113549.1.5.1',
+    pbeWithMD5AndDESCBC: '1.2.840.113549.1.5.3',
+    pbeWithMD2AndRC2CBC: '1.2.840.113549.1.5.4',
+    pbeWithMD5AndRC2CBC: '1.2.840.113549.1.5.6',
+    pbeWithSHA1AndDESCBC: '1.2.840.113549.1.5.10',
+    pbeWithSHA1AndRC2CBC: '1.2.840.113549.1.5.11',
+    pbkdf2: '1.2.840.113549.1.5.12',
+    pbes2: '1.2.840.113549.1.5.13',
+    pbmac1: '1.2.840.113549.1.5.14',
+    scrypt: '1.3.6.1.4.1.11591.4.11',
+    // Ciphers (RFC 8018, appendix B.2; AES: NIST; Camellia: RFC 3657 and NTT; ARIA: RFC 5794; SM4: GM/T 0006)
+    desECB: '1.3.14.3.2.6',
+    desCBC: '1.3.14.3.2.7',
+    desOFB: '1.3.14.3.2.8',
+    desCFB: '1.3.14.3.2.9',
+    desEDE3CBC: '1.2.840.113549.3.7',
+    rc2CBC: '1.2.840.113549.3.2',
+    rc4: '1.2.840.113549.3.4',
+    rc5CBC: '1.2.840.113549.3.9',
+    cast5CBC: '1.2.840.113533.7.66.10',
+    pbeWithMD5AndCAST5CBC: '1.2.840.113533.7.66.12',
+    blowfishCBC: '1.3.6.1.4.1.3029.1.2',
+    seedCBC: '1.2.410.200004.1.4',
+    ideaCBC: '1.3.6.1.4.1.188.7.1.1.2',
+    aes128ECB: '2.16.840.1.101.3.4.1.1',
+    aes128CBC: '2.16.840.1.101.3.4.1.2',
+    aes128OFB: '2.16.840.1.101.3.4.1.3',
+    aes128CFB: '2.16.840.1.101.3.4.1.4',
+    aes128GCM: '2.16.840.1.101.3.4.1.6',
+    aes192ECB: '2.16.840.1.101.3.4.1.21',
+    aes192CBC: '2.16.840.1.101.3.4.1.22',
+    aes192OFB: '2.16.840.1.101.3.4.1.23',
+    aes192CFB: '2.16.840.1.101.3.4.1.24',
+    aes192GCM: '2.16.840.1.101.3.4.1.26',
+    aes256ECB: '2.16.840.1.101.3.4.1.41',
+    aes256CBC: '2.16.840.1.101.3.4.1.42',
+    aes256OFB: '2.16.840.1.101.3.4.1.43',
+    aes256CFB: '2.16.840.1.101.3.4.1.44',
+    aes256GCM: '2.16.840.1.101.3.4.1.46',
+    camellia128CBC: '1.2.392.200011.61.1.1.1.2',
+    camellia128ECB: '0.3.4401.5.3.1.9.1',
+    camellia128OFB: '0.3.4401.5.3.1.9.3',
+    camellia128CFB: '0.3.4401.5.3.1.9.4',
+    camellia128CTR: '0.3.4401.5.3.1.9.9',
+    camellia192CBC: '1.2.392.200011.61.1.1.1.3',
+    camellia192ECB: '0.3.4401.5.3.1.9.21',
+    camellia192OFB: '0.3.4401.5.3.1.9.23',
+    camellia192CFB: '0.3.4401.5.3.1.9.24',
+    camellia192CTR: '0.3.4401.5.3.1.9.29',
+    camellia256CBC: '1.2.392.200011.61.1.1.1.4',
+    camellia256ECB: '0.3.4401.5.3.1.9.41',
+    camellia256OFB: '0.3.4401.5.3.1.9.43',
+    camellia256CFB: '0.3.4401.5.3.1.9.44',
+    camellia256CTR: '0.3.4401.5.3.1.9.49',
+    aria128ECB: '1.2.410.200046.1.1.1',
+    aria128CBC: '1.2.410.200046.1.1.2',
+    aria128CFB: '1.2.410.200046.1.1.3',
+    aria128OFB: '1.2.410.200046.1.1.4',
+    aria128CTR: '1.2.410.200046.1.1.5',
+    aria192ECB: '1.2.410.200046.1.1.6',
+    aria192CBC: '1.2.410.200046.1.1.7',
+    aria192CFB: '1.2.410.200046.1.1.8',
+    aria192OFB: '1.2.410.200046.1.1.9',
+    aria192CTR: '1.2.410.200046.1.1.10',
+    aria256ECB: '1.2.410.200046.1.1.11',
+    aria256CBC: '1.2.410.200046.1.1.12',
+    aria256CFB: '1.2.410.200046.1.1.13',
+    aria256OFB: '1.2.410.200046.1.1.14',
+    aria256CTR: '1.2.410.200046.1.1.15',
+    sm4ECB: '1.2.156.10197.1.104.1',
+    sm4CBC: '1.2.156.10197.1.104.2',
+    sm4OFB: '1.2.156.10197.1.104.3',
+    sm4CFB: '1.2.156.10197.1.104.4',
+    sm4CTR: '1.2.156.10197.1.104.7',
+    gost28147: '1.2.643.2.2.21',
+    gostMagmaCTR: '1.2.643.7.1.1.5.1.1',
+    gostMagmaCTROMAC: '1.2.643.7.1.1.5.1.2',
+    gostKuznyechikCTR: '1.2.643.7.1.1.5.2.1',
+    gostKuznyechikCTROMAC: '1.2.643.7.1.1.5.2.2',
+    // Hashes
+    md2: '1.2.840.113549.2.2',
+    md4: '1.2.840.113549.2.4',
+    md5: '1.2.840.113549.2.5',
+    sha1: '1.3.14.3.2.26',
+    sha256: '2.16.840.1.101.3.4.2.1',
+    sha384: '2.16.840.1.101.3.4.2.2',
+    sha512: '2.16.840.1.101.3.4.2.3',
+    sha224: '2.16.840.1.101.3.4.2.4',
+    sha512_224: '2.16.840.1.101.3.4.2.5',
+    sha512_256: '2.16.840.1.101.3.4.2.6',
+    sha3_224: '2.16.840.1.101.3.4.2.7',
+    sha3_256: '2.16.840.1.101.3.4.2.8',
+    sha3_384: '2.16.840.1.101.3.4.2.9',
+    sha3_512: '2.16.840.1.101.3.4.2.10',
+    ripemd160: '1.3.36.3.2.1',
+    sm3: '1.2.156.10197.1.401',
+    whirlpool: '1.0.10118.3.0.55',
+    blake2b512: '1.3.6.1.4.1.1722.12.2.1.16',
+    blake2s256: '1.3.6.1.4.1.1722.12.2.2.8',
+    gostR3411_94: '1.2.643.2.2.9',
+    gostR3411_2012_256: '1.2.643.7.1.1.2.2',
+    gostR3411_2012_512: '1.2.643.7.1.1.2.3',
+    // HMACs (RFC 8018, appendix B.1; NIST; the hmac… by the numbers that IANA gave them)
+    hmacWithMD5: '1.2.840.113549.2.6',
+    hmacMD5: '1.3.6.1.5.5.8.1.1',
+    hmacWithSHA1: '1.2.840.113549.2.7',
+    hmacSHA1: '1.3.6.1.5.5.8.1.2',
+    hmacRIPEMD160: '1.3.6.1.5.5.8.1.4',
+    hmacWithSHA224: '1.2.840.113549.2.8',
+    hmacWithSHA256: '1.2.840.113549.2.9',
+    hmacWithSHA384: '1.2.840.113549.2.10',
+    hmacWithSHA512: '1.2.840.113549.2.11',
+    hmacWithSHA512_224: '1.2.840.113549.2.12',
+    hmacWithSHA512_256: '1.2.840.113549.2.13',
+    hmacWithSHA3_224: '2.16.840.1.101.3.4.2.13',
+    hmacWithSHA3_256: '2.16.840.1.101.3.4.2.14',
+    hmacWithSHA3_384: '2.16.840.1.101.3.4.2.15',
+    hmacWithSHA3_512: '2.16.840.1.101.3.4.2.16',
+    hmacWithSM3: '1.2.156.10197.1.401.3.1',
+    hmacWithSM3ByOpenSSL: '1.2.156.10197.1.401.2',
+    hmacGostR3411_94: '1.2.643.2.2.10',
+    hmacGostR3411_2012_256: '1.2.643.7.1.1.4.1',
+    hmacGostR3411_2012_512: '1.2.643.7.1.1.4.2',
+    // Public keys (RFC 3279, RFC 4055, RFC 8410)
+    rsaEncryption: '1.2.840.113549.1.1.1',
+    rsassaPss: '1.2.840.113549.1.1.10',
+    dsa: '1.2.840.10040.4.1',
+    ecPublicKey: '1.2.840.10045.2.1',
+    x25519: '1.3.101.110',
+    x448: '1.3.101.111',
+    ed25519: '1.3.101.112',
+    ed448: '1.3.101.113',
+    gostR3410_2001: '1.2.643.2.2.19',
+    gostR3410_2012_256: '1.2.643.7.1.1.1.1',
+    gostR3410_2012_512: '1.2.643.7.1.1.1.2',
+    dhKeyAgreement: '1.2.840.113549.1.3.1',
+    dhPublicNumber: '1.2.840.10046.2.1',
+    // Signatures with a broken hash (RFC 3279, section 2.2; the last one by the OIW, for RSA)
+    md5WithRSAEncryption: '1.2.840.113549.1.1.4',
+    sha1WithRSAEncryption: '1.2.840.113549.1.1.5',
+    dsaWithSHA1: '1.2.840.10040.4.3',
+    ecdsaWithSHA1: '1.2.840.10045.4.1',
+    sha1WithRSA: '1.3.14.3.2.29',
+    // The signature of a certificate that is made here (RFC 4055, section 5)
+    sha256WithRSAEncryption: '1.2.840.113549.1.1.11',
+    // Attributes of a name (RFC 5280, appendix A.1)
+    commonName: '2.5.4.3',
+    organizationName: '2.5.4.10',
+    // Extensions of a certificate, and purposes of a key (RFC 5280, section 4.2.1)
+    subjectKeyIdentifier: '2.5.29.14',
+    keyUsage: '2.5.29.15',
+    basicConstraints: '2.5.29.19',
+    extendedKeyUsage: '2.5.29.37',
+    anyExtendedKeyUsage: '2.5.29.37.0',
+    clientAuth: '1.3.6.1.5.5.7.3.2',
+};
+
+
+/***/ }),
+
+/***/ 9579:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  T$: () => (/* binding */ HASHES),
+  F2: () => (/* binding */ PURPOSE),
+  nH: () => (/* binding */ WorkBudget),
+  tC: () => (/* binding */ pbkdf1),
+  Az: () => (/* binding */ pbkdf2),
+  W: () => (/* binding */ pkcs12Kdf),
+  sc: () => (/* binding */ scrypt)
+});
+
+// UNUSED EXPORTS: MOST_ROUNDS
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/hash-chain.js
+/**
+ * H(H(H(… x))) for SHA-1 and SHA-256 (FIPS 180-4), where x is one digest and so one block. PKCS#12's key derivation is
+ * nothing but that, some makers ask for a million rounds, and crossing into OpenSSL for each takes two to four
+ * times as long as these loops.
+ */
+// The indices below are in range by construction; a check in these loops would cost a third of their speed.
+/** SHA-1, `rounds` times over. */
+function iterateSha1(digest, rounds) {
+    const w = new Int32Array(80);
+    w[5] = 0x80000000;
+    w[15] = 160;
+    let [h0, h1, h2, h3, h4] = wordsOf(digest);
+    for (let round = 0; round < rounds; round++) {
+        w[0] = h0;
+        w[1] = h1;
+        w[2] = h2;
+        w[3] = h3;
+        w[4] = h4;
+        for (let i = 16; i < 80; i++) {
+            const x = w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16];
+            w[i] = (x << 1) | (x >>> 31);
+        }
+        let a = 0x67452301;
+        let b = 0xefcdab89 | 0;
+        let c = 0x98badcfe | 0;
+        let d = 0x10325476;
+        let e = 0xc3d2e1f0 | 0;
+        let next;
+        let i = 0;
+        // Four loops, since one with a choice in it takes twice as long.
+        for (; i < 20; i++) {
+            next = (((a << 5) | (a >>> 27)) + ((b & (c ^ d)) ^ d) + e + w[i] + 0x5a827999) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 40; i++) {
+            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0x6ed9eba1) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 60; i++) {
+            next = (((a << 5) | (a >>> 27)) + ((b & c) | (d & (b | c))) + e + w[i] + 0x8f1bbcdc) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        for (; i < 80; i++) {
+            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0xca62c1d6) | 0;
+            e = d;
+            d = c;
+            c = (b << 30) | (b >>> 2);
+            b = a;
+            a = next;
+        }
+        h0 = (a + 0x67452301) | 0;
+        h1 = (b + 0xefcdab89) | 0;
+        h2 = (c + 0x98badcfe) | 0;
+        h3 = (d + 0x10325476) | 0;
+        h4 = (e + 0xc3d2e1f0) | 0;
+    }
+    return bytesOf([h0, h1, h2, h3, h4]);
+}
+/** SHA-256, `rounds` times over. */
+function iterateSha256(digest, rounds) {
+    const w = new Int32Array(64);
+    const h = Int32Array.from(wordsOf(digest));
+    for (let round = 0; round < rounds; round++) {
+        w.set(h);
+        w[8] = 0x80000000;
+        w.fill(0, 9, 15);
+        w[15] = 256;
+        for (let i = 16; i < 64; i++) {
+            const x = w[i - 15];
+            const y = w[i - 2];
+            const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
+            const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
+            w[i] = (w[i - 16] + s0 + w[i - 7] + s1) | 0;
+        }
+        let a = 0x6a09e667;
+        let b = 0xbb67ae85 | 0;
+        let c = 0x3c6ef372;
+        let d = 0xa54ff53a | 0;
+        let e = 0x510e527f;
+        let f = 0x9b05688c | 0;
+        let g = 0x1f83d9ab;
+        let k = 0x5be0cd19;
+        for (let i = 0; i < 64; i++) {
+            const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
+            const t1 = (k + s1 + ((e & f) ^ (~e & g)) + SHA256_K[i] + w[i]) | 0;
+            const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
+            const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+            k = g;
+            g = f;
+            f = e;
+            e = (d + t1) | 0;
+            d = c;
+            c = b;
+            b = a;
+            a = (t1 + t2) | 0;
+        }
+        h[0] = a + 0x6a09e667;
+        h[1] = b + 0xbb67ae85;
+        h[2] = c + 0x3c6ef372;
+        h[3] = d + 0xa54ff53a;
+        h[4] = e + 0x510e527f;
+        h[5] = f + 0x9b05688c;
+        h[6] = g + 0x1f83d9ab;
+        h[7] = k + 0x5be0cd19;
+    }
+    return bytesOf([...h]);
+}
+const SHA256_K = Int32Array.from([
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
+    0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
+    0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
+    0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+    0xc67178f2,
+]);
+function wordsOf(digest) {
+    return Array.from({ length: digest.length / 4 }, (_, i) => digest.readInt32BE(4 * i));
+}
+function bytesOf(words) {
+    const bytes = Buffer.alloc(4 * words.length);
+    for (const [i, word] of words.entries())
+        bytes.writeInt32BE(word, 4 * i);
+    return bytes;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/kdf.js
+/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF1 and PBKDF2 (RFC 8018), scrypt (RFC 7914). */
+
+
+
+
+function hashOf(name, length, block, chain, pbkdf2) {
+    return { name, length, block, cost: { chain, pbkdf2 } };
+}
+/** The hashes that occur in PKCS#12 files, by Node's names. */
+const HASHES = {
+    md5: hashOf('md5', 16, 64, 8, 1),
+    ripemd160: hashOf('ripemd160', 20, 64, 7, 2),
+    sha1: hashOf('sha1', 20, 64, 1, 1),
+    sha224: hashOf('sha224', 28, 64, 5, 1),
+    sha256: hashOf('sha256', 32, 64, 3, 1),
+    sha384: hashOf('sha384', 48, 128, 7, 3),
+    sha512: hashOf('sha512', 64, 128, 7, 3),
+    sha512_224: hashOf('sha512-224', 28, 128, 7, 3),
+    sha512_256: hashOf('sha512-256', 32, 128, 7, 3),
+    sha3_224: hashOf('sha3-224', 28, 144, 8, 4),
+    sha3_256: hashOf('sha3-256', 32, 136, 8, 4),
+    sha3_384: hashOf('sha3-384', 48, 104, 8, 4),
+    sha3_512: hashOf('sha3-512', 64, 72, 8, 4),
+    sm3: hashOf('sm3', 32, 64, 7, 2),
+    blake2b512: hashOf('blake2b512', 64, 128, 8, 4),
+    blake2s256: hashOf('blake2s256', 32, 64, 8, 4),
+};
+/**
+ * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
+ * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
+ * iterations for each of the certificates, asks for 7,800,000.
+ */
+const MOST_ROUNDS = 10_000_000;
+/** Spent on guesses that only improve a message. */
+const MOST_ROUNDS_FOR_HINTS = 1_200_000;
+const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
+const SCRYPT_COST = 2;
+/** Counts the work before it is done: native derivations cannot be interrupted. */
+class WorkBudget {
+    #left;
+    constructor(rounds = MOST_ROUNDS) {
+        this.#left = rounds;
+    }
+    /** A budget for guesses that only improve a message. */
+    static forHints() {
+        return new WorkBudget(MOST_ROUNDS_FOR_HINTS);
+    }
+    /** @throws Failure PFX_TOO_MANY_ITERATIONS */
+    spend(rounds) {
+        if (rounds > this.#left)
+            throw tooMany(`more than ${count(MOST_ROUNDS)} rounds of key derivation in all`);
+        this.#left -= rounds;
+    }
+}
+/** What the derived bytes are for (RFC 7292, appendix B.3). */
+const PURPOSE = { key: 1, iv: 2, mac: 3 };
+/**
+ * RFC 7292, appendix B.2. The password is UTF-16BE with a terminating zero, or nothing.
+ * @param length of the result in bytes
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
+ */
+function pkcs12Kdf(hash, salt, iterations, purpose, length) {
+    return {
+        cost: checked(iterations, hash.cost.chain * Math.ceil(length / hash.length)),
+        derive: (password) => derivePkcs12(hash, password, salt, iterations, purpose, length),
+    };
+}
+function derivePkcs12(hash, password, salt, iterations, purpose, length) {
+    const { block } = hash;
+    const diversifier = Buffer.alloc(block, purpose);
+    const input = Buffer.concat([fillBlocks(salt, block), fillBlocks(password, block)]);
+    const result = Buffer.alloc(length);
+    for (let offset = 0; offset < length; offset += hash.length) {
+        const first = (0,external_node_crypto_.createHash)(hash.name).update(diversifier).update(input).digest();
+        const derived = iterate(hash, first, iterations - 1);
+        derived.copy(result, offset);
+        const addend = fillBlocks(derived, block).subarray(0, block);
+        for (let start = 0; start < input.length; start += block)
+            addOne(input.subarray(start, start + block), addend);
+    }
+    return result;
+}
+/**
+ * PBKDF2 (RFC 8018, section 5.2).
+ * @param length of the key in bytes
+ * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
+ */
+function pbkdf2(hash, salt, iterations, length) {
+    return {
+        cost: checked(iterations, hash.cost.pbkdf2 * Math.ceil(length / hash.length)),
+        derive: (password) => (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, length, hash.name),
+    };
+}
+/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+function pbkdf1(hash, salt, iterations, length) {
+    return {
+        cost: checked(iterations, hash.cost.chain),
+        derive: (password) => {
+            const first = (0,external_node_crypto_.createHash)(hash.name).update(password).update(salt).digest();
+            return iterate(hash, first, iterations - 1).subarray(0, length);
+        },
+    };
+}
+/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+function scrypt(salt, { N, r, p }, length) {
+    if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
+        throw (0,ber/* malformed */.Qm)('the parameters of scrypt are out of range');
+    if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
+        throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
+    return {
+        cost: checked(N * r * p, SCRYPT_COST),
+        derive: (password) => (0,external_node_crypto_.scryptSync)(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
+    };
+}
+function checked(iterations, costOfOne) {
+    if (iterations < 1)
+        throw (0,ber/* malformed */.Qm)(`the iteration count is ${iterations}`);
+    const cost = iterations * costOfOne;
+    if (cost > MOST_ROUNDS)
+        throw tooMany(`${count(iterations)} iterations of key derivation, which is too much work`);
+    return cost;
+}
+/** Hashes `digest` so many times over. */
+function iterate(hash, digest, rounds) {
+    if (hash === HASHES.sha1)
+        return iterateSha1(digest, rounds);
+    if (hash === HASHES.sha256)
+        return iterateSha256(digest, rounds);
+    let current = digest;
+    for (let round = 0; round < rounds; round++)
+        current = (0,external_node_crypto_.hash)(hash.name, current, 'buffer');
+    return current;
+}
+/** Repeats `bytes` up to a multiple of the block; nothing stays nothing. */
+function fillBlocks(bytes, block) {
+    const filled = Buffer.alloc(block * Math.ceil(bytes.length / block));
+    return bytes.length === 0 ? filled : filled.fill(bytes);
+}
+/** block = block + addend + 1, as big-endian numbers without the carry. */
+function addOne(block, addend) {
+    let carry = 1;
+    for (let i = block.length - 1; i >= 0; i--) {
+        carry += (block[i] ?? 0) + (addend[i] ?? 0);
+        block[i] = carry & 0xff;
+        carry >>= 8;
+    }
+}
+function tooMany(what) {
+    return new failure/* Failure */.HR('PFX_TOO_MANY_ITERATIONS', `The .pfx asks for ${what}.`, 'Write it again with fewer: openssl pkcs12 -in cert.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx (then delete cert.pem)');
+}
+function count(number) {
+    return number.toLocaleString('en-US');
+}
+
+
+/***/ }),
+
+/***/ 1727:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   ER: () => (/* binding */ isAscii),
+/* harmony export */   OD: () => (/* binding */ PasswordCandidates),
+/* harmony export */   nb: () => (/* binding */ bmpString)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/** From the text of a password to the bytes that a key is derived from; makers disagree on how. */
+
+/**
+ * The byte strings that one password may stand for, the likeliest first.
+ *
+ * RFC 7292 (appendix B.1) says UTF-16BE with a terminating zero, RFC 8018 says UTF-8, and both leave open whether an
+ * empty password is no password. Outside ASCII, makers go their own ways: Java cuts characters to seven bits, NSS
+ * gives UTF-16 to PBKDF2, node-forge cuts to eight bits, and macOS decomposes accents.
+ */
+class PasswordCandidates {
+    #candidates;
+    #used = false;
+    constructor(password) {
+        this.#candidates = { pkcs12: list(pkcs12Forms(password)), pkcs5: list(pkcs5Forms(password)) };
+    }
+    /** Whether the password was of any use so far. */
+    get used() {
+        return this.#used;
+    }
+    /** The first result that is not undefined; the form that gave it comes first from now on. */
+    find(use, attempt) {
+        const candidates = this.#candidates[use];
+        for (const [i, candidate] of candidates.entries()) {
+            const result = candidate.standard ? attempt(candidate.bytes) : attemptWithinBudget(attempt, candidate.bytes);
+            if (result === undefined)
+                continue;
+            candidates.splice(i, 1);
+            candidates.unshift(candidate);
+            this.#used = true;
+            return result;
+        }
+        return undefined;
+    }
+}
+/** A guess at another encoding is no reason to say that the file asks for too much work. */
+function attemptWithinBudget(attempt, bytes) {
+    try {
+        return attempt(bytes);
+    }
+    catch (error) {
+        if (error instanceof _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR && error.code === 'PFX_TOO_MANY_ITERATIONS')
+            return undefined;
+        throw error;
+    }
+}
+/** Whether the password is written the same way in every encoding that makers use. */
+function isAscii(password) {
+    return /^[\x00-\x7f]*$/.test(password);
+}
+function pkcs12Forms(password) {
+    if (password === '')
+        return { standard: [bmpString(''), Buffer.alloc(0)], others: [] };
+    if (isAscii(password))
+        return { standard: [bmpString(password)], others: [] };
+    return {
+        standard: [bmpString(password)],
+        others: [
+            bmpString(password.normalize('NFC')),
+            bmpString(password.normalize('NFD')),
+            // The bytes of UTF-8 taken for letters: OpenSSL before 1.1 on a UTF-8 terminal.
+            bmpString(Buffer.from(password, 'utf8').toString('latin1')),
+            bmpString(lowBytes(password, 0xff).toString('latin1')),
+        ],
+    };
+}
+function pkcs5Forms(password) {
+    const utf8 = Buffer.from(password, 'utf8');
+    if (isAscii(password))
+        return { standard: [utf8], others: [] };
+    return {
+        standard: [utf8],
+        others: [
+            Buffer.from(password.normalize('NFC'), 'utf8'),
+            Buffer.from(password.normalize('NFD'), 'utf8'),
+            lowBytes(password, 0xff),
+            lowBytes(password, 0x7f),
+            bmpString(password),
+            bmpString(password).subarray(0, -2),
+        ],
+    };
+}
+/** UTF-16BE with a terminating zero. */
+function bmpString(text) {
+    return Buffer.from(`${text}\0`, 'utf16le').swap16();
+}
+function lowBytes(text, mask) {
+    return Buffer.from(Array.from({ length: text.length }, (_, i) => text.charCodeAt(i) & mask));
+}
+function list({ standard, others }) {
+    const candidates = standard.map((bytes) => ({ bytes, standard: true }));
+    for (const bytes of others) {
+        if (!candidates.some((candidate) => candidate.bytes.equals(bytes)))
+            candidates.push({ bytes, standard: false });
+    }
+    return candidates;
+}
+
+
+/***/ }),
+
+/***/ 4123:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   C: () => (/* binding */ writePkcs12)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var _asn1_der_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3767);
+/* harmony import */ var _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6463);
+/* harmony import */ var _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9579);
+/* harmony import */ var _crypto_password_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1727);
+/** Writes a PKCS#12 file the way the service accepts it: TripleDES-SHA1 throughout. */
+
+
+
+
+
+/** What OpenSSL, Windows and the service have agreed on for twenty years. */
+const ITERATIONS = 2048;
+const SALT_LENGTH = 8;
+/**
+ * A PKCS#12 file (RFC 7292) in DER: key and certificates in PBE-SHA1-3DES, HMAC-SHA1, 2,048 iterations, new random
+ * salts. Every reader of such files knows these. The structure is what OpenSSL writes with
+ * `openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1`.
+ */
+function writePkcs12({ leaf, chain, privateKey }, password) {
+    const secret = (0,_crypto_password_js__WEBPACK_IMPORTED_MODULE_4__/* .bmpString */ .nb)(password);
+    const mark = attribute(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.localKeyId, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)((0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.hash)('sha1', leaf.raw, 'buffer')));
+    const certificates = (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)(certificateBag(leaf.raw, mark), ...chain.map(({ raw }) => certificateBag(raw)));
+    const { algorithm, ciphertext } = encrypt(certificates, secret);
+    const encryptedData = (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .unsigned */ .ad)(0), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.data), algorithm, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .element */ .ND)(0x80, ciphertext)));
+    const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
+    const authSafe = (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)(contentInfo(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.encryptedData, encryptedData), contentInfo(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.data, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)(keyBag(pkcs8, secret, mark)))));
+    return (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .unsigned */ .ad)(3), contentInfo(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.data, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(authSafe)), macData(authSafe, secret));
+}
+function contentInfo(type, content) {
+    return (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(type), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .explicit */ .pc)(0, content));
+}
+function certificateBag(der, ...attributes) {
+    const value = (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.x509Certificate), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .explicit */ .pc)(0, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(der)));
+    return bag(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.certBag, value, attributes);
+}
+function keyBag(pkcs8, secret, ...attributes) {
+    const { algorithm, ciphertext } = encrypt(pkcs8, secret);
+    return bag(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pkcs8ShroudedKeyBag, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)(algorithm, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(ciphertext)), attributes);
+}
+function bag(type, value, attributes) {
+    return (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(type), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .explicit */ .pc)(0, value), ...(attributes.length === 0 ? [] : [(0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4)(...attributes)]));
+}
+function attribute(type, value) {
+    return (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(type), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .setOf */ .s4)(value));
+}
+/** pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292, appendix C). */
+function encrypt(plaintext, secret) {
+    const salt = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(SALT_LENGTH);
+    const key = derive(secret, salt, _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .PURPOSE */ .F2.key, 24);
+    const cipher = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createCipheriv)('des-ede3-cbc', key, derive(secret, salt, _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .PURPOSE */ .F2.iv, 8));
+    const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+    return {
+        algorithm: (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbeWithSHAAnd3KeyTripleDESCBC), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(salt), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .unsigned */ .ad)(ITERATIONS))),
+        ciphertext,
+    };
+}
+/** MacData (RFC 7292, appendix A). */
+function macData(authSafe, secret) {
+    const salt = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.randomBytes)(SALT_LENGTH);
+    const key = derive(secret, salt, _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .PURPOSE */ .F2.mac, 20);
+    const digest = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHmac)('sha1', key).update(authSafe).digest();
+    const digestInfo = (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)((0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .oid */ .jq)(_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .nothing */ .s6)()), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(digest));
+    return (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .sequenceOf */ .nD)(digestInfo, (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .octets */ .tu)(salt), (0,_asn1_der_js__WEBPACK_IMPORTED_MODULE_1__/* .unsigned */ .ad)(ITERATIONS));
+}
+function derive(secret, salt, purpose, length) {
+    return (0,_crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .pkcs12Kdf */ .W)(_crypto_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha1, salt, ITERATIONS, purpose, length).derive(secret);
+}
+
+
+/***/ }),
+
 /***/ 1116:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   R8: () => (/* binding */ warn),
+/* harmony export */   f9: () => (/* binding */ logTrust),
 /* harmony export */   fW: () => (/* binding */ logOutcome),
 /* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
@@ -29750,6 +33392,15 @@ function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+}
+/** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
+function logTrust({ certificates, missing, unread }) {
+    if (unread > 0) {
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${unread} API connector${unread === 1 ? '' : 's'} could not be read.`);
+        return;
+    }
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
+    warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
 const LONGEST_ANNOTATION = 4_000;
@@ -29881,7 +33532,10 @@ function paragraph(text) {
 /* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
 /* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
 /* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
-/* harmony export */   cZ: () => (/* binding */ setConnectorOutputs)
+/* harmony export */   ZV: () => (/* binding */ setNeededOutput),
+/* harmony export */   cZ: () => (/* binding */ setConnectorOutputs),
+/* harmony export */   ir: () => (/* binding */ setTrustOutput),
+/* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
@@ -29901,6 +33555,24 @@ function setCertificateOutputs(certificate) {
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notAfter));
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+}
+/**
+ * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
+ * set as it is would shut out a certificate that is not in it.
+ */
+function setTrustOutput({ certificates, unread }) {
+    if (unread === 0)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+}
+/** The create step's output whether the job goes on; also false if it failed. */
+function setNeededOutput(needed) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('needed', String(needed));
+}
+/** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
+function setHandOverOutputs({ path, password }) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('pfx-file', path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('password', password);
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
@@ -29980,6 +33652,8 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var core = __nccwpck_require__(1382);
 // EXTERNAL MODULE: ./lib/connectors/outcome.js
 var connectors_outcome = __nccwpck_require__(7512);
+// EXTERNAL MODULE: ./lib/connectors/trust.js
+var trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -30125,8 +33799,12 @@ function shortThumbprint(thumbprint) {
     return thumbprint.replace(/[^0-9A-Za-z]/g, '').slice(0, 8);
 }
 
+// EXTERNAL MODULE: ./lib/report/trust-summary.js
+var trust_summary = __nccwpck_require__(8513);
 ;// CONCATENATED MODULE: ./lib/report/summary.js
 /** The job summary: what a person reads in ten seconds. What failed and what is urgent comes first. */
+
+
 
 
 
@@ -30156,6 +33834,7 @@ function uploadSummary(outcomes, certificate, { tenantId, now }) {
                 : authentication(outcome.connector),
             (0,clean/* markdown */.wD)(outcome.result === 'failed' ? '' : outcome.text, 600),
         ])),
+        ...(0,trust_summary/* trustSection */.e)((0,trust/* trustOf */.A)(outcomes.map(({ before }) => before), certificate), certificate.thumbprint),
         ...list('Next', nextSteps(outcomes, certificate, now)),
         ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
         ...connectorDetails(outcomes, now),
@@ -30227,11 +33906,61 @@ function nextSteps(outcomes, certificate, now) {
         steps.push('Fix what failed, as above, and run the job again: connectors that are done are left alone.');
     if (certificate.notBefore > now)
         steps.push(`Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`);
-    else if (outcomes.some(({ result }) => result === 'changed'))
+    else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
         steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
+    if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
+        steps.push('The connector no longer sends a user name and password: take them away from the API.');
     const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
     return [...steps, ...warnings].map((step) => (0,clean/* markdown */.wD)(step, 600));
 }
+/** Whether the connector used another certificate before. */
+function replacesAnother({ result, before }, certificate) {
+    const active = (0,graph_connector/* activeCertificate */.OZ)(before);
+    return result === 'changed' && active !== undefined && !(0,graph_connector/* entriesOf */.Mc)(before, certificate).includes(active);
+}
+
+
+/***/ }),
+
+/***/ 8513:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   e: () => (/* binding */ trustSection)
+/* harmony export */ });
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
+
+
+
+/** A heading and a table; nothing if there is nothing to trust. `newThumbprint` is marked as the new one. */
+function trustSection({ certificates, missing, unread }, newThumbprint) {
+    if (unread > 0) {
+        return [
+            '**What the API has to accept** is not known completely: a connector could not be read. Take no certificate away there.',
+            '',
+        ];
+    }
+    if (certificates.length === 0)
+        return [];
+    return [
+        '**What the API has to accept from now on** (set these, and take all others away)',
+        '',
+        '| thumbprint (SHA-1) | expires | |',
+        '| --- | --- | --- |',
+        ...certificates.map(({ thumbprint, notAfter, usedBy }) => {
+            const users = usedBy.slice(0, SHOWN).map((connector) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(connector.id, connector), 80));
+            const more = usedBy.length > SHOWN ? ` and ${usedBy.length - SHOWN} more` : '';
+            const used = users.length === 0 ? '' : `was in use by ${users.join(', ')}${more} when this step began`;
+            const what = [thumbprint === newThumbprint ? 'the new certificate' : '', used].filter((part) => part !== '');
+            return `| <code>${thumbprint}</code> | ${(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(notAfter)} | ${what.join(', ')} |`;
+        }),
+        '',
+        ...missing.flatMap((text) => [`⚠️ ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(text, 600)}`, '']),
+    ];
+}
+const SHOWN = 5;
 
 
 /***/ }),
@@ -43085,8 +46814,8 @@ class ConfidentialClientApplication extends ClientApplication {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
-var http_refusal = __nccwpck_require__(2078);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
+var http_refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -43400,8 +47129,8 @@ var retry = __nccwpck_require__(8394);
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 2 modules
-var refusal = __nccwpck_require__(2078);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
+var refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -43601,106 +47330,27 @@ function objectIn(value, name) {
 
 /***/ }),
 
-/***/ 6493:
+/***/ 19:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-// ESM COMPAT FLAG
 __nccwpck_require__.r(__webpack_exports__);
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  check: () => (/* binding */ check)
-});
-
-// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
-var core = __nccwpck_require__(1382);
-// EXTERNAL MODULE: ./lib/failure.js
-var lib_failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/graph/connector.js
-var graph_connector = __nccwpck_require__(8923);
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/text/dates.js
-var dates = __nccwpck_require__(9006);
-;// CONCATENATED MODULE: ./lib/connectors/expiry.js
-/** What the check step finds out about a connector: how long its active certificate has left. */
-
-
-
-
-/** Judges a connector by its active certificate. */
-function judge(connector, thresholds, now) {
-    const { id } = connector;
-    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
-    if (active)
-        return judgeActive(connector, active, thresholds, now);
-    switch (connector.authentication.type) {
-        case 'basic':
-            return {
-                id,
-                connector,
-                status: 'warning',
-                text: 'authenticates with a user name and password, not with a certificate.',
-            };
-        case 'certificate': {
-            const text = 'has no active certificate: its calls are not authenticated with one.';
-            const failure = new lib_failure/* Failure */.HR('NO_ACTIVE_CERTIFICATE', `The API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)} ${text}`, 'Upload a certificate that is valid now.');
-            return { id, connector, status: 'failing', text, failure };
-        }
-        case 'none':
-            return { id, connector, status: 'warning', text: 'does not authenticate with a certificate.' };
-        case 'unknown':
-            return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
-    }
-}
-function judgeActive(connector, active, { warnDays, failDays }, now) {
-    const ends = (0,dates/* dateFromSeconds */.id)(active.notAfter);
-    const daysLeft = (0,dates/* daysUntil */.AQ)(ends, now);
-    if (Number.isNaN(daysLeft))
-        return unreadableExpiry(connector, active);
-    const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${(0,clean/* clean */.uH)(active.thumbprint, 64)}, until ${(0,dates/* isoSeconds */.nE)(ends)}).`;
-    const found = { id: connector.id, connector, active, daysLeft, text };
-    if (daysLeft >= failDays)
-        return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
-    const failure = new lib_failure/* Failure */.HR('CERTIFICATE_ENDS_SOON', `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.');
-    return { ...found, status: 'failing', failure };
-}
-/** What cannot be checked is not fine. */
-function unreadableExpiry(connector, active) {
-    const { id } = connector;
-    const text = `the expiry date of its active certificate (${(0,clean/* clean */.uH)(active.thumbprint, 64)}) cannot be read.`;
-    const failure = new lib_failure/* Failure */.HR('EXPIRY_UNREADABLE', `The API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`, 'Look at the certificate in the portal, under API connectors.');
-    return { id, connector, active, status: 'failing', text, failure };
-}
-/** The finding about a connector that could not be read. */
-function unread(id, error) {
-    const failure = (0,lib_failure/* asFailure */.h_)(error);
-    return { id, connector: undefined, status: 'failing', text: `could not be read: ${failure.message}`, failure };
-}
-
-// EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
-var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
-var client = __nccwpck_require__(8536);
-// EXTERNAL MODULE: ./lib/http/client.js + 2 modules
-var http_client = __nccwpck_require__(7515);
-// EXTERNAL MODULE: ./lib/http/concurrency.js
-var concurrency = __nccwpck_require__(359);
-// EXTERNAL MODULE: ./lib/inputs.js + 1 modules
-var lib_inputs = __nccwpck_require__(9968);
-// EXTERNAL MODULE: ./lib/report/annotations.js
-var annotations = __nccwpck_require__(1116);
-// EXTERNAL MODULE: ./lib/report/outputs.js
-var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
-// EXTERNAL MODULE: ./lib/sign-in/application.js
-var sign_in_application = __nccwpck_require__(8509);
-// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
-var sign_in = __nccwpck_require__(2613);
-// EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
-var workflow_run = __nccwpck_require__(5578);
-;// CONCATENATED MODULE: ./lib/steps/check.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   check: () => (/* binding */ check)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(1382);
+/* harmony import */ var _connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5241);
+/* harmony import */ var _connectors_reading_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(944);
+/* harmony import */ var _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8388);
+/* harmony import */ var _graph_client_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8536);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8923);
+/* harmony import */ var _http_client_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7515);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1374);
+/* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1116);
+/* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8568);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5570);
+/* harmony import */ var _sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8509);
+/* harmony import */ var _sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2613);
+/* harmony import */ var _sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5578);
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
         if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
@@ -43770,44 +47420,40 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 /** inputs → sign-in → connectors → report */
 async function check(deadline) {
-    const inputs = (0,lib_inputs/* readCheckInputs */.Y2)();
+    const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_6__/* .readCheckInputs */ .Y2)();
     const findings = await findAll(inputs, deadline).catch((error) => {
-        (0,outputs/* setUncheckedOutputs */.N)();
+        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setUncheckedOutputs */ .N)();
         throw error;
     });
     report(findings, inputs.application.tenantId);
 }
 function report(findings, tenantId) {
-    const line = ({ id, connector, text }) => `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
+    const line = ({ id, connector, text }) => `API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_4__/* .nameOf */ .Vb)(id, connector)}: ${text}`;
     for (const finding of findings)
-        (0,core/* info */.pq)(line(finding));
-    (0,annotations/* warn */.R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
-    (0,annotations/* reportFailures */.o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
-    (0,summary/* appendSummary */.fe)((0,summary/* checkSummary */.Z4)(findings, { tenantId, now: new Date() }));
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq)(line(finding));
+    (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .warn */ .R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
+    (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .reportFailures */ .o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
+    (0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .appendSummary */ .fe)((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .checkSummary */ .Z4)(findings, { tenantId, now: new Date() }));
     try {
-        (0,outputs/* setCheckOutputs */.Pr)(findings);
+        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setCheckOutputs */ .Pr)(findings);
     }
     catch (error) {
-        throw (0,outputs/* outputsNotWritten */.L1)('The API connectors were read', error);
+        throw (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .outputsNotWritten */ .L1)('The API connectors were read', error);
     }
 }
 async function findAll({ application, connectorIds, thresholds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
-        const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
-        const connectors = new api_connectors/* ApiConnectors */.N(new client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq }));
+        const http = __addDisposableResource(env_1, new _http_client_js__WEBPACK_IMPORTED_MODULE_5__/* .Http */ .lw({ userAgent: await (0,_sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__/* .userAgent */ .N)(process.env), deadline }), true);
+        const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__/* .signIn */ .J)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__/* .graphIn */ .s)(application.cloud)));
+        const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .o({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
         const now = new Date();
-        if (connectorIds === 'all')
-            return (await connectors.list()).map((connector) => judge(connector, thresholds, now));
-        return await (0,concurrency/* mapInParallel */.HH)(connectorIds, async (id) => {
-            try {
-                return judge(await connectors.get(id), thresholds, now);
-            }
-            catch (error) {
-                return unread(id, error);
-            }
-        });
+        if (connectorIds === 'all') {
+            return (await connectors.list()).map((connector) => (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S)(connector, { ...thresholds, named: false }, now));
+        }
+        return (await (0,_connectors_reading_js__WEBPACK_IMPORTED_MODULE_1__/* .readConnectors */ .P)(connectors, connectorIds)).map((reading) => reading.connector
+            ? (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S)(reading.connector, { ...thresholds, named: true }, now)
+            : (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .unread */ .g)(reading.id, reading.failure));
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -43823,7 +47469,384 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
 
 /***/ }),
 
-/***/ 1127:
+/***/ 3770:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.r(__webpack_exports__);
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   cleanUp: () => (/* binding */ cleanUp)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _certificate_hand_over_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1465);
+/* harmony import */ var _create_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5499);
+/** What follows the create step at the end of the job, whatever became of it: the private key leaves the runner's disk. */
+
+
+
+/** Removes the file that the create step wrote, or was about to write. */
+function cleanUp() {
+    const path = (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .getState */ .Gu)(_create_js__WEBPACK_IMPORTED_MODULE_1__.HAND_OVER_STATE);
+    if (path === '') {
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)('No certificate was made, so there is no file to remove.');
+        return Promise.resolve();
+    }
+    (0,_certificate_hand_over_js__WEBPACK_IMPORTED_MODULE_0__/* .removeHandOver */ .qb)(path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)('The file with the new certificate and its private key is removed.');
+    return Promise.resolve();
+}
+
+
+/***/ }),
+
+/***/ 5499:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+// ESM COMPAT FLAG
+__nccwpck_require__.r(__webpack_exports__);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  HAND_OVER_STATE: () => (/* binding */ HAND_OVER_STATE),
+  create: () => (/* binding */ create)
+});
+
+// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
+var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
+var der = __nccwpck_require__(3767);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/text/dates.js
+var dates = __nccwpck_require__(9006);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
+var client_certificate = __nccwpck_require__(855);
+;// CONCATENATED MODULE: ./lib/certificate/create.js
+/** A new key and a certificate for it, signed by itself: what an API connector authenticates with. */
+
+
+
+
+
+
+/** What the service's documents ask for. */
+const RSA_BITS = 2048;
+/** 128 bits, and never negative: RFC 5280, section 4.1.2.2, allows 20 octets. */
+const SERIAL_LENGTH = 16;
+/** The clock of the service, or of the API, may be behind the runner's. In milliseconds. */
+const CLOCK_SKEW = 5 * 60_000;
+/**
+ * Makes an RSA key of 2048 bits and a certificate for it, which is its own issuer and no CA.
+ * The key is made outside of the event loop, so that a cancelled job is noticed meanwhile.
+ */
+async function createCertificate(request, now) {
+    const { publicKey, privateKey } = await (0,external_node_util_.promisify)(external_node_crypto_.generateKeyPair)('rsa', { modulusLength: RSA_BITS });
+    const leaf = new external_node_crypto_.X509Certificate(selfSigned(request, publicKey, privateKey, now));
+    return (0,client_certificate/* describeCertificate */.dF)(leaf, privateKey, []);
+}
+/** Certificate (RFC 5280, section 4.1) in DER. */
+function selfSigned({ subject, validDays }, publicKey, privateKey, now) {
+    const algorithm = (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(oids/* OID */.V.sha256WithRSAEncryption), (0,der/* nothing */.s6)());
+    const tbsCertificate = (0,der/* sequenceOf */.nD)((0,der/* explicit */.pc)(0, (0,der/* unsigned */.ad)(2)), (0,der/* unsignedBytes */.NG)(serialNumber()), algorithm, subject, (0,der/* sequenceOf */.nD)((0,der/* time */.kB)(new Date(now.getTime() - CLOCK_SKEW)), (0,der/* time */.kB)(new Date(now.getTime() + validDays * dates/* DAY */.d_))), subject, publicKey.export({ type: 'spki', format: 'der' }), (0,der/* explicit */.pc)(3, extensions(publicKey)));
+    return (0,der/* sequenceOf */.nD)(tbsCertificate, algorithm, (0,der/* bits */.Lz)((0,external_node_crypto_.sign)('sha256', tbsCertificate, privateKey)));
+}
+/** 128 random bits, the first of which is set: so it is positive, and always of the same length. */
+function serialNumber() {
+    const serial = (0,external_node_crypto_.randomBytes)(SERIAL_LENGTH);
+    serial[0] = (serial[0] ?? 0) | 0x80;
+    return serial;
+}
+/** No authority key identifier: a certificate that signs itself needs none (RFC 5280, section 4.2.1.1). */
+function extensions(publicKey) {
+    const subjectKeyIdentifier = (0,external_node_crypto_.hash)('sha1', publicKey.export({ type: 'pkcs1', format: 'der' }), 'buffer');
+    return (0,der/* sequenceOf */.nD)(critical(oids/* OID */.V.basicConstraints, (0,der/* sequenceOf */.nD)()), 
+    // digitalSignature is the first bit.
+    critical(oids/* OID */.V.keyUsage, (0,der/* bits */.Lz)(Buffer.of(0x80), 7)), (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(oids/* OID */.V.extendedKeyUsage), (0,der/* octets */.tu)((0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(oids/* OID */.V.clientAuth)))), 
+    // Method 1 of RFC 5280, section 4.2.1.2: SHA-1 of the key's BIT STRING.
+    (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(oids/* OID */.V.subjectKeyIdentifier), (0,der/* octets */.tu)((0,der/* octets */.tu)(subjectKeyIdentifier))));
+}
+function critical(id, value) {
+    return (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(id), (0,der/* yes */.EZ)(), (0,der/* octets */.tu)(value));
+}
+
+// EXTERNAL MODULE: ./lib/certificate/hand-over.js + 1 modules
+var hand_over = __nccwpck_require__(1465);
+// EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
+var upload = __nccwpck_require__(9541);
+// EXTERNAL MODULE: ./lib/connectors/reading.js
+var reading = __nccwpck_require__(944);
+// EXTERNAL MODULE: ./lib/connectors/expiry.js
+var expiry = __nccwpck_require__(5241);
+;// CONCATENATED MODULE: ./lib/connectors/renewal.js
+
+/**
+ * Judges a connector as the check step does: due if its active certificate has fewer than `renewDays` left, or if it has
+ * none. A connector on basic authentication, or on something that is not understood, is skipped: only a person decides to
+ * overwrite that.
+ */
+function renewalOf(reading, renewDays, now) {
+    const { id, connector } = reading;
+    if (connector === undefined) {
+        const { failure } = reading;
+        return { id, connector, status: 'failing', text: `could not be read: ${failure.message}`, failure };
+    }
+    const finding = (0,expiry/* judge */.S)(connector, { warnDays: renewDays, failDays: -Infinity, named: true }, now);
+    const { text } = finding;
+    if (isDue(finding, connector))
+        return { id, connector, status: 'due', text };
+    if (finding.status === 'failing')
+        return { id, connector, status: 'failing', text, failure: finding.failure };
+    if (finding.status === 'ok')
+        return { id, connector, status: 'fine', text };
+    return { id, connector, status: 'skipped', text: `${text} It is left out: ${SWITCH}` };
+}
+const SWITCH = 'to switch it to a certificate, upload one to it once with replace: true.';
+function isDue(finding, { authentication }) {
+    if (finding.status === 'failing')
+        return finding.failure.code === 'NO_ACTIVE_CERTIFICATE';
+    if (authentication.type === 'none')
+        return true;
+    return finding.daysLeft !== undefined && finding.status === 'warning';
+}
+
+// EXTERNAL MODULE: ./lib/connectors/trust.js
+var connectors_trust = __nccwpck_require__(6110);
+// EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
+var api_connectors = __nccwpck_require__(8388);
+// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
+var client = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./lib/graph/connector.js
+var graph_connector = __nccwpck_require__(8923);
+// EXTERNAL MODULE: ./lib/http/client.js + 2 modules
+var http_client = __nccwpck_require__(7515);
+// EXTERNAL MODULE: ./lib/inputs.js + 2 modules
+var inputs = __nccwpck_require__(1374);
+// EXTERNAL MODULE: ./lib/report/annotations.js
+var annotations = __nccwpck_require__(1116);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/trust-summary.js
+var trust_summary = __nccwpck_require__(8513);
+;// CONCATENATED MODULE: ./lib/report/create-summary.js
+
+
+
+
+const MARKS = { due: '🔁 due:', fine: '✅', skipped: '⚠️', failing: '❌' };
+/** The summary of the create step. */
+function createSummary({ renewals, certificate, trust, now }) {
+    return [
+        '## A new certificate for API connectors',
+        '',
+        outcome(renewals, certificate, now),
+        '',
+        '| connector | finding |',
+        '| --- | --- |',
+        ...renewals.map(({ id, connector, status, text }) => `| ${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> | ${MARKS[status]} ${(0,clean/* markdown */.wD)(text, 600)} |`),
+        '',
+        ...(trust ? (0,trust_summary/* trustSection */.e)(trust, certificate?.thumbprint) : []),
+        ...(certificate ? NEXT : []),
+    ].join('\n');
+}
+function outcome(renewals, certificate, now) {
+    const count = (status) => renewals.filter((renewal) => renewal.status === status).length;
+    if (count('failing') > 0)
+        return `❌ ${count('failing')} of ${renewals.length} could not be judged. Nothing was made.`;
+    if (!certificate)
+        return `✅ No connector is due on ${(0,dates/* isoSeconds */.nE)(now).slice(0, 10)}. Nothing was made.`;
+    return `🔁 ${count('due')} of ${renewals.length} due. New certificate <code>${certificate.thumbprint}</code>, valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} to ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}. Its key is on this runner only, until the end of the job.`;
+}
+const NEXT = [
+    '**Next**',
+    '',
+    '1. Let the API accept these thumbprints: write the output `trusted-thumbprints` (or `certificate`, the PEM) to it.',
+    '2. Run the upload step with the outputs `pfx-file` and `password`, with `verify-target: true` and a `verify-wait`.',
+    '',
+    'If the job ends before that, nothing is lost: the next run makes another certificate.',
+    '',
+];
+
+// EXTERNAL MODULE: ./lib/report/outputs.js
+var outputs = __nccwpck_require__(8568);
+// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
+var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var sign_in_application = __nccwpck_require__(8509);
+// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
+var sign_in = __nccwpck_require__(2613);
+// EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
+var workflow_run = __nccwpck_require__(5578);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
+;// CONCATENATED MODULE: ./lib/steps/create.js
+var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var __disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
+/** The create step: a new key and certificate when a connector is due, handed to the next step of the job. */
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Under this name the path of the file is kept for the step that removes it. */
+const HAND_OVER_STATE = 'pfx-file';
+/** inputs → sign-in → connectors → certificate → hand-over */
+async function create(deadline) {
+    try {
+        await createWhereDue((0,inputs/* readCreateInputs */.mU)(), deadline);
+    }
+    catch (error) {
+        (0,outputs/* setNeededOutput */.ZV)(false);
+        throw error;
+    }
+}
+async function createWhereDue(inputs, deadline) {
+    const readings = await readAll(inputs, deadline);
+    const now = new Date();
+    const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
+    const failures = renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : []));
+    report(renewals);
+    if (failures.length > 0) {
+        // One whose certificate is not known could be shut out by the change of trust that follows.
+        (0,annotations/* reportFailures */.o3)(failures);
+        (0,outputs/* setNeededOutput */.ZV)(false);
+        (0,outputs/* setTrustOutput */.ir)((0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), undefined));
+        (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
+        return;
+    }
+    const needed = renewals.some(({ status }) => status === 'due');
+    const certificate = needed ? await make(inputs.request, now, deadline) : undefined;
+    const trust = (0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate);
+    (0,annotations/* logTrust */.f9)(trust);
+    const handOver = certificate && handOverFor(certificate);
+    (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate, trust, now }));
+    try {
+        (0,outputs/* setTrustOutput */.ir)(trust);
+        if (certificate)
+            (0,outputs/* setCertificateOutputs */.U7)(certificate);
+        if (handOver)
+            (0,outputs/* setHandOverOutputs */.ul)(handOver);
+        (0,outputs/* setNeededOutput */.ZV)(needed);
+    }
+    catch (error) {
+        throw (0,outputs/* outputsNotWritten */.L1)(needed ? 'A certificate was made' : 'No connector is due', error);
+    }
+}
+async function readAll({ application, connectorIds }, deadline) {
+    const env_1 = { stack: [], error: void 0, hasError: false };
+    try {
+        const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
+        const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
+        const graph = new client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
+        return await (0,reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
+    }
+    catch (e_1) {
+        env_1.error = e_1;
+        env_1.hasError = true;
+    }
+    finally {
+        const result_1 = __disposeResources(env_1);
+        if (result_1)
+            await result_1;
+    }
+}
+/** Everything that could show the key is masked before anything else happens to it. */
+async function make(request, now, { signal }) {
+    const certificate = await createCertificate(request, now);
+    signal.throwIfAborted();
+    for (const form of (0,upload/* privateKeyForms */._)(certificate.privateKey))
+        (0,secrets/* hide */.jD)(form);
+    const { thumbprint, notBefore, notAfter } = certificate;
+    (0,core/* info */.pq)(`New certificate ${thumbprint}: RSA 2048, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)}.`);
+    return certificate;
+}
+/** The path is kept before there is a file: whatever ends the step, the file is found and removed. */
+function handOverFor(certificate) {
+    const handOver = (0,hand_over/* planHandOver */.rb)(process.env);
+    (0,secrets/* hide */.jD)(handOver.password);
+    (0,core/* saveState */.LZ)(HAND_OVER_STATE, handOver.path);
+    (0,hand_over/* writeHandOver */.fq)(handOver, certificate);
+    return handOver;
+}
+function report(renewals) {
+    const line = ({ id, connector, text }) => `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
+    for (const renewal of renewals)
+        (0,core/* info */.pq)(`${line(renewal)}${renewal.status === 'due' ? ' A new one is due.' : ''}`);
+    (0,annotations/* warn */.R8)(renewals.filter(({ status }) => status === 'skipped').map(line), 'API connector');
+}
+
+
+/***/ }),
+
+/***/ 3037:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -43840,509 +47863,8 @@ var core = __nccwpck_require__(1382);
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ./lib/failure.js
 var lib_failure = __nccwpck_require__(1957);
-;// CONCATENATED MODULE: ./lib/certificate/find-pfx.js
-/**
- * Finds the base64 of a .pfx in text with something around it. A .pfx says how long it is, so that what belongs to it
- * and what was only pasted along can be told apart for certain.
- */
-/**
- * The one .pfx in a text, as far as its base64 is whole; undefined if there is none, or several different ones.
- * The time is linear in the length of the text.
- */
-function findPfx(text) {
-    const asItIs = onlyPfx(text);
-    if (asItIs)
-        return { bytes: asItIs.bytes, note: surroundings(asItIs.before, asItIs.after) };
-    const plain = unescaped(text);
-    const escaped = plain === text ? undefined : onlyPfx(plain);
-    if (escaped)
-        return {
-            bytes: escaped.bytes,
-            note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
-        };
-    const bytes = withPlusSigns(text);
-    return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
-}
-/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
-function unescaped(text) {
-    if (!/[\\%&]/.test(text))
-        return text;
-    return text
-        .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
-        .replace(/\\{1,4}[rn]/g, '\n')
-        .replace(/\\{1,4}([/=+"])/g, '$1');
-}
-/** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
-function withPlusSigns(text) {
-    if (!text.includes(' '))
-        return undefined;
-    return onlyPfx(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+'))?.bytes;
-}
-/**
- * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. Infinity if its length is
- * indefinite; undefined if it is no .pfx.
- */
-function pfxSize(start) {
-    const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength);
-    const first = bytes[1] ?? 0;
-    const lengthOctets = first > 0x80 ? first & 0x7f : 0;
-    const header = 2 + lengthOctets;
-    if (bytes[0] !== 0x30 || lengthOctets > 6 || bytes.length < header + 3)
-        return undefined;
-    if (!bytes.subarray(header, header + 3).equals(Buffer.of(0x02, 0x01, 0x03)))
-        return undefined;
-    if (first === 0x80)
-        return Infinity;
-    return header + (lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets));
-}
-/** Where the base64 of a SEQUENCE may begin. */
-const START = /(?<![A-Za-z0-9+/])MI/g;
-/** So many places are looked at, and so many of them closely. */
-const MOST_PLACES = 10_000;
-const MOST_CANDIDATES = 20;
-/** Base64 directly after the .pfx that is longer than this is no prompt: something was joined to it. */
-const LONGEST_WORD_AFTER = 64;
-function onlyPfx(text) {
-    const matches = [];
-    let [places, candidates] = [0, 0];
-    for (const { index } of text.matchAll(START)) {
-        if (++places > MOST_PLACES)
-            break;
-        const size = pfxSize(Buffer.from(digitsFrom(text, index, 32).digits, 'base64'));
-        if (size === undefined || ++candidates > MOST_CANDIDATES)
-            continue;
-        const match = pfxAt(text, index, size);
-        if (match)
-            matches.push(match);
-    }
-    const [first, ...others] = matches;
-    return first && others.every(({ bytes }) => bytes.equals(first.bytes)) ? first : undefined;
-}
-function pfxAt(text, start, size) {
-    const { digits, end } = digitsFrom(text, start, Math.ceil((size * 4) / 3));
-    const bytes = Buffer.from(digits, 'base64');
-    if (size !== Infinity && bytes.length < size)
-        return undefined;
-    const after = text.slice(end).replace(/^={1,2}/, '');
-    if (digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length === LONGEST_WORD_AFTER)
-        return undefined;
-    return { bytes: size === Infinity ? bytes : bytes.subarray(0, size), before: text.slice(0, start), after };
-}
-/** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end. */
-function digitsFrom(text, start, most) {
-    const digits = [];
-    let end = start;
-    for (; end < text.length && digits.length < most; end++) {
-        const character = text[end] ?? '';
-        if (/[A-Za-z0-9+/_-]/.test(character))
-            digits.push(character);
-        else if (!/[\s\u200b-\u200d\u2060]/.test(character))
-            break;
-    }
-    return { digits: digits.join(''), end };
-}
-/** What stood around the base64, in words; not quoted, since it may be a secret. */
-function surroundings(before, after) {
-    const end = after.trim();
-    const what = [
-        /^\s*\{/.test(before)
-            ? 'JSON'
-            : /^(set |export |\$env:)?\s*[\w.-]{1,100}\s*[=:]\s*["']?$/i.test(before)
-                ? 'a name before it'
-                : before.trim() === '' || /^["'“‘`]$/.test(before.trim())
-                    ? ''
-                    : 'text before it',
-        end === '%'
-            ? 'the % mark that zsh shows after it'
-            : /[%$#>]$/.test(end)
-                ? 'a prompt after it'
-                : /^[;,]/.test(end)
-                    ? 'a punctuation mark after it'
-                    : end === '' || /^["'”’`][;,]?$/.test(end)
-                        ? ''
-                        : 'text after it',
-    ].filter((part) => part !== '');
-    return `Only the base64 of the .pfx was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/other-formats.js
-/** Tells what a file is that is no PKCS#12 file, by its first bytes, and what to do about it. */
-
-/**
- * @throws Failure PFX_EMPTY, PFX_IS_CERTIFICATE, PFX_IS_PKCS7, PFX_IS_JKS, PFX_IS_SSH_KEY, PFX_IS_PGP_KEY,
- *   PFX_NOT_PKCS12
- */
-function refuseOtherFormats(file) {
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    if (bytes.every((byte) => byte === 0))
-        throw empty('The .pfx is empty.');
-    if (isReadAsText(bytes))
-        throw refusal('PFX_NOT_PKCS12', READ_AS_TEXT, COPY_BINARY);
-    if (bytes[0] === 0x30) {
-        refuseOtherDer(bytes);
-        return;
-    }
-    const magic = MAGICS.find(({ hex }) => bytes.subarray(0, hex.length / 2).toString('hex') === hex);
-    if (magic)
-        throw refusal(magic.code ?? 'PFX_NOT_PKCS12', magic.what, magic.remedy);
-    if (isOpenPgp(bytes))
-        throw refusal('PFX_IS_PGP_KEY', 'encrypted with gpg, or a PGP key', DECRYPT_GPG);
-    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
-}
-/** Refuses text that is known to be something else: a pointer, an encrypted file, a dump, an SSH key. */
-function refuseOtherText(text) {
-    const start = text.slice(0, 4096);
-    const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
-    if (form)
-        throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
-}
-/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
-function refuseArmour(labels) {
-    if (labels.some((label) => label.startsWith('PGP')))
-        return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
-    if (labels.some((label) => label.includes('SSH')))
-        return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
-    if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
-        return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-    if (labels.some((label) => label.startsWith('AGE ')))
-        return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);
-    const kinds = [...new Set(labels.map((label) => PEM_KINDS[label] ?? 'something else'))].join(' and ');
-    return refusal('PFX_IS_PEM', `a PEM file with ${kinds || 'something that cannot be read'}`, EXPORT_PEM);
-}
-/** A refusal for an input or file without anything in it. */
-function empty(message) {
-    return new lib_failure/* Failure */.HR('PFX_EMPTY', message, 'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
-}
-const EXPORT_PEM = 'Make a .pfx out of certificate and key: openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -inkey key.pem -in cert.pem -out cert.pfx';
-const EXPORT = `Give a .pfx (.p12) with a certificate and its private key. ${EXPORT_PEM}`;
-const EXPORT_P7B = `It holds certificates only, without a private key. ${EXPORT_PEM}`;
-const EXPORT_JKS = 'Convert it: keytool -importkeystore -srckeystore store.jks -srcalias NAME -destkeystore cert.p12 -deststoretype PKCS12';
-const PEM_KINDS = {
-    CERTIFICATE: 'a certificate',
-    'TRUSTED CERTIFICATE': 'a certificate',
-    'X509 CERTIFICATE': 'a certificate',
-    'PRIVATE KEY': 'a private key',
-    'RSA PRIVATE KEY': 'a private key',
-    'EC PRIVATE KEY': 'a private key',
-    'DSA PRIVATE KEY': 'a private key',
-    'EC PARAMETERS': 'the parameters of a key',
-    'ENCRYPTED PRIVATE KEY': 'an encrypted private key',
-    'PUBLIC KEY': 'a public key',
-    'RSA PUBLIC KEY': 'a public key',
-    'CERTIFICATE REQUEST': 'a certificate request',
-    'NEW CERTIFICATE REQUEST': 'a certificate request',
-    'X509 CRL': 'a revocation list',
-};
-const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path of the result as pfx-file.';
-const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
-const CONVERT_SSH = 'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
-const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
-const COPY_BINARY = 'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
-const ENCODE = 'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
-/** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
-const TEXT_FORMS = [
-    {
-        begins: /^(ssh-(rsa|dss|ed25519)|ecdsa-sha2-\S{1,30}) AAAA|^PuTTY-User-Key-File/,
-        code: 'PFX_IS_SSH_KEY',
-        what: 'an SSH key',
-        remedy: CONVERT_SSH,
-    },
-    {
-        begins: /^version https:\/\/git-lfs\.github\.com\/spec\//,
-        what: 'a pointer of Git LFS, not the file itself',
-        remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
-    },
-    {
-        begins: /^\$ANSIBLE_VAULT;/,
-        what: 'encrypted with Ansible Vault',
-        remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
-    },
-    { begins: /^age-encryption\.org\//, what: 'encrypted with age', remedy: DECRYPT_BEFORE },
-    { begins: /ENC\[AES256_GCM,/, what: 'encrypted with SOPS', remedy: DECRYPT_BEFORE },
-    { begins: /^Salted__|^U2FsdGVkX1/, what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
-    {
-        begins: /^01000000d08c9ddf/i,
-        what: 'a SecureString of PowerShell, which only its own computer can decrypt',
-        remedy: ENCODE,
-    },
-    {
-        begins: /^<(!doctype|html|\?xml)/i,
-        what: 'a web page',
-        remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
-    },
-    {
-        begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
-        what: 'the .pfx in hexadecimal digits, not in base64',
-        remedy: ENCODE,
-    },
-    {
-        begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
-        what: 'a hexadecimal dump of the .pfx, not base64',
-        remedy: ENCODE,
-    },
-    {
-        begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
-        what: 'the bytes of the .pfx as decimal numbers, not base64',
-        remedy: ENCODE,
-    },
-    { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
-    { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
-];
-const MAGICS = [
-    { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
-    { hex: 'cececece', code: 'PFX_IS_JKS', what: 'a Java keystore (JCEKS)', remedy: EXPORT_JKS },
-    { hex: '504b0304', what: 'a ZIP archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '1f8b', what: 'a gzip archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '377abcaf271c', what: 'a 7-Zip archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: 'fd377a585a00', what: 'an xz archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '526172211a07', what: 'a RAR archive', remedy: `Unpack it. ${EXPORT}` },
-    { hex: '25504446', what: 'a PDF document', remedy: EXPORT },
-    {
-        hex: '00474954435259505400',
-        what: 'encrypted with git-crypt',
-        remedy: 'Run git-crypt unlock in a step before this one.',
-    },
-    { hex: '53616c7465645f5f', what: 'encrypted with openssl enc', remedy: DECRYPT_BEFORE },
-    { hex: '01000000d08c9ddf', what: 'encrypted with DPAPI, which only its own computer can decrypt', remedy: EXPORT },
-];
-/**
- * A file of OpenPGP (RFC 9580, section 5) begins with a session key for a recipient (tag 1, version 3) or a passphrase
- * (tag 3, version 4), or with a key (tags 5 and 6, version 4).
- */
-function isOpenPgp(bytes) {
-    const first = bytes[0] ?? 0;
-    if ((first & 0x80) === 0)
-        return false;
-    const isNewFormat = (first & 0x40) !== 0;
-    const tag = isNewFormat ? first & 0x3f : (first >> 2) & 0x0f;
-    // One octet of length up to 191, else two in both formats, for packets as long as these.
-    const lengthOctets = isNewFormat ? ((bytes[1] ?? 0) < 192 ? 1 : 2) : (first & 0x03) === 0 ? 1 : 2;
-    const version = bytes[1 + lengthOctets] ?? 0;
-    return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
-}
-/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
-function isReadAsText(bytes) {
-    const start = bytes.toString('hex', 0, 6);
-    return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
-}
-/** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
-function refuseOtherDer(bytes) {
-    const first = inside(bytes);
-    const second = inside(first);
-    switch (first[0]) {
-        case undefined:
-            return;
-        case 0x02: {
-            const next = first.subarray(2 + (first[1] ?? 0));
-            const type = inside(next);
-            if (next[0] === 0x30 && (type.length < PKCS7.length || type.subarray(0, PKCS7.length).equals(PKCS7)))
-                return;
-            if (next.length === 0)
-                return;
-            // PrivateKeyInfo, RSAPrivateKey and ECPrivateKey have the versions 0 and 1.
-            if (first[1] === 1 && (first[2] ?? 0) < 2)
-                throw refusal('PFX_NOT_PKCS12', 'a bare private key (DER)', EXPORT_PEM);
-            break;
-        }
-        case 0x06:
-            if (first.subarray(0, PKCS7.length).equals(PKCS7))
-                throw refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
-            break;
-        case 0x30:
-            if (second[0] === 0xa0 || (second[0] === 0x02 && second[2] !== 0)) {
-                throw refusal('PFX_IS_CERTIFICATE', 'a certificate (.cer, .crt), without its private key', EXPORT);
-            }
-            if (second[0] === 0x02)
-                throw refusal('PFX_NOT_PKCS12', 'a certificate request (DER)', EXPORT_PEM);
-            if (second[0] === 0x06)
-                throw refusal('PFX_NOT_PKCS12', 'a bare key (DER)', EXPORT_PEM);
-            break;
-    }
-    throw refusal('PFX_NOT_PKCS12', 'no PKCS#12 file', EXPORT);
-}
-/** OBJECT IDENTIFIER 1.2.840.113549.1.7.x, all but the last arc. */
-const PKCS7 = Buffer.from('06092a864886f70d0107', 'hex');
-/** What comes after the header of the element at the start. */
-function inside(bytes) {
-    const length = bytes[1] ?? 0;
-    return bytes.subarray(length > 0x80 ? 2 + (length & 0x7f) : 2);
-}
-function refusal(code, what, remedy) {
-    return new lib_failure/* Failure */.HR(code, `What was given as the .pfx is ${what}.`, remedy);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/decode.js
-/** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
-
-
-
-/** What the service and every maker stay far below. */
-const LARGEST_PFX = 1024 * 1024;
-/**
- * The .pfx, or the PEM text, in the text of an input or the bytes of a file. Text is base64 in any of its disguises
- * (wrapped, url-safe, without padding, in quotation marks, as a data URL, with JSON's escapes, in armour, encoded
- * several times, UTF-16 misread, with a name before it or a prompt after it), or PEM. What can be fixed for certain,
- * since exactly the .pfx comes out, is fixed and said; what is something else is refused by its name.
- * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
- */
-function decode(content) {
-    const decoded = typeof content === 'string' ? decodeInput(content) : decodeFile(Buffer.from(content));
-    const size = decoded.kind === 'pkcs12' ? decoded.bytes.length : decoded.text.length;
-    if (size > LARGEST_PFX)
-        throw tooLarge(size);
-    return decoded;
-}
-function decodeInput(input) {
-    const text = withoutMarks(input);
-    if (plainBase64(text) === '')
-        throw empty('The input "pfx" is empty.');
-    const decoded = decodeText(text, 0);
-    if (!decoded)
-        throw notBase64(whyNotBase64(text));
-    return decoded;
-}
-function decodeFile(bytes) {
-    const decoded = decodeBytes(bytes, 0);
-    if (decoded.kind === 'pem' || decoded.notes.length > 0 || decoded.bytes === bytes)
-        return decoded;
-    return { ...decoded, notes: ['The file holds base64 text; the .pfx in it was decoded.'] };
-}
-/** Base64 in base64 in base64: more is no accident. */
-const MOST_LAYERS = 5;
-/**
- * @param layers how many times base64 was taken off already
- * @returns undefined if the text is no base64
- */
-function decodeText(text, layers) {
-    refuseOtherText(text);
-    if (text.includes('-----BEGIN '))
-        return fromArmour(text);
-    const digits = strictBase64(plainBase64(text));
-    if (digits !== undefined && !lacksPlusSigns(digits, text))
-        return decodeBytes(Buffer.from(digits, 'base64'), layers + 1);
-    const found = findPfx(text);
-    return found && { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
-}
-function decodeBytes(bytes, layers) {
-    const text = layers <= MOST_LAYERS ? textIn(bytes) : undefined;
-    const decoded = text === undefined ? undefined : decodeText(withoutMarks(text), layers);
-    if (decoded)
-        return decoded;
-    const repaired = withoutCarriageReturns(bytes);
-    if (repaired)
-        return { kind: 'pkcs12', bytes: repaired, notes: [CARRIAGE_RETURNS] };
-    refuseOtherFormats(bytes);
-    return { kind: 'pkcs12', bytes, notes: layers > 1 ? [MORE_THAN_ONCE] : [] };
-}
-const MORE_THAN_ONCE = 'The .pfx was encoded in base64 more than once; once is enough.';
-const CARRIAGE_RETURNS = 'Something turned every line feed in the .pfx into CR LF, as Git does with core.autocrlf; that was undone. Let .gitattributes say: *.pfx binary';
-/** Without what is left of UTF-16 and UTF-32 that were read as something else: zeros and byte order marks. */
-function withoutMarks(text) {
-    return text
-        .replace(/^(\ufeff|ÿþ|þÿ|ï»¿|\ufffd{2})/, '')
-        .replace(/[\0\ufeff]/g, '')
-        .trim();
-}
-/** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
-function fromArmour(text) {
-    const plain = unescaped(text);
-    const found = findPfx(plain);
-    if (found) {
-        const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
-        return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
-    }
-    return { kind: 'pem', text: plain, notes: [] };
-}
-/** Without blanks of every kind (those of zero width, too), quotation marks, a data URL's head, spelled-out line breaks. */
-function plainBase64(text) {
-    return text
-        .replace(/^(["'])([^]*)\1$/, '$2')
-        .replace(/^data:[^,]{0,200};base64,/i, '')
-        .replace(/\\[rn]/g, '')
-        .replace(/[\s\u200b-\u200d\u2060]/g, '');
-}
-/** The digits of base64 (RFC 4648, sections 4 and 5), or undefined: Node's own decoder would pass over what is wrong. */
-function strictBase64(body) {
-    const digits = withoutPadding(body).replaceAll('-', '+').replaceAll('_', '/');
-    return /[^A-Za-z0-9+/]/.test(digits) || digits.length % 4 === 1 ? undefined : digits;
-}
-function withoutPadding(body) {
-    return body.endsWith('==') ? body.slice(0, -2) : body.endsWith('=') ? body.slice(0, -1) : body;
-}
-/** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
-function lacksPlusSigns(digits, text) {
-    const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
-    if (size === undefined || (digits.length * 3) / 4 >= size)
-        return false;
-    return withPlusSigns(text) !== undefined;
-}
-function whyNotBase64(text) {
-    if (looksLikePath(text))
-        return 'it looks like a path. Paths go into the input "pfx-file"';
-    const digits = withoutPadding(plainBase64(text));
-    const position = digits.search(/[^A-Za-z0-9+/_-]/);
-    if (position < 0) {
-        return `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`;
-    }
-    const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
-    if (character === '=')
-        return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
-    if (/^\*+$/.test(text))
-        return 'it is the mask (***) that a log shows in place of a secret';
-    if (/\$\{\{|\$\(|\$\w/.test(text))
-        return 'it holds an expression or variable that was not filled in';
-    if (character === '\ufffd')
-        return 'it is the binary file, read as text: its bytes are lost';
-    if (/^[{[]/.test(text))
-        return 'it is JSON. Take the value with the .pfx out of it';
-    if (/^[ \t]*(apiVersion|kind|data|stringData|metadata):/m.test(text.slice(0, 10_000)))
-        return 'it is YAML, such as a Secret of Kubernetes. Take the value with the .pfx out of it';
-    if (character === '%')
-        return 'it is percent-encoded, or ends in the % mark that zsh shows';
-    return `the character at position ${position + 1} (U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0') ?? ''}) does not occur in base64`;
-}
-function looksLikePath(text) {
-    return (text.length < 1024 &&
-        !/[\r\n]/.test(text) &&
-        (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
-}
-/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
-function textIn(bytes) {
-    if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0)
-        return bytes.toString('utf16le', 2);
-    if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
-        return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
-    const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
-    const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
-    return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
-}
-function utf8(bytes) {
-    try {
-        return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    }
-    catch {
-        return undefined;
-    }
-}
-/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
-const SEQUENCE = 0x30;
-function withoutCarriageReturns(bytes) {
-    const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
-    if (size === undefined || bytes.length <= size)
-        return undefined;
-    const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
-    return repaired.length === size ? repaired : undefined;
-}
-function notBase64(why) {
-    return new lib_failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
-}
-/** A .pfx that is larger than any. `size` in bytes. */
-function tooLarge(size) {
-    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${size} bytes; at most ${LARGEST_PFX} are accepted.`, 'Is this the right file? A .pfx is a few kilobytes.');
-}
-
+// EXTERNAL MODULE: ./lib/certificate/decode.js + 1 modules
+var decode = __nccwpck_require__(9771);
 ;// CONCATENATED MODULE: ./lib/certificate/source.js
 /** Where the certificate comes from: the text of an input, or a file on the runner. Each source has its own password. */
 
@@ -44357,7 +47879,7 @@ function readSource(source) {
     return { content, password: source.password, notes: [] };
 }
 /** Text in UTF-16 is nearly three times as long as the file that it encodes. */
-const LARGEST_FILE = 4 * LARGEST_PFX;
+const LARGEST_FILE = 4 * decode/* LARGEST_PFX */.g;
 function readFile(path) {
     try {
         // Before it is opened: opening a device may do something, and opening a FIFO waits.
@@ -44383,14 +47905,14 @@ function readAtMost(path, limit) {
         const stat = (0,external_node_fs_.fstatSync)(file);
         refuseIrregular(path, stat);
         if (stat.size > limit)
-            throw tooLarge(stat.size);
+            throw (0,decode/* tooLarge */.g$)(stat.size);
         const content = Buffer.alloc(limit + 1);
         let length = 0;
         for (let read = -1; read !== 0 && length < content.length; length += read) {
             read = (0,external_node_fs_.readSync)(file, content, length, content.length - length, null);
         }
         if (length > limit)
-            throw tooLarge(length);
+            throw (0,decode/* tooLarge */.g$)(length);
         return content.subarray(0, length);
     }
     finally {
@@ -44443,6 +47965,9 @@ function assess(certificate, now, minimumDaysLeft) {
     if (!certificate.allowsDigitalSignature) {
         warnings.push('The certificate has a key usage without digitalSignature; servers may refuse it from a client.');
     }
+    if (!certificate.allowsClientAuth) {
+        warnings.push('The certificate has an extended key usage without clientAuth: servers on OpenSSL, such as nginx and Node, reject it from a client, even if they trust it. Public CAs no longer issue clientAuth; use a private CA, or the create step.');
+    }
     return warnings;
 }
 function refuseExpired(certificate, now, minimumDaysLeft) {
@@ -44456,2573 +47981,20 @@ function refuseExpired(certificate, now, minimumDaysLeft) {
     }
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./lib/pkcs12/asn1/ber.js
-/**
- * A reader for BER (ITU-T X.690): definite and indefinite lengths, constructed strings. PKCS#12 is BER, not DER
- * (RFC 7292, section 4), and Java's and Microsoft's older exporters make use of that.
- */
-
-/** Identifier octets as they occur in PKCS#12 and X.509. */
-const TAG = {
-    boolean: 0x01,
-    integer: 0x02,
-    bitString: 0x03,
-    octetString: 0x04,
-    null: 0x05,
-    oid: 0x06,
-    utf8String: 0x0c,
-    utcTime: 0x17,
-    generalizedTime: 0x18,
-    bmpString: 0x1e,
-    sequence: 0x30,
-    set: 0x31,
-};
-const CONSTRUCTED = 0x20;
-/** More than twice as deep as any file of any maker; what lies deeper is an attack on the stack. */
-const MAX_DEPTH = 32;
-const END_OF_CONTENTS = 0x00;
-/** One element, not yet looked into: offsets only, so that a megabyte of tiny elements stays small. */
-class Element {
-    /** The identifier octet: class, constructed bit and number together. */
-    tag;
-    #source;
-    #start;
-    #contentStart;
-    #contentEnd;
-    /** Where the next element starts, counted in the source. */
-    end;
-    #depth;
-    constructor(source, start, depth) {
-        if (depth > MAX_DEPTH)
-            throw malformed(`elements are nested more than ${MAX_DEPTH} deep`);
-        const header = readHeader(source, start);
-        this.tag = header.tag;
-        this.#source = source;
-        this.#start = start;
-        this.#depth = depth;
-        this.#contentStart = header.contentStart;
-        if (header.length === undefined) {
-            this.#contentEnd = findEndOfContents(source, header.contentStart, depth);
-            this.end = this.#contentEnd + 2;
-        }
-        else {
-            this.#contentEnd = this.end = header.contentStart + header.length;
-        }
-    }
-    get constructed() {
-        return (this.tag & CONSTRUCTED) !== 0;
-    }
-    /** The content octets, as a view. */
-    get content() {
-        return this.#source.subarray(this.#contentStart, this.#contentEnd);
-    }
-    /** The whole element with its header, as a view. */
-    get encoding() {
-        return this.#source.subarray(this.#start, this.end);
-    }
-    /** The elements inside, in order. */
-    children() {
-        if (!this.constructed)
-            throw malformed('an element that should hold others is primitive');
-        const children = [];
-        for (let offset = this.#contentStart; offset < this.#contentEnd;) {
-            const child = new Element(this.#source, offset, this.#depth + 1);
-            if (child.end > this.#contentEnd)
-                throw malformed('an element is longer than the one that it is in');
-            children.push(child);
-            offset = child.end;
-        }
-        return children;
-    }
-    /** The octets of a string; the pieces of a constructed one are joined (X.690, section 8.7). */
-    octets() {
-        if (!this.constructed)
-            return this.content;
-        return Buffer.concat(this.children().map((piece) => {
-            if ((piece.tag & ~CONSTRUCTED) !== TAG.octetString)
-                throw malformed('a piece of a string is no string');
-            return piece.octets();
-        }));
-    }
-}
-/**
- * The element at the start of `source`; bytes may follow it.
- * @throws Failure PFX_TRUNCATED where it ends beyond the source, PFX_INVALID where it is no BER
- */
-function parse(source) {
-    return new Element(Buffer.from(source.buffer, source.byteOffset, source.byteLength), 0, 0);
-}
-/** The element that `source` consists of. */
-function parseWhole(source) {
-    const element = parse(source);
-    if (element.end !== source.length)
-        throw malformed('bytes follow an element where none may');
-    return element;
-}
-/** Insists on a tag. `what` completes "… is not as RFC 7292 has it". */
-function expectTag(element, tag, what) {
-    if (element?.tag !== tag && element?.tag !== (tag | CONSTRUCTED))
-        throw malformed(`${what} is missing or of another type`);
-    // Of the universal types, strings alone may come in pieces.
-    if (element.constructed && (tag & CONSTRUCTED) === 0 && tag !== TAG.octetString)
-        throw malformed(`${what} is constructed`);
-    return element;
-}
-/** The elements in a SEQUENCE. */
-function sequence(element, what) {
-    return expectTag(element, TAG.sequence, what).children();
-}
-/** The octets of an OCTET STRING. */
-function octetString(element, what) {
-    return expectTag(element, TAG.octetString, what).octets();
-}
-/** An INTEGER, clamped to ±2^53: whatever is larger than that is too large for every use here. */
-function integer(element, what) {
-    const { content } = expectTag(element, TAG.integer, what);
-    if (content.length === 0)
-        throw malformed(`${what} is empty`);
-    const negative = (content.readInt8(0) >> 7) & 1;
-    if (content.length <= 6)
-        return content.readIntBE(0, content.length);
-    if (content.subarray(0, -6).every((byte) => byte === 0) && !negative)
-        return content.readUIntBE(content.length - 6, 6);
-    return negative ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
-}
-/** An OBJECT IDENTIFIER in dotted form. */
-function objectIdentifier(element, what) {
-    const { content } = expectTag(element, TAG.oid, what);
-    if (content.length === 0 || content.length > 64 || (content.at(-1) ?? 0) >= 0x80)
-        throw malformed(`${what} is no OID`);
-    const arcs = [];
-    let arc = 0n;
-    for (const byte of content) {
-        arc = (arc << 7n) | BigInt(byte & 0x7f);
-        if (byte >= 0x80)
-            continue;
-        if (arcs.length === 0) {
-            const first = arc < 80n ? arc / 40n : 2n;
-            arcs.push(first, arc - first * 40n);
-        }
-        else
-            arcs.push(arc);
-        arc = 0n;
-    }
-    return arcs.join('.');
-}
-/** A file that is no PKCS#12 file as RFC 7292 has it. */
-function malformed(what) {
-    return new lib_failure/* Failure */.HR('PFX_INVALID', `The .pfx is malformed: ${what}.`, EXPORT_AGAIN);
-}
-/** A file that stops too early. */
-function truncated() {
-    return new lib_failure/* Failure */.HR('PFX_TRUNCATED', 'The .pfx is cut off: it says that it is longer than what is here.', 'Copy it again, whole, and compare its size or SHA-256 with the original. Stored from the command line it cannot be cut: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
-}
-const EXPORT_AGAIN = 'Export the certificate with its private key once more. It may have been damaged on its way here.';
-function readHeader(source, start) {
-    const tag = at(source, start);
-    if ((tag & 0x1f) === 0x1f)
-        throw malformed('a tag number is above 30');
-    const first = at(source, start + 1);
-    let contentStart = start + 2;
-    if (first === 0x80) {
-        if ((tag & CONSTRUCTED) === 0)
-            throw malformed('a primitive element has an indefinite length');
-        return { tag, contentStart, length: undefined };
-    }
-    let length = first;
-    if (first > 0x80) {
-        if (first === 0xff || first - 0x80 > 16)
-            throw malformed('a length takes too many bytes');
-        length = 0;
-        for (let i = first & 0x7f; i > 0; i--)
-            length = length * 256 + at(source, contentStart++);
-    }
-    if (length > source.length - contentStart)
-        throw truncated();
-    return { tag, contentStart, length };
-}
-/** Skips to the end-of-contents octets that belong to an element with an indefinite length. */
-function findEndOfContents(source, start, depth) {
-    let open = 1;
-    for (let offset = start;;) {
-        if (at(source, offset) === END_OF_CONTENTS && at(source, offset + 1) === 0) {
-            open--;
-            if (open === 0)
-                return offset;
-            offset += 2;
-            continue;
-        }
-        const { contentStart, length } = readHeader(source, offset);
-        if (length === undefined) {
-            open++;
-            if (depth + open > MAX_DEPTH)
-                throw malformed(`elements are nested more than ${MAX_DEPTH} deep`);
-        }
-        offset = contentStart + (length ?? 0);
-    }
-}
-function at(source, offset) {
-    const byte = source[offset];
-    if (byte === undefined)
-        throw truncated();
-    return byte;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/asn1/oids.js
-/** Every OID of this format, once, by the name that its RFC gives it. */
-const OID = {
-    // PKCS #7 content types (RFC 2315, section 14; RFC 5652)
-    data: '1.2.840.113549.1.7.1',
-    signedData: '1.2.840.113549.1.7.2',
-    envelopedData: '1.2.840.113549.1.7.3',
-    encryptedData: '1.2.840.113549.1.7.6',
-    // Bags, certificate types and attributes (RFC 7292, section 4.2; RFC 2985)
-    keyBag: '1.2.840.113549.1.12.10.1.1',
-    pkcs8ShroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
-    certBag: '1.2.840.113549.1.12.10.1.3',
-    secretBag: '1.2.840.113549.1.12.10.1.5',
-    safeContentsBag: '1.2.840.113549.1.12.10.1.6',
-    // Microsoft's: a password that Windows made and encrypted for users or groups of a domain
-    szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID: '1.3.6.1.4.1.311.17.4',
-    x509Certificate: '1.2.840.113549.1.9.22.1',
-    localKeyId: '1.2.840.113549.1.9.21',
-    // Encryption of PKCS #12 (RFC 7292, appendix C) and PKCS #5 (RFC 8018, appendix A)
-    pbeWithSHAAnd128BitRC4: '1.2.840.113549.1.12.1.1',
-    pbeWithSHAAnd40BitRC4: '1.2.840.113549.1.12.1.2',
-    pbeWithSHAAnd3KeyTripleDESCBC: '1.2.840.113549.1.12.1.3',
-    pbeWithSHAAnd2KeyTripleDESCBC: '1.2.840.113549.1.12.1.4',
-    pbeWithSHAAnd128BitRC2CBC: '1.2.840.113549.1.12.1.5',
-    pbeWithSHAAnd40BitRC2CBC: '1.2.840.113549.1.12.1.6',
-    pbeWithMD2AndDESCBC: '1.2.840.113549.1.5.1',
-    pbeWithMD5AndDESCBC: '1.2.840.113549.1.5.3',
-    pbeWithMD2AndRC2CBC: '1.2.840.113549.1.5.4',
-    pbeWithMD5AndRC2CBC: '1.2.840.113549.1.5.6',
-    pbeWithSHA1AndDESCBC: '1.2.840.113549.1.5.10',
-    pbeWithSHA1AndRC2CBC: '1.2.840.113549.1.5.11',
-    pbkdf2: '1.2.840.113549.1.5.12',
-    pbes2: '1.2.840.113549.1.5.13',
-    pbmac1: '1.2.840.113549.1.5.14',
-    scrypt: '1.3.6.1.4.1.11591.4.11',
-    // Ciphers (RFC 8018, appendix B.2; AES: NIST; Camellia: RFC 3657 and NTT; ARIA: RFC 5794; SM4: GM/T 0006)
-    desECB: '1.3.14.3.2.6',
-    desCBC: '1.3.14.3.2.7',
-    desOFB: '1.3.14.3.2.8',
-    desCFB: '1.3.14.3.2.9',
-    desEDE3CBC: '1.2.840.113549.3.7',
-    rc2CBC: '1.2.840.113549.3.2',
-    rc4: '1.2.840.113549.3.4',
-    rc5CBC: '1.2.840.113549.3.9',
-    cast5CBC: '1.2.840.113533.7.66.10',
-    pbeWithMD5AndCAST5CBC: '1.2.840.113533.7.66.12',
-    blowfishCBC: '1.3.6.1.4.1.3029.1.2',
-    seedCBC: '1.2.410.200004.1.4',
-    ideaCBC: '1.3.6.1.4.1.188.7.1.1.2',
-    aes128ECB: '2.16.840.1.101.3.4.1.1',
-    aes128CBC: '2.16.840.1.101.3.4.1.2',
-    aes128OFB: '2.16.840.1.101.3.4.1.3',
-    aes128CFB: '2.16.840.1.101.3.4.1.4',
-    aes128GCM: '2.16.840.1.101.3.4.1.6',
-    aes192ECB: '2.16.840.1.101.3.4.1.21',
-    aes192CBC: '2.16.840.1.101.3.4.1.22',
-    aes192OFB: '2.16.840.1.101.3.4.1.23',
-    aes192CFB: '2.16.840.1.101.3.4.1.24',
-    aes192GCM: '2.16.840.1.101.3.4.1.26',
-    aes256ECB: '2.16.840.1.101.3.4.1.41',
-    aes256CBC: '2.16.840.1.101.3.4.1.42',
-    aes256OFB: '2.16.840.1.101.3.4.1.43',
-    aes256CFB: '2.16.840.1.101.3.4.1.44',
-    aes256GCM: '2.16.840.1.101.3.4.1.46',
-    camellia128CBC: '1.2.392.200011.61.1.1.1.2',
-    camellia128ECB: '0.3.4401.5.3.1.9.1',
-    camellia128OFB: '0.3.4401.5.3.1.9.3',
-    camellia128CFB: '0.3.4401.5.3.1.9.4',
-    camellia128CTR: '0.3.4401.5.3.1.9.9',
-    camellia192CBC: '1.2.392.200011.61.1.1.1.3',
-    camellia192ECB: '0.3.4401.5.3.1.9.21',
-    camellia192OFB: '0.3.4401.5.3.1.9.23',
-    camellia192CFB: '0.3.4401.5.3.1.9.24',
-    camellia192CTR: '0.3.4401.5.3.1.9.29',
-    camellia256CBC: '1.2.392.200011.61.1.1.1.4',
-    camellia256ECB: '0.3.4401.5.3.1.9.41',
-    camellia256OFB: '0.3.4401.5.3.1.9.43',
-    camellia256CFB: '0.3.4401.5.3.1.9.44',
-    camellia256CTR: '0.3.4401.5.3.1.9.49',
-    aria128ECB: '1.2.410.200046.1.1.1',
-    aria128CBC: '1.2.410.200046.1.1.2',
-    aria128CFB: '1.2.410.200046.1.1.3',
-    aria128OFB: '1.2.410.200046.1.1.4',
-    aria128CTR: '1.2.410.200046.1.1.5',
-    aria192ECB: '1.2.410.200046.1.1.6',
-    aria192CBC: '1.2.410.200046.1.1.7',
-    aria192CFB: '1.2.410.200046.1.1.8',
-    aria192OFB: '1.2.410.200046.1.1.9',
-    aria192CTR: '1.2.410.200046.1.1.10',
-    aria256ECB: '1.2.410.200046.1.1.11',
-    aria256CBC: '1.2.410.200046.1.1.12',
-    aria256CFB: '1.2.410.200046.1.1.13',
-    aria256OFB: '1.2.410.200046.1.1.14',
-    aria256CTR: '1.2.410.200046.1.1.15',
-    sm4ECB: '1.2.156.10197.1.104.1',
-    sm4CBC: '1.2.156.10197.1.104.2',
-    sm4OFB: '1.2.156.10197.1.104.3',
-    sm4CFB: '1.2.156.10197.1.104.4',
-    sm4CTR: '1.2.156.10197.1.104.7',
-    gost28147: '1.2.643.2.2.21',
-    gostMagmaCTR: '1.2.643.7.1.1.5.1.1',
-    gostMagmaCTROMAC: '1.2.643.7.1.1.5.1.2',
-    gostKuznyechikCTR: '1.2.643.7.1.1.5.2.1',
-    gostKuznyechikCTROMAC: '1.2.643.7.1.1.5.2.2',
-    // Hashes
-    md2: '1.2.840.113549.2.2',
-    md4: '1.2.840.113549.2.4',
-    md5: '1.2.840.113549.2.5',
-    sha1: '1.3.14.3.2.26',
-    sha256: '2.16.840.1.101.3.4.2.1',
-    sha384: '2.16.840.1.101.3.4.2.2',
-    sha512: '2.16.840.1.101.3.4.2.3',
-    sha224: '2.16.840.1.101.3.4.2.4',
-    sha512_224: '2.16.840.1.101.3.4.2.5',
-    sha512_256: '2.16.840.1.101.3.4.2.6',
-    sha3_224: '2.16.840.1.101.3.4.2.7',
-    sha3_256: '2.16.840.1.101.3.4.2.8',
-    sha3_384: '2.16.840.1.101.3.4.2.9',
-    sha3_512: '2.16.840.1.101.3.4.2.10',
-    ripemd160: '1.3.36.3.2.1',
-    sm3: '1.2.156.10197.1.401',
-    whirlpool: '1.0.10118.3.0.55',
-    blake2b512: '1.3.6.1.4.1.1722.12.2.1.16',
-    blake2s256: '1.3.6.1.4.1.1722.12.2.2.8',
-    gostR3411_94: '1.2.643.2.2.9',
-    gostR3411_2012_256: '1.2.643.7.1.1.2.2',
-    gostR3411_2012_512: '1.2.643.7.1.1.2.3',
-    // HMACs (RFC 8018, appendix B.1; NIST; the hmac… by the numbers that IANA gave them)
-    hmacWithMD5: '1.2.840.113549.2.6',
-    hmacMD5: '1.3.6.1.5.5.8.1.1',
-    hmacWithSHA1: '1.2.840.113549.2.7',
-    hmacSHA1: '1.3.6.1.5.5.8.1.2',
-    hmacRIPEMD160: '1.3.6.1.5.5.8.1.4',
-    hmacWithSHA224: '1.2.840.113549.2.8',
-    hmacWithSHA256: '1.2.840.113549.2.9',
-    hmacWithSHA384: '1.2.840.113549.2.10',
-    hmacWithSHA512: '1.2.840.113549.2.11',
-    hmacWithSHA512_224: '1.2.840.113549.2.12',
-    hmacWithSHA512_256: '1.2.840.113549.2.13',
-    hmacWithSHA3_224: '2.16.840.1.101.3.4.2.13',
-    hmacWithSHA3_256: '2.16.840.1.101.3.4.2.14',
-    hmacWithSHA3_384: '2.16.840.1.101.3.4.2.15',
-    hmacWithSHA3_512: '2.16.840.1.101.3.4.2.16',
-    hmacWithSM3: '1.2.156.10197.1.401.3.1',
-    hmacWithSM3ByOpenSSL: '1.2.156.10197.1.401.2',
-    hmacGostR3411_94: '1.2.643.2.2.10',
-    hmacGostR3411_2012_256: '1.2.643.7.1.1.4.1',
-    hmacGostR3411_2012_512: '1.2.643.7.1.1.4.2',
-    // Public keys (RFC 3279, RFC 4055, RFC 8410)
-    rsaEncryption: '1.2.840.113549.1.1.1',
-    rsassaPss: '1.2.840.113549.1.1.10',
-    dsa: '1.2.840.10040.4.1',
-    ecPublicKey: '1.2.840.10045.2.1',
-    x25519: '1.3.101.110',
-    x448: '1.3.101.111',
-    ed25519: '1.3.101.112',
-    ed448: '1.3.101.113',
-    gostR3410_2001: '1.2.643.2.2.19',
-    gostR3410_2012_256: '1.2.643.7.1.1.1.1',
-    gostR3410_2012_512: '1.2.643.7.1.1.1.2',
-    dhKeyAgreement: '1.2.840.113549.1.3.1',
-    dhPublicNumber: '1.2.840.10046.2.1',
-    // Signatures with a broken hash (RFC 3279, section 2.2; the last one by the OIW, for RSA)
-    md5WithRSAEncryption: '1.2.840.113549.1.1.4',
-    sha1WithRSAEncryption: '1.2.840.113549.1.1.5',
-    dsaWithSHA1: '1.2.840.10040.4.3',
-    ecdsaWithSHA1: '1.2.840.10045.4.1',
-    sha1WithRSA: '1.3.14.3.2.29',
-    // Extensions of a certificate (RFC 5280, section 4.2.1)
-    keyUsage: '2.5.29.15',
-};
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/hash-chain.js
-/**
- * H(H(H(… x))) for SHA-1 and SHA-256 (FIPS 180-4), where x is one digest and so one block. PKCS#12's key derivation is
- * nothing but that, some makers ask for a million rounds, and crossing into OpenSSL for each takes two to four
- * times as long as these loops.
- */
-// The indices below are in range by construction; a check in these loops would cost a third of their speed.
-/** SHA-1, `rounds` times over. */
-function iterateSha1(digest, rounds) {
-    const w = new Int32Array(80);
-    w[5] = 0x80000000;
-    w[15] = 160;
-    let [h0, h1, h2, h3, h4] = wordsOf(digest);
-    for (let round = 0; round < rounds; round++) {
-        w[0] = h0;
-        w[1] = h1;
-        w[2] = h2;
-        w[3] = h3;
-        w[4] = h4;
-        for (let i = 16; i < 80; i++) {
-            const x = w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16];
-            w[i] = (x << 1) | (x >>> 31);
-        }
-        let a = 0x67452301;
-        let b = 0xefcdab89 | 0;
-        let c = 0x98badcfe | 0;
-        let d = 0x10325476;
-        let e = 0xc3d2e1f0 | 0;
-        let next;
-        let i = 0;
-        // Four loops, since one with a choice in it takes twice as long.
-        for (; i < 20; i++) {
-            next = (((a << 5) | (a >>> 27)) + ((b & (c ^ d)) ^ d) + e + w[i] + 0x5a827999) | 0;
-            e = d;
-            d = c;
-            c = (b << 30) | (b >>> 2);
-            b = a;
-            a = next;
-        }
-        for (; i < 40; i++) {
-            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0x6ed9eba1) | 0;
-            e = d;
-            d = c;
-            c = (b << 30) | (b >>> 2);
-            b = a;
-            a = next;
-        }
-        for (; i < 60; i++) {
-            next = (((a << 5) | (a >>> 27)) + ((b & c) | (d & (b | c))) + e + w[i] + 0x8f1bbcdc) | 0;
-            e = d;
-            d = c;
-            c = (b << 30) | (b >>> 2);
-            b = a;
-            a = next;
-        }
-        for (; i < 80; i++) {
-            next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + w[i] + 0xca62c1d6) | 0;
-            e = d;
-            d = c;
-            c = (b << 30) | (b >>> 2);
-            b = a;
-            a = next;
-        }
-        h0 = (a + 0x67452301) | 0;
-        h1 = (b + 0xefcdab89) | 0;
-        h2 = (c + 0x98badcfe) | 0;
-        h3 = (d + 0x10325476) | 0;
-        h4 = (e + 0xc3d2e1f0) | 0;
-    }
-    return bytesOf([h0, h1, h2, h3, h4]);
-}
-/** SHA-256, `rounds` times over. */
-function iterateSha256(digest, rounds) {
-    const w = new Int32Array(64);
-    const h = Int32Array.from(wordsOf(digest));
-    for (let round = 0; round < rounds; round++) {
-        w.set(h);
-        w[8] = 0x80000000;
-        w.fill(0, 9, 15);
-        w[15] = 256;
-        for (let i = 16; i < 64; i++) {
-            const x = w[i - 15];
-            const y = w[i - 2];
-            const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-            const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-            w[i] = (w[i - 16] + s0 + w[i - 7] + s1) | 0;
-        }
-        let a = 0x6a09e667;
-        let b = 0xbb67ae85 | 0;
-        let c = 0x3c6ef372;
-        let d = 0xa54ff53a | 0;
-        let e = 0x510e527f;
-        let f = 0x9b05688c | 0;
-        let g = 0x1f83d9ab;
-        let k = 0x5be0cd19;
-        for (let i = 0; i < 64; i++) {
-            const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-            const t1 = (k + s1 + ((e & f) ^ (~e & g)) + SHA256_K[i] + w[i]) | 0;
-            const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-            const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-            k = g;
-            g = f;
-            f = e;
-            e = (d + t1) | 0;
-            d = c;
-            c = b;
-            b = a;
-            a = (t1 + t2) | 0;
-        }
-        h[0] = a + 0x6a09e667;
-        h[1] = b + 0xbb67ae85;
-        h[2] = c + 0x3c6ef372;
-        h[3] = d + 0xa54ff53a;
-        h[4] = e + 0x510e527f;
-        h[5] = f + 0x9b05688c;
-        h[6] = g + 0x1f83d9ab;
-        h[7] = k + 0x5be0cd19;
-    }
-    return bytesOf([...h]);
-}
-const SHA256_K = Int32Array.from([
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
-    0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
-    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
-    0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
-    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
-    0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
-    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
-    0xc67178f2,
-]);
-function wordsOf(digest) {
-    return Array.from({ length: digest.length / 4 }, (_, i) => digest.readInt32BE(4 * i));
-}
-function bytesOf(words) {
-    const bytes = Buffer.alloc(4 * words.length);
-    for (const [i, word] of words.entries())
-        bytes.writeInt32BE(word, 4 * i);
-    return bytes;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/kdf.js
-/** Keys from passwords: PKCS#12's own derivation (RFC 7292, appendix B), PBKDF1 and PBKDF2 (RFC 8018), scrypt (RFC 7914). */
-
-
-
-
-function hashOf(name, length, block, chain, pbkdf2) {
-    return { name, length, block, cost: { chain, pbkdf2 } };
-}
-/** The hashes that occur in PKCS#12 files, by Node's names. */
-const HASHES = {
-    md5: hashOf('md5', 16, 64, 8, 1),
-    ripemd160: hashOf('ripemd160', 20, 64, 7, 2),
-    sha1: hashOf('sha1', 20, 64, 1, 1),
-    sha224: hashOf('sha224', 28, 64, 5, 1),
-    sha256: hashOf('sha256', 32, 64, 3, 1),
-    sha384: hashOf('sha384', 48, 128, 7, 3),
-    sha512: hashOf('sha512', 64, 128, 7, 3),
-    sha512_224: hashOf('sha512-224', 28, 128, 7, 3),
-    sha512_256: hashOf('sha512-256', 32, 128, 7, 3),
-    sha3_224: hashOf('sha3-224', 28, 144, 8, 4),
-    sha3_256: hashOf('sha3-256', 32, 136, 8, 4),
-    sha3_384: hashOf('sha3-384', 48, 104, 8, 4),
-    sha3_512: hashOf('sha3-512', 64, 72, 8, 4),
-    sm3: hashOf('sm3', 32, 64, 7, 2),
-    blake2b512: hashOf('blake2b512', 64, 128, 8, 4),
-    blake2s256: hashOf('blake2s256', 32, 64, 8, 4),
-};
-/**
- * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
- * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
- * iterations for each of the certificates, asks for 7,800,000.
- */
-const MOST_ROUNDS = 10_000_000;
-/** Spent on guesses that only improve a message. */
-const MOST_ROUNDS_FOR_HINTS = 1_200_000;
-const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
-const SCRYPT_COST = 2;
-/** Counts the work before it is done: native derivations cannot be interrupted. */
-class WorkBudget {
-    #left;
-    constructor(rounds = MOST_ROUNDS) {
-        this.#left = rounds;
-    }
-    /** A budget for guesses that only improve a message. */
-    static forHints() {
-        return new WorkBudget(MOST_ROUNDS_FOR_HINTS);
-    }
-    /** @throws Failure PFX_TOO_MANY_ITERATIONS */
-    spend(rounds) {
-        if (rounds > this.#left)
-            throw tooMany(`more than ${count(MOST_ROUNDS)} rounds of key derivation in all`);
-        this.#left -= rounds;
-    }
-}
-/** What the derived bytes are for (RFC 7292, appendix B.3). */
-const PURPOSE = { key: 1, iv: 2, mac: 3 };
-/**
- * RFC 7292, appendix B.2. The password is UTF-16BE with a terminating zero, or nothing.
- * @param length of the result in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
- */
-function pkcs12Kdf(hash, salt, iterations, purpose, length) {
-    return {
-        cost: checked(iterations, hash.cost.chain * Math.ceil(length / hash.length)),
-        derive: (password) => derivePkcs12(hash, password, salt, iterations, purpose, length),
-    };
-}
-function derivePkcs12(hash, password, salt, iterations, purpose, length) {
-    const { block } = hash;
-    const diversifier = Buffer.alloc(block, purpose);
-    const input = Buffer.concat([fillBlocks(salt, block), fillBlocks(password, block)]);
-    const result = Buffer.alloc(length);
-    for (let offset = 0; offset < length; offset += hash.length) {
-        const first = (0,external_node_crypto_.createHash)(hash.name).update(diversifier).update(input).digest();
-        const derived = iterate(hash, first, iterations - 1);
-        derived.copy(result, offset);
-        const addend = fillBlocks(derived, block).subarray(0, block);
-        for (let start = 0; start < input.length; start += block)
-            addOne(input.subarray(start, start + block), addend);
-    }
-    return result;
-}
-/**
- * PBKDF2 (RFC 8018, section 5.2).
- * @param length of the key in bytes
- * @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID
- */
-function pbkdf2(hash, salt, iterations, length) {
-    return {
-        cost: checked(iterations, hash.cost.pbkdf2 * Math.ceil(length / hash.length)),
-        derive: (password) => (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, length, hash.name),
-    };
-}
-/** PBKDF1 (RFC 8018, section 5.1): at most one digest long. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
-function pbkdf1(hash, salt, iterations, length) {
-    return {
-        cost: checked(iterations, hash.cost.chain),
-        derive: (password) => {
-            const first = (0,external_node_crypto_.createHash)(hash.name).update(password).update(salt).digest();
-            return iterate(hash, first, iterations - 1).subarray(0, length);
-        },
-    };
-}
-/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
-function scrypt(salt, { N, r, p }, length) {
-    if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
-        throw malformed('the parameters of scrypt are out of range');
-    if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
-        throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
-    return {
-        cost: checked(N * r * p, SCRYPT_COST),
-        derive: (password) => (0,external_node_crypto_.scryptSync)(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
-    };
-}
-function checked(iterations, costOfOne) {
-    if (iterations < 1)
-        throw malformed(`the iteration count is ${iterations}`);
-    const cost = iterations * costOfOne;
-    if (cost > MOST_ROUNDS)
-        throw tooMany(`${count(iterations)} iterations of key derivation, which is too much work`);
-    return cost;
-}
-/** Hashes `digest` so many times over. */
-function iterate(hash, digest, rounds) {
-    if (hash === HASHES.sha1)
-        return iterateSha1(digest, rounds);
-    if (hash === HASHES.sha256)
-        return iterateSha256(digest, rounds);
-    let current = digest;
-    for (let round = 0; round < rounds; round++)
-        current = (0,external_node_crypto_.hash)(hash.name, current, 'buffer');
-    return current;
-}
-/** Repeats `bytes` up to a multiple of the block; nothing stays nothing. */
-function fillBlocks(bytes, block) {
-    const filled = Buffer.alloc(block * Math.ceil(bytes.length / block));
-    return bytes.length === 0 ? filled : filled.fill(bytes);
-}
-/** block = block + addend + 1, as big-endian numbers without the carry. */
-function addOne(block, addend) {
-    let carry = 1;
-    for (let i = block.length - 1; i >= 0; i--) {
-        carry += (block[i] ?? 0) + (addend[i] ?? 0);
-        block[i] = carry & 0xff;
-        carry >>= 8;
-    }
-}
-function tooMany(what) {
-    return new lib_failure/* Failure */.HR('PFX_TOO_MANY_ITERATIONS', `The .pfx asks for ${what}.`, 'Write it again with fewer: openssl pkcs12 -in cert.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx (then delete cert.pem)');
-}
-function count(number) {
-    return number.toLocaleString('en-US');
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/algorithms.js
-/** AlgorithmIdentifiers of PKCS#12 files: which hash, which pseudo-random function, which key derivation. */
-
-
-
-
-/** Reads an AlgorithmIdentifier; `what` it is for goes into errors. */
-function algorithmIdentifier(element, what) {
-    const [oid, parameters] = sequence(element, what);
-    return { oid: objectIdentifier(oid, what), parameters };
-}
-const DIGESTS = {
-    [OID.md5]: HASHES.md5,
-    [OID.sha1]: HASHES.sha1,
-    [OID.sha224]: HASHES.sha224,
-    [OID.sha256]: HASHES.sha256,
-    [OID.sha384]: HASHES.sha384,
-    [OID.sha512]: HASHES.sha512,
-    [OID.sha512_224]: HASHES.sha512_224,
-    [OID.sha512_256]: HASHES.sha512_256,
-    [OID.sha3_224]: HASHES.sha3_224,
-    [OID.sha3_256]: HASHES.sha3_256,
-    [OID.sha3_384]: HASHES.sha3_384,
-    [OID.sha3_512]: HASHES.sha3_512,
-    [OID.ripemd160]: HASHES.ripemd160,
-    [OID.sm3]: HASHES.sm3,
-    [OID.blake2b512]: HASHES.blake2b512,
-    [OID.blake2s256]: HASHES.blake2s256,
-};
-const HMACS = {
-    [OID.hmacWithMD5]: HASHES.md5,
-    [OID.hmacMD5]: HASHES.md5,
-    [OID.hmacRIPEMD160]: HASHES.ripemd160,
-    [OID.hmacWithSHA1]: HASHES.sha1,
-    [OID.hmacSHA1]: HASHES.sha1,
-    [OID.hmacWithSHA224]: HASHES.sha224,
-    [OID.hmacWithSHA256]: HASHES.sha256,
-    [OID.hmacWithSHA384]: HASHES.sha384,
-    [OID.hmacWithSHA512]: HASHES.sha512,
-    [OID.hmacWithSHA512_224]: HASHES.sha512_224,
-    [OID.hmacWithSHA512_256]: HASHES.sha512_256,
-    [OID.hmacWithSHA3_224]: HASHES.sha3_224,
-    [OID.hmacWithSHA3_256]: HASHES.sha3_256,
-    [OID.hmacWithSHA3_384]: HASHES.sha3_384,
-    [OID.hmacWithSHA3_512]: HASHES.sha3_512,
-    [OID.hmacWithSM3]: HASHES.sm3,
-    [OID.hmacWithSM3ByOpenSSL]: HASHES.sm3,
-};
-/** The hash that an AlgorithmIdentifier names. */
-function digestAlgorithm({ oid }) {
-    return DIGESTS[oid] ?? unsupported('the hash', oid);
-}
-/** The hash of the HMAC that an AlgorithmIdentifier names. */
-function hmacAlgorithm({ oid }) {
-    return HMACS[oid] ?? unsupported('the message authentication', oid);
-}
-/** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
-function pkcs5Kdf({ oid, parameters }) {
-    if (oid === OID.scrypt) {
-        const [salt, N, r, p, length] = sequence(parameters, 'the parameters of scrypt');
-        const saltOctets = octetString(salt, 'the salt of scrypt');
-        const cost = { N: integer(N, 'N of scrypt'), r: integer(r, 'r of scrypt'), p: integer(p, 'p of scrypt') };
-        return {
-            keyLength: length && positive(integer(length, 'the key length of scrypt')),
-            derivation: (size) => scrypt(saltOctets, cost, size),
-        };
-    }
-    if (oid !== OID.pbkdf2)
-        return unsupported('the key derivation', oid);
-    const [salt, iterations, ...rest] = sequence(parameters, 'the parameters of PBKDF2');
-    if (salt?.tag === TAG.sequence)
-        return unsupported('a salt that is kept elsewhere', OID.pbkdf2);
-    const saltOctets = octetString(salt, 'the salt of PBKDF2');
-    const rounds = integer(iterations, 'the iteration count of PBKDF2');
-    const length = rest[0]?.tag === TAG.integer ? rest.shift() : undefined;
-    const prf = rest[0] === undefined ? HASHES.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
-    return {
-        keyLength: length && positive(integer(length, 'the key length of PBKDF2')),
-        derivation: (size) => pbkdf2(prf, saltOctets, rounds, size),
-    };
-}
-/** pkcs-12PbeParams (RFC 7292, appendix C) and PBEParameter (RFC 8018, appendix A.3), which look the same. */
-function saltAndIterations(parameters) {
-    const [salt, iterations] = sequence(expectTag(parameters, TAG.sequence, 'the encryption parameters'), 'the encryption parameters');
-    return { salt: octetString(salt, 'the salt'), iterations: integer(iterations, 'the iteration count') };
-}
-/** Names of what is known, but not read. */
-const NAMES = {
-    [OID.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
-    [OID.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
-    [OID.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
-    [OID.blowfishCBC]: 'Blowfish',
-    [OID.cast5CBC]: 'CAST5',
-    [OID.desECB]: 'DES in ECB mode',
-    [OID.desOFB]: 'DES in OFB mode',
-    [OID.desCFB]: 'DES in CFB mode',
-    [OID.ideaCBC]: 'IDEA',
-    [OID.rc4]: 'RC4',
-    [OID.rc5CBC]: 'RC5',
-    [OID.seedCBC]: 'SEED',
-    [OID.md2]: 'MD2',
-    [OID.md4]: 'MD4',
-    [OID.whirlpool]: 'Whirlpool',
-    [OID.gost28147]: 'GOST 28147-89',
-    [OID.gostMagmaCTR]: 'GOST Magma',
-    [OID.gostMagmaCTROMAC]: 'GOST Magma',
-    [OID.gostKuznyechikCTR]: 'GOST Kuznyechik',
-    [OID.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
-    [OID.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
-    [OID.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
-    [OID.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
-    [OID.gostR3411_94]: 'GOST R 34.11-94',
-    [OID.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
-    [OID.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
-    [OID.gostR3410_2001]: 'GOST R 34.10-2001',
-    [OID.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
-    [OID.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
-    [OID.dhKeyAgreement]: 'Diffie-Hellman',
-    [OID.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
-};
-/** Refuses an algorithm by its name. */
-function unsupported(what, oid) {
-    const name = NAMES[oid];
-    throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx uses ${what} ${name === undefined ? oid : `${name} (${oid})`}, which is not supported.`, 'Export the certificate with one of the usual algorithms, such as TripleDES-SHA1 or AES256-SHA256 (what Windows offers), or with: openssl pkcs12 -export');
-}
-function positive(length) {
-    if (length < 1 || length > 1024)
-        throw malformed(`a key length is ${length}`);
-    return length;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/mac.js
-/** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
-
-
-
-
-
-/** RFC 9579, section 5: a shorter key can be found by trying. */
-const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
-/**
- * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
- * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
- */
-function readMac(element) {
-    const [digestInfo, saltElement, iterationsElement] = sequence(element, 'the MAC');
-    const [algorithmElement, digestElement] = sequence(digestInfo, 'the digest of the MAC');
-    const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
-    const expected = octetString(digestElement, 'the digest of the MAC');
-    if (algorithm.oid === OID.pbmac1)
-        return pbmac1(algorithm.parameters, expected);
-    const hash = digestAlgorithm(algorithm);
-    const salt = octetString(saltElement, 'the salt of the MAC');
-    const iterations = iterationsElement === undefined ? 1 : integer(iterationsElement, 'the iteration count of the MAC');
-    return macOf('HMAC', 'pkcs12', hash, pkcs12Kdf(hash, salt, iterations, PURPOSE.mac, hash.length), expected);
-}
-/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
-function pbmac1(parameters, expected) {
-    const [kdfElement, schemeElement] = sequence(parameters, 'the parameters of PBMAC1');
-    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
-    const hash = hmacAlgorithm(algorithmIdentifier(schemeElement, 'the message authentication of PBMAC1'));
-    const { keyLength } = kdf;
-    if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
-        throw malformed(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
-    }
-    return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
-}
-function macOf(kind, use, hash, { cost, derive }, expected) {
-    return {
-        name: `${kind}-${hash.name.toUpperCase()}`,
-        use,
-        cost,
-        verify: (data, password) => {
-            const actual = (0,external_node_crypto_.createHmac)(hash.name, derive(password)).update(data).digest();
-            return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
-        },
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/password.js
-/** From the text of a password to the bytes that a key is derived from; makers disagree on how. */
-
-/**
- * The byte strings that one password may stand for, the likeliest first.
- *
- * RFC 7292 (appendix B.1) says UTF-16BE with a terminating zero, RFC 8018 says UTF-8, and both leave open whether an
- * empty password is no password. Outside ASCII, makers go their own ways: Java cuts characters to seven bits, NSS
- * gives UTF-16 to PBKDF2, node-forge cuts to eight bits, and macOS decomposes accents.
- */
-class PasswordCandidates {
-    #candidates;
-    #used = false;
-    constructor(password) {
-        this.#candidates = { pkcs12: list(pkcs12Forms(password)), pkcs5: list(pkcs5Forms(password)) };
-    }
-    /** Whether the password was of any use so far. */
-    get used() {
-        return this.#used;
-    }
-    /** The first result that is not undefined; the form that gave it comes first from now on. */
-    find(use, attempt) {
-        const candidates = this.#candidates[use];
-        for (const [i, candidate] of candidates.entries()) {
-            const result = candidate.standard ? attempt(candidate.bytes) : attemptWithinBudget(attempt, candidate.bytes);
-            if (result === undefined)
-                continue;
-            candidates.splice(i, 1);
-            candidates.unshift(candidate);
-            this.#used = true;
-            return result;
-        }
-        return undefined;
-    }
-}
-/** A guess at another encoding is no reason to say that the file asks for too much work. */
-function attemptWithinBudget(attempt, bytes) {
-    try {
-        return attempt(bytes);
-    }
-    catch (error) {
-        if (error instanceof lib_failure/* Failure */.HR && error.code === 'PFX_TOO_MANY_ITERATIONS')
-            return undefined;
-        throw error;
-    }
-}
-/** Whether the password is written the same way in every encoding that makers use. */
-function isAscii(password) {
-    return /^[\x00-\x7f]*$/.test(password);
-}
-function pkcs12Forms(password) {
-    if (password === '')
-        return { standard: [bmpString(''), Buffer.alloc(0)], others: [] };
-    if (isAscii(password))
-        return { standard: [bmpString(password)], others: [] };
-    return {
-        standard: [bmpString(password)],
-        others: [
-            bmpString(password.normalize('NFC')),
-            bmpString(password.normalize('NFD')),
-            // The bytes of UTF-8 taken for letters: OpenSSL before 1.1 on a UTF-8 terminal.
-            bmpString(Buffer.from(password, 'utf8').toString('latin1')),
-            bmpString(lowBytes(password, 0xff).toString('latin1')),
-        ],
-    };
-}
-function pkcs5Forms(password) {
-    const utf8 = Buffer.from(password, 'utf8');
-    if (isAscii(password))
-        return { standard: [utf8], others: [] };
-    return {
-        standard: [utf8],
-        others: [
-            Buffer.from(password.normalize('NFC'), 'utf8'),
-            Buffer.from(password.normalize('NFD'), 'utf8'),
-            lowBytes(password, 0xff),
-            lowBytes(password, 0x7f),
-            bmpString(password),
-            bmpString(password).subarray(0, -2),
-        ],
-    };
-}
-/** UTF-16BE with a terminating zero. */
-function bmpString(text) {
-    return Buffer.from(`${text}\0`, 'utf16le').swap16();
-}
-function lowBytes(text, mask) {
-    return Buffer.from(Array.from({ length: text.length }, (_, i) => text.charCodeAt(i) & mask));
-}
-function list({ standard, others }) {
-    const candidates = standard.map((bytes) => ({ bytes, standard: true }));
-    for (const bytes of others) {
-        if (!candidates.some((candidate) => candidate.bytes.equals(bytes)))
-            candidates.push({ bytes, standard: false });
-    }
-    return candidates;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc2.js
-/**
- * RC2 in CBC mode (RFC 2268), decryption only. Windows and old OpenSSL encrypt the certificates of a .pfx with its
- * 40-bit form, and Node's OpenSSL has it in the legacy provider only, which an action cannot load.
- */
-/** RFC 2268, section 2: the table from the digits of π, in rows of 16. */
-const PI_TABLE = Buffer.from('d978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2179a59f587b34f1361456d8d09817d32' +
-    'bd8f40eb86b77b0bf09521225c6b4e8254d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626' +
-    '6fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed708e8eade8052eef784aa72ac354d6a2a' +
-    '961ad2715a1549744b9fd05e0418a4ecc2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731' +
-    '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a90d38341bab33ffb0bb480c5fb9b1cd2e' +
-    'c5f3db47e5a59c770aa62068fe7fc1ad', 'hex');
-/**
- * Decrypts and leaves the padding in place.
- * @param effectiveBits the effective key length (RFC 2268, section 2), 1 to 1024
- */
-function rc2CbcDecrypt(key, effectiveBits, iv, input) {
-    const k = expandKey(key, effectiveBits);
-    const output = Buffer.from(input);
-    for (let offset = 0; offset + 8 <= output.length; offset += 8)
-        decryptBlock(k, output, offset);
-    // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
-    for (const [i, byte] of output.entries())
-        output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
-    return output;
-}
-/** RFC 2268, section 2: 64 words of 16 bits. */
-function expandKey(key, effectiveBits) {
-    const pi = (i) => PI_TABLE[i & 0xff] ?? 0;
-    const bytes = Buffer.alloc(128);
-    bytes.set(key.subarray(0, 128));
-    const get = (i) => bytes[i] ?? 0;
-    for (let i = key.length; i < 128; i++)
-        bytes[i] = pi(get(i - 1) + get(i - key.length));
-    const effectiveBytes = Math.ceil(effectiveBits / 8);
-    const mask = 0xff >> (8 * effectiveBytes - effectiveBits);
-    bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
-    for (let i = 127 - effectiveBytes; i >= 0; i--)
-        bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
-    return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
-}
-/** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */
-function decryptBlock(k, block, offset) {
-    let r0 = block.readUInt16LE(offset);
-    let r1 = block.readUInt16LE(offset + 2);
-    let r2 = block.readUInt16LE(offset + 4);
-    let r3 = block.readUInt16LE(offset + 6);
-    const key = (i) => k[i & 63] ?? 0;
-    for (let round = 15; round >= 0; round--) {
-        const j = 4 * round;
-        r3 = (rotateRight(r3, 5) - key(j + 3) - (r2 & r1) - (~r2 & r0)) & 0xffff;
-        r2 = (rotateRight(r2, 3) - key(j + 2) - (r1 & r0) - (~r1 & r3)) & 0xffff;
-        r1 = (rotateRight(r1, 2) - key(j + 1) - (r0 & r3) - (~r0 & r2)) & 0xffff;
-        r0 = (rotateRight(r0, 1) - key(j) - (r3 & r2) - (~r3 & r1)) & 0xffff;
-        if (round === 11 || round === 5) {
-            r3 = (r3 - key(r2)) & 0xffff;
-            r2 = (r2 - key(r1)) & 0xffff;
-            r1 = (r1 - key(r0)) & 0xffff;
-            r0 = (r0 - key(r3)) & 0xffff;
-        }
-    }
-    block.writeUInt16LE(r0, offset);
-    block.writeUInt16LE(r1, offset + 2);
-    block.writeUInt16LE(r2, offset + 4);
-    block.writeUInt16LE(r3, offset + 6);
-}
-function rotateRight(word, bits) {
-    return ((word >>> bits) | (word << (16 - bits))) & 0xffff;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc4.js
-/** RC4, for files of the 1990s: Node's OpenSSL has it in the legacy provider only, which an action cannot load. */
-/** Decrypts (RC4 is its own inverse). */
-function rc4(key, input) {
-    const state = Uint8Array.from({ length: 256 }, (_, i) => i);
-    const get = (i) => state[i & 0xff] ?? 0;
-    const swap = (i, j) => {
-        const kept = get(i);
-        state[i] = get(j);
-        state[j] = kept;
-    };
-    for (let i = 0, j = 0; i < 256; i++) {
-        j = (j + get(i) + (key[i % key.length] ?? 0)) & 0xff;
-        swap(i, j);
-    }
-    const output = Buffer.alloc(input.length);
-    let i = 0;
-    let j = 0;
-    for (const [n, byte] of input.entries()) {
-        i = (i + 1) & 0xff;
-        j = (j + get(i)) & 0xff;
-        swap(i, j);
-        output[n] = byte ^ get(get(i) + get(j));
-    }
-    return output;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/ciphers.js
-/** The ciphers of PKCS#12 files, by the OIDs of RFC 8018's PBES2 and by name. */
-
-
-
-
-function nodeCipher(name, keyLength, ivLength, padding, modes) {
-    return {
-        name,
-        keyLength,
-        ivLength,
-        padding,
-        decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
-    };
-}
-function nodeDecrypt(algorithm, key, iv, ciphertext) {
-    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
-    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
-}
-/** RC2 with so many effective bits (RFC 2268). */
-function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
-    return {
-        name,
-        keyLength,
-        ivLength: 8,
-        padding: 8,
-        decrypt: (key, iv, ciphertext) => [rc2CbcDecrypt(key, bits, iv, ciphertext)],
-    };
-}
-/** RC4, for PKCS#12's own schemes. */
-function rc4Cipher(bits) {
-    return {
-        name: `RC4-${bits}`,
-        keyLength: bits / 8,
-        ivLength: 0,
-        padding: 0,
-        decrypt: (key, _iv, ciphertext) => [rc4(key, ciphertext)],
-    };
-}
-/** AES-GCM, which BouncyCastle writes, though RFC 8018 does not know it. `tagLength` in bytes. */
-function aesGcm(bits, tagLength) {
-    return {
-        name: `AES-${bits}-GCM`,
-        keyLength: bits / 8,
-        ivLength: 12,
-        padding: 0,
-        decrypt: (key, iv, input) => {
-            if (input.length < tagLength || iv.length === 0)
-                return [];
-            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
-            decipher.setAuthTag(input.subarray(-tagLength));
-            const plaintext = decipher.update(input.subarray(0, -tagLength));
-            try {
-                decipher.final();
-                return [plaintext];
-            }
-            catch {
-                return [];
-            }
-        },
-    };
-}
-const TRIPLE_DES = nodeCipher('TripleDES', 24, 8, 8, ['des-ede3-cbc']);
-/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
-const DES = {
-    ...TRIPLE_DES,
-    name: 'DES',
-    keyLength: 8,
-    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key, key]), iv, ciphertext),
-};
-/** The third key is the first one again. */
-const TWO_KEY_TRIPLE_DES = {
-    ...TRIPLE_DES,
-    name: 'TripleDES-2KEY',
-    keyLength: 16,
-    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
-};
-/** One cipher of 128-bit blocks in the modes that have an OID. */
-function modesOf(name, node, bits, oids) {
-    return Object.entries(oids).map(([mode, oid]) => {
-        // OpenSSL writes the OID of CFB for its forms with shifts of 8 bits and 1 bit, too.
-        const modes = mode === 'cfb' ? ['cfb', 'cfb8', 'cfb1'].map((form) => `${node}-${form}`) : [`${node}-${mode}`];
-        const [ivLength, padding] = [mode === 'ecb' ? 0 : 16, mode === 'ecb' || mode === 'cbc' ? 16 : 0];
-        const shown = mode === 'cbc' ? name : `${name}-${mode.toUpperCase()}`;
-        return [oid, nodeCipher(shown, bits / 8, ivLength, padding, modes)];
-    });
-}
-/** Ciphers of PBES2 whose only parameter is the IV. */
-const PBES2_CIPHERS = {
-    [OID.desEDE3CBC]: TRIPLE_DES,
-    [OID.desCBC]: DES,
-    ...Object.fromEntries([128, 192, 256].flatMap((bits) => [
-        ...modesOf(`AES-${bits}`, `aes-${bits}`, bits, {
-            cbc: OID[`aes${bits}CBC`],
-            ecb: OID[`aes${bits}ECB`],
-            cfb: OID[`aes${bits}CFB`],
-            ofb: OID[`aes${bits}OFB`],
-        }),
-        ...modesOf(`Camellia-${bits}`, `camellia-${bits}`, bits, {
-            cbc: OID[`camellia${bits}CBC`],
-            ecb: OID[`camellia${bits}ECB`],
-            cfb: OID[`camellia${bits}CFB`],
-            ofb: OID[`camellia${bits}OFB`],
-            ctr: OID[`camellia${bits}CTR`],
-        }),
-        ...modesOf(`ARIA-${bits}`, `aria-${bits}`, bits, {
-            cbc: OID[`aria${bits}CBC`],
-            ecb: OID[`aria${bits}ECB`],
-            cfb: OID[`aria${bits}CFB`],
-            ofb: OID[`aria${bits}OFB`],
-            ctr: OID[`aria${bits}CTR`],
-        }),
-    ])),
-    [OID.sm4CFB]: nodeCipher('SM4-CFB', 16, 16, 0, ['sm4-cfb']),
-    ...Object.fromEntries(modesOf('SM4', 'sm4', 128, { cbc: OID.sm4CBC, ecb: OID.sm4ECB, ofb: OID.sm4OFB, ctr: OID.sm4CTR })),
-};
-/** AES-GCM's key sizes in bits. */
-const GCM_CIPHERS = {
-    [OID.aes128GCM]: 128,
-    [OID.aes192GCM]: 192,
-    [OID.aes256GCM]: 256,
-};
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/pbe.js
-/** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
-
-
-
-
-
-/** RFC 7292, appendix C. */
-const PKCS12_SCHEMES = {
-    [OID.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
-    [OID.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
-    [OID.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
-    [OID.pbeWithSHAAnd2KeyTripleDESCBC]: { ...TWO_KEY_TRIPLE_DES, name: 'TripleDES-2KEY-SHA1' },
-    [OID.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
-    [OID.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
-};
-/** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
-const PBES1_SCHEMES = {
-    [OID.pbeWithMD5AndDESCBC]: { cipher: { ...DES, name: 'DES-MD5' }, hash: HASHES.md5 },
-    [OID.pbeWithMD5AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: HASHES.md5 },
-    [OID.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: HASHES.sha1 },
-    [OID.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: HASHES.sha1 },
-};
-/**
- * Reads an encryption AlgorithmIdentifier.
- * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID; PFX_TOO_MANY_ITERATIONS
- */
-function encryptionScheme(element) {
-    const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
-    if (oid === OID.pbes2)
-        return pbes2(parameters);
-    const own = PKCS12_SCHEMES[oid];
-    if (own)
-        return pkcs12Scheme(own, parameters);
-    const pbes1 = PBES1_SCHEMES[oid];
-    if (!pbes1)
-        return unsupported('the encryption', oid);
-    const { salt, iterations } = saltAndIterations(parameters);
-    const { cost, derive } = pbkdf1(pbes1.hash, salt, iterations, 16);
-    return {
-        ...pbes1.cipher,
-        use: 'pkcs5',
-        cost,
-        decrypt: (ciphertext, password) => {
-            const derived = derive(password);
-            return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
-        },
-    };
-}
-function pkcs12Scheme(cipher, parameters) {
-    const { salt, iterations } = saltAndIterations(parameters);
-    const key = pkcs12Kdf(HASHES.sha1, salt, iterations, PURPOSE.key, cipher.keyLength);
-    const iv = pkcs12Kdf(HASHES.sha1, salt, iterations, PURPOSE.iv, cipher.ivLength);
-    return {
-        ...cipher,
-        use: 'pkcs12',
-        cost: key.cost + iv.cost,
-        decrypt: (ciphertext, password) => cipher.decrypt(key.derive(password), iv.derive(password), ciphertext),
-    };
-}
-function pbes2(parameters) {
-    const [kdfElement, cipherElement] = sequence(parameters, 'the parameters of PBES2');
-    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation'));
-    const { cipher, iv } = pbes2Cipher(algorithmIdentifier(cipherElement, 'the cipher'), kdf.keyLength);
-    if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
-        return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, OID.pbes2);
-    }
-    const { cost, derive } = kdf.derivation(cipher.keyLength);
-    return {
-        ...cipher,
-        use: 'pkcs5',
-        cost,
-        decrypt: (ciphertext, password) => cipher.decrypt(derive(password), iv, ciphertext),
-    };
-}
-function pbes2Cipher({ oid, parameters }, keyLength) {
-    const gcmBits = GCM_CIPHERS[oid];
-    if (gcmBits !== undefined) {
-        const [nonce, tagLength] = sequence(parameters, 'the parameters of AES-GCM');
-        const tag = tagLength === undefined ? 12 : integer(tagLength, 'the tag length of AES-GCM');
-        if (tag < 12 || tag > 16)
-            throw malformed('the tag length of AES-GCM is out of range');
-        return { cipher: aesGcm(gcmBits, tag), iv: octetString(nonce, 'the nonce of AES-GCM') };
-    }
-    if (oid === OID.rc2CBC) {
-        const fields = sequence(parameters, 'the parameters of RC2');
-        const version = fields.length > 1 ? integer(fields.shift(), 'the RC2 version') : undefined;
-        const bits = rc2EffectiveBits(version);
-        return checkedIv(rc2(bits, keyLength ?? 16), octetString(fields[0], 'the IV of RC2'));
-    }
-    const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
-    // ECB has no IV: OpenSSL writes an empty one, others NULL or nothing.
-    if (cipher.ivLength === 0)
-        return { cipher, iv: Buffer.alloc(0) };
-    return checkedIv(cipher, octetString(expectTag(parameters, TAG.octetString, 'the IV'), 'the IV'));
-}
-function checkedIv(cipher, iv) {
-    if (iv.length !== cipher.ivLength)
-        throw malformed(`the IV of ${cipher.name} has ${iv.length} bytes`);
-    return { cipher, iv };
-}
-/** RFC 8018, appendix B.2.3: small sizes are written in the code of RFC 2268, section 6. */
-function rc2EffectiveBits(version) {
-    const coded = { 160: 40, 120: 64, 58: 128 };
-    if (version === undefined)
-        return 32;
-    const bits = coded[version] ?? version;
-    if (coded[version] === undefined && (version < 256 || version > 1024))
-        throw malformed('the RC2 version is unknown');
-    return bits;
-}
-/**
- * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
- * fits one wrong password in 256.
- * @returns undefined if the password does not fit, or the ciphertext is damaged
- */
-function decrypt(scheme, ciphertext, passwords, budget) {
-    if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0)
-        return undefined;
-    return passwords.find(scheme.use, (password) => {
-        budget.spend(scheme.cost);
-        return scheme
-            .decrypt(ciphertext, password)
-            .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
-            .find((plaintext) => plaintext !== undefined && isSequence(plaintext));
-    });
-}
-/**
- * Whether the password fits a ciphertext that {@link decrypt} cannot decrypt: what comes out begins like a private key,
- * though it does not end like one. So the ciphertext is damaged.
- */
-function fitsDamaged(scheme, ciphertext, passwords, budget) {
-    const whole = scheme.padding === 0 ? ciphertext.length : ciphertext.length - (ciphertext.length % scheme.padding);
-    const fits = passwords.find(scheme.use, (password) => {
-        budget.spend(scheme.cost);
-        return scheme.decrypt(ciphertext.subarray(0, whole), password).some(beginsAsKey) || undefined;
-    });
-    return fits ?? false;
-}
-/** SEQUENCE, its length, INTEGER 0 or 1, SEQUENCE: PrivateKeyInfo. By chance once in 2^40 times. */
-function beginsAsKey(plaintext) {
-    const header = /^30(82....|81..|[0-7].)02010[01]30/;
-    return header.test(plaintext.toString('hex', 0, 8));
-}
-/** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
-function unpad(plaintext, block) {
-    const padding = plaintext.at(-1) ?? 0;
-    if (padding < 1 || padding > block || plaintext.length < padding)
-        return undefined;
-    return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
-}
-function isSequence(plaintext) {
-    try {
-        return parseWhole(plaintext).tag === TAG.sequence;
-    }
-    catch {
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/password-failures.js
-/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
-
-
-/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
-function wrongPassword(password, opensWith) {
-    const slip = slips(password).find(({ other }) => opensWith(other));
-    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`, slip?.remedy ??
-        'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.');
-}
-/** Windows made the password up and encrypted it for users or groups of a domain. */
-function protectedToPrincipals() {
-    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.', 'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.');
-}
-/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
-function damaged() {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
-}
-/** Without a MAC, a damaged key and a key with a password of its own look the same. */
-function damagedKey() {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
-}
-/** The MAC fits and a content does not decrypt. */
-function contentsUnreadable(password) {
-    if (!isAscii(password)) {
-        return new lib_failure/* Failure */.HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
-    }
-    return new lib_failure/* Failure */.HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
-}
-/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
-function quietly(question) {
-    try {
-        return question();
-    }
-    catch {
-        return false;
-    }
-}
-const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
-const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
-/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
-function slips(password) {
-    const all = [
-        ['without the line break at its end it would', withoutLineBreaks(password)],
-        ['the file has no password', ''],
-        ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
-        ['without the blanks at its end it would', password.trimEnd()],
-        ['without the blanks at its start it would', password.trimStart()],
-        ['without the blanks at both ends it would', password.trim()],
-        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
-    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
-    const lost = [
-        ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
-        ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
-        ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
-    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
-    return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
-}
-/** Without those at its end; a regular expression would take the square of their number. */
-function withoutLineBreaks(password) {
-    let end = password.length;
-    while (password[end - 1] === '\n' || password[end - 1] === '\r')
-        end--;
-    return password.slice(0, end);
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/private-key.js
-/** A private key in PKCS#8 (RFC 5958), in the clear or encrypted, as a key that Node works with. */
-
-
-
-
-
-
-
-
-/** The largest modulus of an RSA key, in bits: OpenSSL uses none that is larger. */
-const MOST_RSA_BITS = 16_384;
-/** FIPS 186-4 ends at 3,072. Node computes the public key, which takes minutes for a very large one. */
-const MOST_DSA_BITS = 4_096;
-const MOST_DSA_EXPONENT_BITS = 512;
-/** Of any other type, in bytes: the largest post-quantum key is a third of that. */
-const LARGEST_KEY = 16 * 1024;
-/**
- * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
- * @throws Failure PFX_UNSUPPORTED for a key that is too large or of a type that Node does not know, PFX_INVALID for a
- *   broken key
- */
-function readPrivateKey(pkcs8) {
-    const [, algorithm, key] = sequence(pkcs8, 'the private key');
-    const { oid, parameters } = algorithmIdentifier(algorithm, 'the private key');
-    refuseLarge(oid, parameters, octetString(key, 'the private key'));
-    try {
-        return (0,external_node_crypto_.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
-    }
-    catch {
-        // OpenSSL's own message might quote the key, so it is not kept as the cause.
-        if (!KNOWN_KEY_TYPES.has(oid))
-            return unsupported('a private key of the type', oid);
-        throw malformed('the private key cannot be read');
-    }
-}
-/**
- * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
- * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
- */
-function openEncryptedKey(der, password) {
-    const { algorithm, ciphertext } = readEncryptedKey(parseWhole(der));
-    const scheme = encryptionScheme(algorithm);
-    const budget = new WorkBudget();
-    const plaintext = decrypt(scheme, ciphertext, new PasswordCandidates(password), budget);
-    if (plaintext)
-        return readPrivateKey(parseWhole(plaintext));
-    const hints = WorkBudget.forHints();
-    const fits = (other) => quietly(() => fitsDamaged(scheme, ciphertext, new PasswordCandidates(other), hints));
-    throw fits(password) ? damagedKey() : wrongPassword(password, fits);
-}
-/** The encryption of a private key and what is encrypted. */
-function readEncryptedKey(element) {
-    const [algorithm, ciphertext] = sequence(element, 'an encrypted private key');
-    return {
-        algorithm: expectTag(algorithm, TAG.sequence, 'the encryption of a private key'),
-        ciphertext: octetString(ciphertext, 'an encrypted private key'),
-    };
-}
-/** Before OpenSSL sees it: some of what it computes for a key grows with the third power of its size. */
-function refuseLarge(oid, parameters, key) {
-    switch (oid) {
-        case OID.rsaEncryption:
-        case OID.rsassaPss: {
-            const [, modulus] = sequence(parseWhole(key), 'the RSA key');
-            refuseBits('RSA', bits(modulus, 'the modulus'), MOST_RSA_BITS);
-            break;
-        }
-        case OID.dsa: {
-            // The parameters may also be left out, which OpenSSL rejects.
-            const [p] = parameters?.tag === TAG.sequence ? parameters.children() : [];
-            refuseBits('DSA', p ? bits(p, 'the prime') : 0, MOST_DSA_BITS);
-            if (bits(parseWhole(key), 'the private key') > MOST_DSA_EXPONENT_BITS)
-                throw malformed('the DSA key is too large');
-            break;
-        }
-        case OID.dhKeyAgreement:
-        case OID.dhPublicNumber:
-            // No certificate has such a key; reading one takes the better part of a second.
-            unsupported('a private key of the type', oid);
-            break;
-        default:
-            if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
-                throw malformed(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
-    }
-}
-function bits(element, what) {
-    return expectTag(element, TAG.integer, what).content.length * 8;
-}
-function refuseBits(type, found, most) {
-    // An INTEGER has a zero byte in front if its first bit is set.
-    if (found > most + 8)
-        unsupported(`a private key of ${found} bits (at most ${most} are accepted) of the type`, type);
-}
-/** A key of one of these types that cannot be read is broken, not unknown. */
-const KNOWN_KEY_TYPES = new Set([
-    OID.rsaEncryption,
-    OID.rsassaPss,
-    OID.dsa,
-    OID.ecPublicKey,
-    OID.x25519,
-    OID.x448,
-    OID.ed25519,
-    OID.ed448,
-]);
-
-;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
-/** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
-
-
-
-
-
-const EXPLICIT_0 = 0xa0;
-const MAX_NESTING = 8;
-/** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
-function readContent(element) {
-    const [type, wrapper] = sequence(element, 'a content');
-    const oid = objectIdentifier(type, 'the type of a content');
-    if (oid === OID.envelopedData)
-        throw publicKeyMode('encrypted for');
-    if (oid !== OID.data && oid !== OID.encryptedData)
-        return unsupported('the content type', oid);
-    const [content] = expectTag(wrapper, EXPLICIT_0, 'a content').children();
-    if (oid === OID.data)
-        return { encrypted: false, data: octetString(content, 'the data of a content') };
-    const [, info] = sequence(content, 'an encrypted content');
-    const [innerType, algorithm, ciphertext] = sequence(info, 'an encrypted content');
-    objectIdentifier(innerType, 'the type of an encrypted content');
-    // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
-    if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== 0xa0))
-        throw malformed('an encrypted content is empty');
-    return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
-}
-/** Public-key integrity and privacy (RFC 7292, section 3.1): a recipient's key takes the place of the password. */
-function publicKeyMode(how) {
-    return new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
-}
-/**
- * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
- * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
- */
-function readSafeContents(octets) {
-    return octets.length === 0 ? [] : readBags(parseWhole(octets), 0);
-}
-function readBags(safeContents, nesting) {
-    if (nesting > MAX_NESTING)
-        throw malformed(`SafeContents are nested more than ${MAX_NESTING} deep`);
-    // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
-    const bags = nesting > 0 && safeContents.tag === TAG.set ? safeContents : expectTag(safeContents, TAG.sequence, 'SafeContents');
-    return bags.children().flatMap((bag) => readBag(bag, nesting));
-}
-/** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
-function readBag(element, nesting) {
-    const [id, wrapper, attributes] = sequence(element, 'a bag');
-    const type = objectIdentifier(id, 'the type of a bag');
-    if (!READ_BAGS.has(type))
-        return [];
-    const [value] = expectTag(wrapper, EXPLICIT_0, 'the value of a bag').children();
-    if (!value)
-        throw malformed('a bag is empty');
-    if (type === OID.safeContentsBag)
-        return readBags(value, nesting + 1);
-    if (type === OID.secretBag)
-        return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
-    const localKeyId = readLocalKeyId(attributes);
-    if (type === OID.keyBag)
-        return [{ type: 'key', pkcs8: expectTag(value, TAG.sequence, 'a private key'), localKeyId }];
-    if (type === OID.pkcs8ShroudedKeyBag)
-        return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
-    const [certificateType, certificate] = sequence(value, 'a certificate bag');
-    if (objectIdentifier(certificateType, 'the type of a certificate') !== OID.x509Certificate)
-        return [];
-    const [octets] = expectTag(certificate, EXPLICIT_0, 'a certificate').children();
-    return [{ type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId }];
-}
-const READ_BAGS = new Set([
-    OID.keyBag,
-    OID.pkcs8ShroudedKeyBag,
-    OID.certBag,
-    OID.secretBag,
-    OID.safeContentsBag,
-]);
-/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
-function isProtectedPassword(secretBag) {
-    const [type] = sequence(secretBag, 'a secret bag');
-    return objectIdentifier(type, 'the type of a secret') === OID.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
-}
-/**
- * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
- * It only breaks ties, so that of one that is something else the bytes are compared.
- */
-function readLocalKeyId(attributes) {
-    if (attributes === undefined)
-        return undefined;
-    for (const attribute of expectTag(attributes, TAG.set, 'the attributes of a bag').children()) {
-        const [id, values] = sequence(attribute, 'an attribute of a bag');
-        if (objectIdentifier(id, 'the type of an attribute') !== OID.localKeyId)
-            continue;
-        const [value] = expectTag(values, TAG.set, 'the values of an attribute').children();
-        if (value)
-            return value.tag === TAG.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
-    }
-    return undefined;
-}
-/** The elements of a SEQUENCE OF. */
-function parseContents(octets) {
-    return sequence(parseWhole(octets), 'the contents');
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/open.js
-/** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Everything in a PKCS#12 file.
- * @param password as it was typed; '' opens files with an empty password and files without one
- * @throws Failure PFX_* for each way in which a file cannot be opened, never with a secret in it
- */
-function openPkcs12(file, password) {
-    const pfx = readPfx(file);
-    const attempt = { pfx, passwords: new PasswordCandidates(password), budget: new WorkBudget() };
-    refuseTooMuchWork(pfx);
-    if (!macFits(attempt))
-        throw explainMac(attempt, password);
-    const unlock = (encrypted) => {
-        const scheme = encryptionScheme(encrypted.algorithm);
-        const plaintext = decrypt(scheme, encrypted.ciphertext, attempt.passwords, attempt.budget);
-        if (!plaintext)
-            throw explainContents(attempt, password);
-        return { plaintext, scheme: scheme.name };
-    };
-    const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
-    refuseTooMany(bags);
-    const keys = bags.flatMap((bag) => keyOf(bag, unlock));
-    const certificates = bags.flatMap(certificateOf);
-    return {
-        privateKeys: keys,
-        certificates: certificates.flatMap(({ entry }) => entry ?? []),
-        unreadableCertificates: certificates.filter(({ entry }) => !entry).length,
-        encryption: {
-            key: named(keys.map(({ scheme }) => scheme)),
-            certificates: named(certificates.map(({ scheme }) => scheme)),
-            mac: pfx.mac?.name ?? 'none',
-        },
-    };
-}
-const NO_ENCRYPTION = 'none';
-function readPfx(file) {
-    const outer = parse(file);
-    const rest = file.subarray(outer.end);
-    if (!rest.every((byte) => HARMLESS_AT_THE_END.has(byte)))
-        throw trailingData(rest.length);
-    const [version, authSafe, macData] = sequence(outer, 'the file');
-    const number = integer(version, 'the version');
-    if (number !== 3)
-        throw malformed(`its version is ${number}; only version 3 is known`);
-    const content = readAuthSafe(authSafe);
-    return {
-        authSafe: content,
-        contents: parseContents(content).map(readContent),
-        mac: macData && readMac(macData),
-    };
-}
-const HARMLESS_AT_THE_END = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
-function readAuthSafe(element) {
-    const [type] = sequence(element, 'the content');
-    if (objectIdentifier(type, 'the type of the content') === OID.signedData)
-        throw publicKeyMode('signed with');
-    const content = readContent(element);
-    if (content.encrypted)
-        throw malformed('its outermost content is encrypted');
-    return content.data;
-}
-function bagsOf(content, unlock) {
-    const { plaintext, scheme } = content.encrypted
-        ? unlock(content)
-        : { plaintext: content.data, scheme: NO_ENCRYPTION };
-    return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
-}
-function keyOf({ bag, scheme }, unlock) {
-    if (bag.type === 'key')
-        return [{ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
-    if (bag.type !== 'shroudedKey')
-        return [];
-    const unlocked = unlock(bag);
-    const key = readPrivateKey(parseWhole(unlocked.plaintext));
-    return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
-}
-function certificateOf({ bag, scheme, }) {
-    if (bag.type !== 'certificate')
-        return [];
-    try {
-        return [{ entry: { certificate: new external_node_crypto_.X509Certificate(bag.der), localKeyId: bag.localKeyId }, scheme }];
-    }
-    catch {
-        return [{ scheme }];
-    }
-}
-function named(schemes) {
-    return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
-}
-/** What is seen to be too much is refused before any of it is done. */
-function refuseTooMuchWork({ contents, mac }) {
-    const budget = new WorkBudget();
-    if (mac)
-        budget.spend(mac.cost);
-    for (const { algorithm } of visiblyEncrypted(contents))
-        budget.spend(encryptionScheme(algorithm).cost);
-}
-/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
-const MOST_OF_A_KIND = 200;
-function refuseTooMany(bags) {
-    const count = (...types) => bags.filter(({ bag }) => types.includes(bag.type)).length;
-    const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
-    if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND)
-        return;
-    throw new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Export the one certificate that is meant, with its key.');
-}
-/** The contents that are encrypted, and the encrypted keys in those that are not. */
-function visiblyEncrypted(contents) {
-    return contents.flatMap((content) => content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'));
-}
-function macFits({ pfx, passwords, budget }) {
-    const { mac } = pfx;
-    if (!mac)
-        return true;
-    const fits = passwords.find(mac.use, (bytes) => {
-        budget.spend(mac.cost);
-        return mac.verify(pfx.authSafe, bytes) || undefined;
-    });
-    return fits ?? false;
-}
-/** Why the MAC does not fit: another password, or a file that was changed. */
-function explainMac({ pfx }, password) {
-    const budget = WorkBudget.forHints();
-    const attempt = (other) => ({ pfx, passwords: new PasswordCandidates(other), budget });
-    if (quietly(() => decryptsAnything(attempt(password))))
-        return damaged();
-    if (isProtectedToPrincipals(pfx))
-        return protectedToPrincipals();
-    return wrongPassword(password, (other) => quietly(() => macFits(attempt(other))));
-}
-/** Why a content does not decrypt, though the MAC fits or there is none. */
-function explainContents({ pfx, passwords }, password) {
-    if (pfx.mac)
-        return contentsUnreadable(password);
-    if (passwords.used)
-        return damagedKey();
-    const budget = WorkBudget.forHints();
-    const attempt = (other) => ({ pfx, passwords: new PasswordCandidates(other), budget });
-    if (quietly(() => decryptsAnything(attempt(password), fitsDamaged)))
-        return damagedKey();
-    if (isProtectedToPrincipals(pfx))
-        return protectedToPrincipals();
-    return wrongPassword(password, (other) => quietly(() => decryptsAnything(attempt(other))));
-}
-/** Whether the password decrypts the first thing in the file that is encrypted. */
-function decryptsAnything({ pfx, passwords, budget }, decrypts = decrypt) {
-    const [first] = visiblyEncrypted(pfx.contents);
-    if (!first)
-        return false;
-    return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
-}
-function isProtectedToPrincipals({ contents }) {
-    const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
-    return inTheClear.some(({ type }) => type === 'protectedPassword');
-}
-function trailingData(length) {
-    return new lib_failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/asn1/der.js
-/** A writer for DER (ITU-T X.690, section 10): as much of it as a PKCS#12 file takes. */
-
-/** One element: identifier, shortest length, content. */
-function der_element(tag, ...contents) {
-    const content = Buffer.concat(contents);
-    return Buffer.concat([Buffer.of(tag, ...lengthOctets(content.length)), content]);
-}
-/** SEQUENCE. */
-function sequenceOf(...contents) {
-    return der_element(TAG.sequence, ...contents);
-}
-/** SET OF: in the order of the encodings (X.690, section 11.6). */
-function setOf(...contents) {
-    return der_element(TAG.set, ...contents.toSorted((a, b) => Buffer.compare(a, b)));
-}
-/** OCTET STRING. */
-function octets(content) {
-    return der_element(TAG.octetString, content);
-}
-/** INTEGER from 0 to 2^31 - 1. */
-function unsigned(value) {
-    const bytes = Buffer.alloc(5);
-    bytes.writeUInt32BE(value, 1);
-    let start = 0;
-    while (start < 4 && bytes[start] === 0 && (bytes[start + 1] ?? 0) < 0x80)
-        start++;
-    return der_element(TAG.integer, bytes.subarray(start));
-}
-/** NULL. */
-function nothing() {
-    return der_element(TAG.null);
-}
-/** [number] EXPLICIT. */
-function explicit(number, content) {
-    return der_element(0xa0 | number, content);
-}
-/** OBJECT IDENTIFIER from its dotted form. */
-function oid(dotted) {
-    const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
-    return der_element(TAG.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
-}
-function base128(arc) {
-    const digits = [arc & 0x7f];
-    for (let left = arc >>> 7; left > 0; left >>>= 7)
-        digits.unshift(0x80 | (left & 0x7f));
-    return digits;
-}
-function lengthOctets(length) {
-    if (length < 0x80)
-        return [length];
-    const digits = [];
-    for (let left = length; left > 0; left >>>= 8)
-        digits.unshift(left & 0xff);
-    return [0x80 | digits.length, ...digits];
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/write.js
-/** Writes a PKCS#12 file the way the service accepts it: TripleDES-SHA1 throughout. */
-
-
-
-
-
-/** What OpenSSL, Windows and the service have agreed on for twenty years. */
-const ITERATIONS = 2048;
-const SALT_LENGTH = 8;
-/**
- * A PKCS#12 file (RFC 7292) in DER: key and certificates in PBE-SHA1-3DES, HMAC-SHA1, 2,048 iterations, new random
- * salts. Every reader of such files knows these. The structure is what OpenSSL writes with
- * `openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1`.
- */
-function writePkcs12({ leaf, chain, privateKey }, password) {
-    const secret = bmpString(password);
-    const mark = attribute(OID.localKeyId, octets((0,external_node_crypto_.hash)('sha1', leaf.raw, 'buffer')));
-    const certificates = sequenceOf(certificateBag(leaf.raw, mark), ...chain.map(({ raw }) => certificateBag(raw)));
-    const { algorithm, ciphertext } = encrypt(certificates, secret);
-    const encryptedData = sequenceOf(unsigned(0), sequenceOf(oid(OID.data), algorithm, der_element(0x80, ciphertext)));
-    const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
-    const authSafe = sequenceOf(contentInfo(OID.encryptedData, encryptedData), contentInfo(OID.data, octets(sequenceOf(keyBag(pkcs8, secret, mark)))));
-    return sequenceOf(unsigned(3), contentInfo(OID.data, octets(authSafe)), macData(authSafe, secret));
-}
-function contentInfo(type, content) {
-    return sequenceOf(oid(type), explicit(0, content));
-}
-function certificateBag(der, ...attributes) {
-    const value = sequenceOf(oid(OID.x509Certificate), explicit(0, octets(der)));
-    return bag(OID.certBag, value, attributes);
-}
-function keyBag(pkcs8, secret, ...attributes) {
-    const { algorithm, ciphertext } = encrypt(pkcs8, secret);
-    return bag(OID.pkcs8ShroudedKeyBag, sequenceOf(algorithm, octets(ciphertext)), attributes);
-}
-function bag(type, value, attributes) {
-    return sequenceOf(oid(type), explicit(0, value), ...(attributes.length === 0 ? [] : [setOf(...attributes)]));
-}
-function attribute(type, value) {
-    return sequenceOf(oid(type), setOf(value));
-}
-/** pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292, appendix C). */
-function encrypt(plaintext, secret) {
-    const salt = (0,external_node_crypto_.randomBytes)(SALT_LENGTH);
-    const key = derive(secret, salt, PURPOSE.key, 24);
-    const cipher = (0,external_node_crypto_.createCipheriv)('des-ede3-cbc', key, derive(secret, salt, PURPOSE.iv, 8));
-    const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-    return {
-        algorithm: sequenceOf(oid(OID.pbeWithSHAAnd3KeyTripleDESCBC), sequenceOf(octets(salt), unsigned(ITERATIONS))),
-        ciphertext,
-    };
-}
-/** MacData (RFC 7292, appendix A). */
-function macData(authSafe, secret) {
-    const salt = (0,external_node_crypto_.randomBytes)(SALT_LENGTH);
-    const key = derive(secret, salt, PURPOSE.mac, 20);
-    const digest = (0,external_node_crypto_.createHmac)('sha1', key).update(authSafe).digest();
-    const digestInfo = sequenceOf(sequenceOf(oid(OID.sha1), nothing()), octets(digest));
-    return sequenceOf(digestInfo, octets(salt), unsigned(ITERATIONS));
-}
-function derive(secret, salt, purpose, length) {
-    return pkcs12Kdf(HASHES.sha1, salt, ITERATIONS, purpose, length).derive(secret);
-}
-
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
-;// CONCATENATED MODULE: ./lib/certificate/x509.js
-/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
-
-
-const x509_EXPLICIT_0 = 0xa0;
-const EXPLICIT_3 = 0xa3;
-/** Reads a certificate. @throws Failure PFX_INVALID */
-function readCertificate(der) {
-    const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
-    const fields = sequence(tbs, 'a certificate');
-    if (fields[0]?.tag === x509_EXPLICIT_0)
-        fields.shift();
-    const [, , , validity, , publicKey, ...rest] = fields;
-    const [notBefore, notAfter] = sequence(validity, 'the validity of a certificate');
-    const [, bits] = sequence(publicKey, 'the public key of a certificate');
-    const [signatureOid, signatureParameters] = sequence(signatureAlgorithm, 'the signature of a certificate');
-    const oid = objectIdentifier(signatureOid, 'the signature of a certificate');
-    return {
-        notBefore: time(notBefore),
-        notAfter: time(notAfter),
-        signatureOid: oid,
-        pssHashOid: oid === OID.rsassaPss ? pssHash(signatureParameters) : undefined,
-        digitalSignature: digitalSignature(rest.find((field) => field.tag === EXPLICIT_3)),
-        publicKeyBits: bitString(bits),
-    };
-}
-const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z|[+-]\d{4})?$/;
-/** UTCTime or GeneralizedTime; RFC 5280 wants seconds and Z, older certificates have neither. */
-function time(element) {
-    const text = element?.content.toString('latin1') ?? '';
-    const isUtc = element?.tag === TAG.utcTime;
-    const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
-    if (!match || (!isUtc && element?.tag !== TAG.generalizedTime)) {
-        throw malformed('a date of the certificate cannot be read');
-    }
-    const [, y, month, day, hour, minute, second, zone] = match;
-    // RFC 5280, section 4.1.2.5.1: two digits stand for 1950 to 2049.
-    const year = isUtc ? Number(y) + (Number(y) < 50 ? 2000 : 1900) : Number(y);
-    const date = new Date(0);
-    date.setUTCFullYear(year, Number(month) - 1, Number(day));
-    date.setUTCHours(Number(hour), Number(minute), Number(second ?? 0));
-    if (zone === undefined || zone === 'Z')
-        return date;
-    const offset = (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3))) * 60_000;
-    return new Date(date.getTime() - (zone.startsWith('-') ? -offset : offset));
-}
-/** RSASSA-PSS-params (RFC 4055, section 3.1). */
-function pssHash(parameters) {
-    if (parameters?.tag !== TAG.sequence)
-        return undefined;
-    const hash = parameters.children().find((field) => field.tag === x509_EXPLICIT_0);
-    const [oid] = hash ? sequence(hash.children()[0], 'the hash of a signature') : [];
-    return oid && objectIdentifier(oid, 'the hash of a signature');
-}
-function digitalSignature(extensions) {
-    for (const extension of extensions ? sequence(extensions.children()[0], 'the extensions of a certificate') : []) {
-        const [id, ...values] = sequence(extension, 'an extension of a certificate');
-        if (objectIdentifier(id, 'an extension of a certificate') !== OID.keyUsage)
-            continue;
-        const usage = bitString(parseWhole(expectTag(values.at(-1), TAG.octetString, 'the key usage').octets()));
-        return ((usage[0] ?? 0) & 0x80) !== 0;
-    }
-    return undefined;
-}
-/** Without the octet that counts the unused bits. */
-function bitString(element) {
-    return expectTag(element, TAG.bitString, 'a bit string of a certificate').content.subarray(1);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/client-certificate.js
-/** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
-
-
-
-/**
- * Puts together what is known of a leaf and its key.
- * @param chain the leaf's issuers in order
- * @throws Failure PFX_INVALID if the certificate's own fields cannot be read
- */
-function describeCertificate(leaf, privateKey, chain) {
-    const fields = readCertificate(leaf.raw);
-    return {
-        leaf,
-        privateKey,
-        chain,
-        thumbprint: thumbprintOf(leaf),
-        sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
-        notBefore: fields.notBefore,
-        notAfter: fields.notAfter,
-        subject: subjectOf(leaf),
-        keyType: privateKey.asymmetricKeyType ?? 'unknown',
-        keyBits: keyBits(privateKey, fields.publicKeyBits),
-        signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
-        weakSignatureHash: weakHash(fields),
-        allowsDigitalSignature: fields.digitalSignature ?? true,
-    };
-}
-/** SHA-1 of the certificate, 40 upper-case hex digits. */
-function thumbprintOf(certificate) {
-    return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
-}
-/** The subject on one line; Node separates the parts of a name by line feeds. */
-function subjectOf(certificate) {
-    // The type says string, and a certificate without a subject gives undefined.
-    const subject = certificate.subject;
-    return (subject ?? '').split('\n').join(', ');
-}
-const WEAK_SIGNATURES = {
-    [OID.md5WithRSAEncryption]: 'md5',
-    [OID.sha1WithRSAEncryption]: 'sha1',
-    [OID.dsaWithSHA1]: 'sha1',
-    [OID.ecdsaWithSHA1]: 'sha1',
-    [OID.sha1WithRSA]: 'sha1',
-};
-function weakHash({ signatureOid, pssHashOid }) {
-    if (signatureOid === OID.rsassaPss && (pssHashOid ?? OID.sha1) === OID.sha1)
-        return 'sha1';
-    return WEAK_SIGNATURES[signatureOid];
-}
-function keyBits(privateKey, publicKey) {
-    const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
-    if (modulusLength !== undefined)
-        return modulusLength;
-    if (privateKey.asymmetricKeyType === 'ed448')
-        return 456;
-    if (privateKey.asymmetricKeyType !== 'ec')
-        return publicKey.length * 8;
-    const named = /\d{3}/.exec(namedCurve ?? '');
-    // Explicit parameters have no name. An uncompressed point is one octet and two numbers as long as the field.
-    return named ? Number(named[0]) : Math.floor((publicKey.length - 1) / 2) * 8;
-}
-/** Whether the certificate is for this key. */
-function belongsTogether(certificate, privateKey) {
-    try {
-        if (certificate.checkPrivateKey(privateKey))
-            return true;
-    }
-    catch {
-        // The certificate's key is of a type that OpenSSL does not know; look at the bits.
-    }
-    // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
-    if (privateKey.asymmetricKeyType !== 'rsa')
-        return false;
-    const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
-    return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
-/** Whether a private key is whole. Public numbers alone show which certificate it belongs to, not that it works. */
-
-/**
- * Whether the numbers of the key fit together: a key that was damaged without a MAC that would tell, or copied by hand,
- * may still look like one. OpenSSL does not check that when it reads a key.
- */
-function isSound(privateKey) {
-    return privateKey.asymmetricKeyType === 'rsa' ? rsaFits(privateKey.export({ format: 'jwk' })) : signs(privateKey);
-}
-/** RFC 8017, section 3.2. */
-function rsaFits(jwk) {
-    const [n, e, d, p, q, dp, dq, qi] = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => BigInt(`0x0${Buffer.from(jwk[name], 'base64url').toString('hex')}`));
-    if (p <= 1n || q <= 1n)
-        return false;
-    const isMultiPrime = p * q !== n && n % (p * q) === 0n;
-    return ((p * q === n || isMultiPrime) &&
-        (e * d) % (p - 1n) === 1n &&
-        (e * d) % (q - 1n) === 1n &&
-        d % (p - 1n) === dp &&
-        d % (q - 1n) === dq &&
-        (qi * q) % p === 1n);
-}
-function signs(privateKey) {
-    const data = Buffer.from('api-connector');
-    const hash = ['ec', 'dsa', 'rsa-pss'].includes(privateKey.asymmetricKeyType ?? '') ? 'sha256' : null;
-    let signature;
-    try {
-        signature = (0,external_node_crypto_.sign)(hash, data, privateKey);
-    }
-    catch {
-        // A type of key that signs nothing, or not with this hash.
-        return true;
-    }
-    return (0,external_node_crypto_.verify)(hash, data, (0,external_node_crypto_.createPublicKey)(privateKey), signature);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/choose.js
-/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
-
-
-
-
-
-
-/**
- * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
- * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
- * are never part of the chain.
- * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
- */
-function choose(given, now) {
-    const privateKey = onlyKey(given);
-    const isSignedBy = signatureCheck();
-    const certificates = distinct(given.certificates);
-    const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
-    const fitting = certificates
-        .filter(({ certificate }) => belongsTogether(certificate, privateKey))
-        .map(({ certificate, localKeyIds }) => ({
-        certificate,
-        validNow: isValid(certificate, now),
-        caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
-        marked: localKeyIds.some((id) => keyIds.has(id)),
-    }))
-        .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
-    const [chosen, ...left] = fitting;
-    if (!chosen)
-        throw noneFits(given);
-    if (!isSound(privateKey))
-        throw choose_damagedKey(given);
-    const own = new Set(fitting.map(({ certificate }) => certificate));
-    const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
-    return {
-        leaf: chosen.certificate,
-        privateKey,
-        chain: issuersOf(chosen.certificate, others, now, isSignedBy),
-        note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
-    };
-}
-/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
-const RULES = [
-    { prefers: ({ validNow }) => validNow, why: whyNotValid },
-    { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
-    { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
-];
-function isValid({ validFromDate, validToDate }, now) {
-    return validFromDate <= now && now <= validToDate;
-}
-function whyNotValid({ validFromDate, validToDate }, now) {
-    return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
-}
-function choiceNote(chosen, left, now) {
-    const reasons = left.slice(0, MOST_NAMED).map((other) => {
-        const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
-        return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
-    });
-    const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
-    return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
-}
-/** Lists in messages stop here. */
-const MOST_NAMED = 5;
-function onlyKey(given) {
-    const [first] = given.privateKeys;
-    if (!first)
-        throw noPrivateKey(given);
-    if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
-        throw severalKeys(given);
-    return first.key;
-}
-function samePublicKey(a, b) {
-    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
-}
-/** Each certificate once, with all its marks. */
-function distinct(entries) {
-    const byFingerprint = new Map();
-    for (const { certificate, localKeyId } of entries) {
-        const { fingerprint256 } = certificate;
-        const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
-        byFingerprint.set(fingerprint256, known);
-        if (localKeyId !== undefined)
-            known.localKeyIds.push(localKeyId);
-    }
-    return [...byFingerprint.values()];
-}
-/** No chain of a client certificate is longer. */
-const LONGEST_CHAIN = 10;
-/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
-function issuersOf(leaf, others, now, isSignedBy) {
-    const chain = [];
-    let current = leaf;
-    while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
-        const certificate = current;
-        const issuers = others.filter((other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other));
-        const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
-        if (!issuer)
-            break;
-        chain.push(issuer);
-        current = issuer;
-    }
-    return chain;
-}
-/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
-function namesIssuer(certificate, issuer) {
-    try {
-        return certificate.checkIssued(issuer);
-    }
-    catch {
-        return false;
-    }
-}
-/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
-const MOST_SIGNATURES = 20;
-/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
-function signatureCheck() {
-    let left = MOST_SIGNATURES;
-    return (certificate, issuer) => {
-        try {
-            const key = issuer.publicKey;
-            return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
-        }
-        catch {
-            // A type of key that Node does not know.
-            return true;
-        }
-    };
-}
-const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
-const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
-function noPrivateKey({ container, certificates }) {
-    const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
-    return new lib_failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem');
-}
-function noneFits({ container, certificates, unreadableCertificates }) {
-    if (unreadableCertificates > 0) {
-        return new lib_failure/* Failure */.HR('PFX_INVALID', `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`, 'Export the certificate with its private key again. It may have been damaged on its way here.');
-    }
-    if (certificates.length === 0) {
-        return new lib_failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
-    }
-    const subjects = namesOf(certificates.map(({ certificate }) => certificate));
-    return new lib_failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
-}
-function choose_damagedKey({ container }) {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
-}
-function severalKeys({ container, privateKeys, certificates }) {
-    const publicKeys = new Set(privateKeys.map(({ key }) => derOf((0,external_node_crypto_.createPublicKey)(key))));
-    const owners = certificates
-        .map(({ certificate }) => certificate)
-        .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
-    return new lib_failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
-        ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
-        : 'Leave the one private key that is meant, with its certificate, in the text.');
-}
-function derOf(publicKey) {
-    return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
-}
-function publicKeyOf(certificate) {
-    try {
-        return derOf(certificate.publicKey);
-    }
-    catch {
-        return 'a type of key that Node does not know';
-    }
-}
-/** Subjects are foreign text. */
-function namesOf(certificates) {
-    const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${(0,clean/* clean */.uH)(subjectOf(certificate), 100)}"`);
-    return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/dek-info.js
-/** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
-
-/** Key lengths in bytes. The IV is one block: 8 bytes for DES, else 16. */
-const KEY_LENGTHS = {
-    'DES-CBC': 8,
-    'DES-EDE3-CBC': 24,
-    'AES-128-CBC': 16,
-    'AES-192-CBC': 24,
-    'AES-256-CBC': 32,
-    'CAMELLIA-128-CBC': 16,
-    'CAMELLIA-192-CBC': 24,
-    'CAMELLIA-256-CBC': 32,
-    'ARIA-128-CBC': 16,
-    'ARIA-192-CBC': 24,
-    'ARIA-256-CBC': 32,
-    'SM4-CBC': 16,
-};
-/** Whether the cipher is one that Node has. */
-function isKnown({ cipher, iv }) {
-    return KEY_LENGTHS[cipher] !== undefined && iv.length === (cipher.startsWith('DES') ? 8 : 16);
-}
-/**
- * Decrypts a key whose cipher {@link isKnown}. That the password does not fit shows in the first bytes, which are those
- * of a private key; damage anywhere else shows at the end.
- */
-function decryptKey({ cipher, iv }, ciphertext, password) {
-    const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
-    // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
-    const [algorithm, key] = cipher === 'DES-CBC'
-        ? ['des-ede3-cbc', Buffer.concat([derived, derived, derived])]
-        : [cipher.toLowerCase(), derived];
-    const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
-    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv).setAutoPadding(false);
-    const padded = Buffer.concat([decipher.update(whole), decipher.final()]);
-    if (!dek_info_beginsAsKey(padded))
-        return 'wrong password';
-    const padding = padded.at(-1) ?? 0;
-    const fits = whole.length === ciphertext.length &&
-        padding >= 1 &&
-        padding <= iv.length &&
-        padded.subarray(-padding).every((byte) => byte === padding);
-    return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
-}
-/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
-function dek_info_beginsAsKey(plaintext) {
-    return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
-}
-/** EVP_BytesToKey with MD5 and one round. */
-function bytesToKey(password, salt, length) {
-    const secret = Buffer.concat([Buffer.from(password, 'utf8'), salt]);
-    let [digest, key] = [Buffer.alloc(0), Buffer.alloc(0)];
-    while (key.length < length) {
-        digest = (0,external_node_crypto_.hash)('md5', Buffer.concat([digest, secret]), 'buffer');
-        key = Buffer.concat([key, digest]);
-    }
-    return key.subarray(0, length);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/pem.js
-/** Certificate, chain and private key as PEM (RFC 7468), in any order, with anything between the blocks. */
-
-
-
-
-
-
-
-
-
-
-/** As a .pfx, of each kind. */
-const pem_MOST_OF_A_KIND = 200;
-/**
- * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
- * over. The time is linear in the length of the text.
- * @param password of an encrypted private key; a key in the clear needs none
- * @throws Failure PFX_IS_PEM and its kin if nothing can be used, PFX_TRUNCATED, PFX_INVALID, PFX_WRONG_PASSWORD,
- *   PFX_DAMAGED, PFX_UNSUPPORTED, PFX_TOO_LARGE
- */
-function openPem(text, password) {
-    const blocks = blocksOf(text);
-    const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
-    const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
-    if (keys.length === 0)
-        refuseUnusable(blocks, certificates.length);
-    if (Math.max(certificates.length, keys.length) > pem_MOST_OF_A_KIND)
-        throw pem_tooMany(keys.length, certificates.length);
-    const read = certificates.map((block) => ({ certificate: pem_certificateOf(block), localKeyId: block.localKeyId }));
-    return {
-        container: 'PEM text',
-        privateKeys: keys.map((block) => ({ key: pem_keyOf(block, password, blocks), localKeyId: block.localKeyId })),
-        certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
-        unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
-    };
-}
-/** The lines of base64 in the blocks of private keys: what is secret in PEM text. */
-function privateKeyLines(text) {
-    const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
-    return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
-}
-const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
-const PRIVATE_KEYS = new Set([
-    'PRIVATE KEY',
-    'ENCRYPTED PRIVATE KEY',
-    'RSA PRIVATE KEY',
-    'EC PRIVATE KEY',
-    'DSA PRIVATE KEY',
-]);
-const BEGIN = '-----BEGIN ';
-const DASHES = '-----';
-function blocksOf(text) {
-    const blocks = [];
-    for (let position = 0;;) {
-        const begin = text.indexOf(BEGIN, position);
-        if (begin < 0)
-            return blocks;
-        const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
-        const start = begin + BEGIN.length + label.length + DASHES.length;
-        const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
-        const next = text.indexOf(BEGIN, start);
-        if (end < 0 || (next >= 0 && next < end))
-            throw cutOff(label);
-        blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
-        position = end + DASHES.length;
-    }
-}
-function localKeyIdIn(between) {
-    const [, digits] = /localKeyID: ((?:[0-9A-F]{2} ?){1,64})/i.exec(between.slice(-10_000)) ?? [];
-    return digits?.replaceAll(' ', '').toLowerCase();
-}
-function refuseUnusable(blocks, certificates) {
-    const labels = blocks.map(({ label }) => label);
-    if (labels.includes('TSS2 PRIVATE KEY')) {
-        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
-    }
-    const other = refuseArmour(labels);
-    if (certificates === 0 || other.code !== 'PFX_IS_PEM')
-        throw other;
-}
-function pem_certificateOf({ label, body }) {
-    const der = base64Of(body, label);
-    try {
-        // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
-        return new external_node_crypto_.X509Certificate(label === 'TRUSTED CERTIFICATE' ? parse(der).encoding : der);
-    }
-    catch {
-        return undefined;
-    }
-}
-function pem_keyOf({ label, body }, password, blocks) {
-    const dekInfo = dekInfoOf(body);
-    const der = base64Of(dekInfo?.rest ?? body, label);
-    if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY'))
-        throw passwordMissing();
-    try {
-        if (label === 'ENCRYPTED PRIVATE KEY')
-            return openEncryptedKey(der, password);
-        const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
-        return readPrivateKey(parseWhole(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
-    }
-    catch (error) {
-        throw error instanceof lib_failure/* Failure */.HR ? ofPem(error) : error;
-    }
-}
-function decrypted(dekInfo, ciphertext, password) {
-    if (!isKnown(dekInfo)) {
-        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, 'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem');
-    }
-    const result = decryptKey(dekInfo, ciphertext, password);
-    if (result === 'wrong password')
-        throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
-    if (result === 'damaged')
-        throw pem_damaged();
-    return result.der;
-}
-/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
-function pkcs8Of(label, der, blocks) {
-    const pkcs8 = (type, parameters, key) => sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(key));
-    if (label === 'RSA PRIVATE KEY')
-        return pkcs8(OID.rsaEncryption, nothing(), der);
-    const fields = sequence(parseWhole(der), 'the private key');
-    if (label === 'EC PRIVATE KEY') {
-        const [inside] = fields.find(({ tag }) => tag === pem_EXPLICIT_0)?.children() ?? [];
-        const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
-        return pkcs8(OID.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
-    }
-    const [, p, q, g, , x] = fields.map((field) => expectTag(field, TAG.integer, 'a number of the DSA key').encoding);
-    if (!p || !q || !g || !x)
-        throw pem_damaged();
-    return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
-}
-const pem_EXPLICIT_0 = 0xa0;
-/** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
-function dekInfoOf(body) {
-    const head = body.slice(0, 1024);
-    const match = /^\s*Proc-Type:\s*4\s*,\s*ENCRYPTED\s+DEK-Info:\s*([A-Za-z0-9-]+)\s*,\s*([0-9A-Fa-f]+)\s/.exec(head);
-    const [all, cipher, iv] = match ?? [];
-    if (all === undefined || cipher === undefined || iv === undefined)
-        return undefined;
-    return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
-}
-function base64Of(body, label) {
-    const digits = body.replace(/\s/g, '');
-    if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
-        return Buffer.from(digits, 'base64');
-    }
-    throw new lib_failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64.`, COPY_AGAIN);
-}
-const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
-const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
-function cutOff(label) {
-    return new lib_failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: -----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it.`, COPY_AGAIN);
-}
-function pem_damaged() {
-    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
-}
-function passwordMissing() {
-    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
-}
-function pem_tooMany(keys, certificates) {
-    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pem_MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
-}
-/** The same failure, said of the key in PEM instead of a .pfx. */
-function ofPem({ code, message, remedy }) {
-    if (code === 'PFX_DAMAGED')
-        return pem_damaged();
-    if (code === 'PFX_WRONG_PASSWORD') {
-        const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
-        // A slip in the password has a remedy of its own.
-        return new lib_failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
-    }
-    const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
-    return new lib_failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/upload.js
-/** From what a source gave to what goes to the service. */
-
-
-
-
-
-
-
-
-/**
- * Opens what a source gave, chooses the certificate and writes it as the service documents it.
- * @throws Failure PFX_* for each way in which that cannot be done
- */
-function openCertificate(source, now) {
-    const { password } = source;
-    const decoded = decode(source.content);
-    const { given, form } = upload_open(decoded, password);
-    const { leaf, privateKey, chain, note } = choose(given, now);
-    const certificate = describeCertificate(leaf, privateKey, chain);
-    const pkcs12Value = writePkcs12(certificate, password).toString('base64');
-    return {
-        upload: { certificate, pkcs12Value, password },
-        notes: [
-            found(certificate, now),
-            ...source.notes,
-            ...decoded.notes,
-            ...(note === undefined ? [] : [note]),
-            `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
-        ],
-        secrets: secretsOf(source, decoded, certificate, pkcs12Value),
-    };
-}
-function upload_open(decoded, password) {
-    if (decoded.kind === 'pem')
-        return { given: openPem(decoded.text, password), form: 'PEM' };
-    const contents = openPkcs12(decoded.bytes, password);
-    return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
-}
-/** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
-function secretsOf({ content }, decoded, { privateKey }, pkcs12Value) {
-    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
-    const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
-    const secret = [file.toString('base64'), key, ...lines, ...privateKeyLines(pem), pkcs12Value];
-    return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
-}
-/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
-function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
-    return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
-}
-/** In words, such as `AES-256`, or `RC2-40 (certificates) and TripleDES-SHA1 (key)`. */
-function protection({ key, certificates }) {
-    return key === certificates ? key : `${certificates} (certificates) and ${key} (key)`;
-}
-
+// EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
+var certificate_upload = __nccwpck_require__(9541);
 // EXTERNAL MODULE: ./lib/connectors/outcome.js
 var connectors_outcome = __nccwpck_require__(7512);
+// EXTERNAL MODULE: ./lib/connectors/reading.js
+var reading = __nccwpck_require__(944);
+// EXTERNAL MODULE: ./lib/connectors/trust.js
+var trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/graph/thumbprint.js
 var thumbprint = __nccwpck_require__(9393);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
 ;// CONCATENATED MODULE: ./lib/connectors/update.js
 
 
@@ -47030,17 +48002,18 @@ var thumbprint = __nccwpck_require__(9393);
 
 
 
-/** Brings one connector to the certificate; a failure is part of the outcome, so that it does not stop the others. */
-async function updateConnector(connectors, id, upload, options) {
+/** Brings one connector, as it was read, to the certificate; a failure is part of the outcome, so that it does not stop the others. */
+async function updateConnector(connectors, reading, upload, options) {
+    const { id, connector: before } = reading;
+    const seen = { id, before, connector: before };
+    if (before === undefined)
+        return { ...seen, warnings: [], result: 'failed', failure: reading.failure };
     const { certificate } = upload;
     const now = new Date();
     const warnings = [];
-    let before;
     let changing = false;
     try {
-        before = await connectors.get(id);
-        const seen = { id, before, connector: before };
-        const unchanged = reasonToLeave(before, options, certificate);
+        const unchanged = reasonToLeave(before, options, certificate, now);
         if (unchanged)
             return { ...seen, result: 'unchanged', ...unchanged };
         refuseWhatCannotWork(before, options, certificate, now);
@@ -47062,11 +48035,11 @@ async function updateConnector(connectors, id, upload, options) {
     }
     catch (error) {
         const failure = (0,lib_failure/* asFailure */.h_)(changing ? error : (0,connectors_outcome/* beforeChange */.oW)(error));
-        return { id, before, connector: before, warnings, result: 'failed', failure };
+        return { ...seen, warnings, result: 'failed', failure };
     }
 }
 /** Why this connector needs no change, or undefined if it does. */
-function reasonToLeave(connector, { force, replace }, certificate) {
+function reasonToLeave(connector, { force, replace }, certificate, now) {
     const entries = (0,graph_connector/* entriesOf */.Mc)(connector, certificate);
     if (force || entries.length === 0)
         return undefined;
@@ -47075,7 +48048,9 @@ function reasonToLeave(connector, { force, replace }, certificate) {
     if (entries.some((entry) => entry.isActive)) {
         return { text: 'already uses this certificate; nothing to do.', warnings: [] };
     }
-    const text = 'has this certificate already, but does not use it: another one was uploaded later, or its time has not come. Set force: true to upload it again.';
+    const text = certificate.notBefore > now
+        ? `has this certificate already; the service uses it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
+        : 'has this certificate already, but does not use it: another one was uploaded later. If this one is to be used, set force: true to upload it again.';
     return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
 }
 /** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
@@ -47156,127 +48131,6 @@ var text_secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/version.js
 var version = __nccwpck_require__(3411);
 ;// CONCATENATED MODULE: ./lib/connectors/verify-target.js
-
-
-
-
-
-
-/** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
-const TURNED_AWAY = [401, 403, 495, 496];
-/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
-const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
-/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
-const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
-/** Asks targets with the certificate and without it. Opens its connections when the first is asked; `await using` closes them. */
-class TargetCheck {
-    #deadline;
-    #certificate;
-    #http;
-    constructor(deadline, certificate) {
-        this.#deadline = deadline;
-        this.#certificate = certificate;
-    }
-    /** As {@link verifyTarget}. */
-    async verify(targetUrl) {
-        // NODE_DEBUG=undici shows what is asked.
-        (0,text_secrets/* hideUrl */.KT)(targetUrl);
-        this.#http ??= {
-            presenting: this.#open(tlsIdentity(this.#certificate)),
-            anonymous: this.#open(undefined),
-        };
-        return await verifyTarget(this.#http.presenting, this.#http.anonymous, targetUrl);
-    }
-    async [Symbol.asyncDispose]() {
-        await this.#http?.presenting[Symbol.asyncDispose]();
-        await this.#http?.anonymous[Symbol.asyncDispose]();
-    }
-    #open(clientCertificate) {
-        // Without the run's page: that is for the sign-in log of one's own tenant.
-        return new client/* Http */.lw({ userAgent: version/* PRODUCT */.A, deadline: this.#deadline, clientCertificate });
-    }
-}
-/** The leaf, its chain and the key as PEM, for a TLS connection. */
-function tlsIdentity(certificate) {
-    return {
-        cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
-        key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    };
-}
-/**
- * Presents the certificate to the target.
- * @returns a warning if the target does not seem to look at certificates, else undefined
- * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
- */
-async function verifyTarget(withCertificate, without, targetUrl) {
-    const shown = (0,clean/* cleanUrl */.TG)(targetUrl, 200);
-    if (!URL.canParse(targetUrl) || new URL(targetUrl).protocol !== 'https:') {
-        throw new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `The target URL ${shown} is not an https URL, so no certificate can be presented to it.`, 'Correct the URL of the API connector, or leave verify-target out.');
-    }
-    const answer = await ask(withCertificate, targetUrl);
-    if (answer instanceof transport_error/* TransportError */.w)
-        throw unanswered(answer, shown);
-    const why = await whyTurnedAway(withCertificate, targetUrl, answer);
-    if (why !== undefined)
-        throw refused(shown, why);
-    const anonymous = await ask(without, targetUrl);
-    if (anonymous instanceof transport_error/* TransportError */.w || anonymous.status !== answer.status)
-        return undefined;
-    return `${shown} answers HTTP ${answer.status} with the new certificate and without any: it does not seem to check client certificates.`;
-}
-async function ask(http, url, method = 'HEAD') {
-    try {
-        return await http.send({ method, url, headers: { accept: '*/*' } });
-    }
-    catch (error) {
-        if (!(error instanceof transport_error/* TransportError */.w))
-            throw error;
-        http.deadline.signal.throwIfAborted();
-        return error;
-    }
-}
-async function whyTurnedAway(http, url, answer) {
-    if (TURNED_AWAY.includes(answer.status))
-        return `HTTP ${answer.status}`;
-    if (answer.status !== 400)
-        return undefined;
-    // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
-    const page = await ask(http, url, 'GET');
-    if (page instanceof transport_error/* TransportError */.w || !/SSL certificate/i.test(page.body))
-        return undefined;
-    return `HTTP 400, ${(0,clean/* clean */.uH)(/<title>(.*?)<\/title>/i.exec(page.body)?.[1] ?? 'about the SSL certificate', 100)}`;
-}
-function unanswered(error, shown) {
-    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
-    if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why))
-        return refused(shown, why);
-    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} could not be asked whether it takes the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
-}
-function refused(shown, why) {
-    return new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', `${shown} turned the new certificate away: ${why}. Nothing was uploaded.`, 'Let the API trust the new certificate (its issuer, or its thumbprint) beside the old one, then run the job again. Uploading it now would stop every sign-up that calls this API.');
-}
-
-// EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
-var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
-var graph_client = __nccwpck_require__(8536);
-// EXTERNAL MODULE: ./lib/http/concurrency.js
-var concurrency = __nccwpck_require__(359);
-// EXTERNAL MODULE: ./lib/inputs.js + 1 modules
-var lib_inputs = __nccwpck_require__(9968);
-// EXTERNAL MODULE: ./lib/report/annotations.js
-var annotations = __nccwpck_require__(1116);
-// EXTERNAL MODULE: ./lib/report/outputs.js
-var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
-// EXTERNAL MODULE: ./lib/sign-in/application.js
-var sign_in_application = __nccwpck_require__(8509);
-// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
-var sign_in = __nccwpck_require__(2613);
-// EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
-var workflow_run = __nccwpck_require__(5578);
-;// CONCATENATED MODULE: ./lib/steps/upload.js
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
         if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
@@ -47329,6 +48183,226 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
     var e = new Error(message);
     return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
 });
+
+
+
+
+
+
+/** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
+const TURNED_AWAY = [401, 403, 495, 496];
+/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
+const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
+/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
+const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
+/** The API is not up: a gateway's answer shows nothing about the certificate. */
+const NOT_UP = [502, 503, 504];
+/** How a target that rejects the certificate is asked again. Milliseconds. */
+const ASK_AGAIN = { pause: 10_000, progress: 60_000 };
+/** Asks the targets of connectors. They share the time that there is for waiting; it starts with the first of them. */
+class TargetCheck {
+    #options;
+    #until;
+    constructor(options) {
+        this.#options = options;
+    }
+    /**
+     * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over.
+     * @throws Failure as {@link verifyTarget}; the reason of the deadline's signal as soon as the step has to end
+     */
+    async verify(targetUrl) {
+        // NODE_DEBUG=undici shows what is asked.
+        (0,text_secrets/* hideUrl */.KT)(targetUrl);
+        refuseOtherSchemes(targetUrl);
+        const { deadline, wait } = this.#options;
+        const started = deadline.now();
+        this.#until ??= started + wait;
+        let [logged, loggedAt] = ['', started];
+        for (;;) {
+            try {
+                return await this.#ask(targetUrl);
+            }
+            catch (error) {
+                if (!(error instanceof lib_failure/* Failure */.HR) || !WORTH_WAITING.includes(error.code))
+                    throw error;
+                const rest = this.#until - deadline.now();
+                const waited = Math.round((deadline.now() - started) / 1000);
+                if (rest <= 0)
+                    throw waited === 0 ? error : (0,lib_failure/* withSentence */.wt)(error, `It was asked again for ${waited} s.`);
+                if (error.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
+                    [logged, loggedAt] = [error.message, deadline.now()];
+                    this.#options.log(`${error.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
+                }
+                await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
+            }
+        }
+    }
+    /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
+    async #ask(targetUrl) {
+        const env_1 = { stack: [], error: void 0, hasError: false };
+        try {
+            const presenting = __addDisposableResource(env_1, this.#open(tlsIdentity(this.#options.certificate)), true);
+            const anonymous = __addDisposableResource(env_1, this.#open(undefined), true);
+            return await verifyTarget(presenting, anonymous, targetUrl);
+        }
+        catch (e_1) {
+            env_1.error = e_1;
+            env_1.hasError = true;
+        }
+        finally {
+            const result_1 = __disposeResources(env_1);
+            if (result_1)
+                await result_1;
+        }
+    }
+    #open(clientCertificate) {
+        // Without the run's page: that is for the sign-in log of one's own tenant.
+        return new client/* Http */.lw({ userAgent: version/* PRODUCT */.A, deadline: this.#options.deadline, clientCertificate });
+    }
+}
+/** What passes once the API trusts the certificate, or is up again with its new settings. */
+const WORTH_WAITING = ['TARGET_REFUSES_CERTIFICATE', 'TARGET_UNREACHABLE'];
+/** The leaf, its chain and the key as PEM, for a TLS connection. */
+function tlsIdentity(certificate) {
+    return {
+        cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
+        key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    };
+}
+/**
+ * Presents the certificate to the target.
+ * @returns a warning if the target does not seem to look at certificates, else undefined
+ * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
+ */
+async function verifyTarget(withCertificate, without, targetUrl) {
+    const shown = (0,clean/* cleanUrl */.TG)(targetUrl, 200);
+    const answer = await ask(withCertificate, targetUrl);
+    if (answer instanceof transport_error/* TransportError */.w)
+        throw unanswered(answer, shown);
+    const why = await whyTurnedAway(withCertificate, targetUrl, answer);
+    if (why !== undefined)
+        throw refused(shown, why);
+    if (NOT_UP.includes(answer.status))
+        throw notUp(shown, answer.status);
+    const anonymous = await ask(without, targetUrl);
+    if (anonymous instanceof transport_error/* TransportError */.w || anonymous.status !== answer.status)
+        return undefined;
+    return `${shown} answers HTTP ${answer.status} with the new certificate and without any: it does not seem to check client certificates.`;
+}
+/** @throws Failure TARGET_UNREACHABLE */
+function refuseOtherSchemes(targetUrl) {
+    if (URL.canParse(targetUrl) && new URL(targetUrl).protocol === 'https:')
+        return;
+    throw new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `The target URL ${(0,clean/* cleanUrl */.TG)(targetUrl, 200)} is not an https URL, so no certificate can be presented to it.`, 'Correct the URL of the API connector, or leave verify-target out.');
+}
+async function ask(http, url, method = 'HEAD') {
+    try {
+        return await http.send({ method, url, headers: { accept: '*/*' } });
+    }
+    catch (error) {
+        if (!(error instanceof transport_error/* TransportError */.w))
+            throw error;
+        http.deadline.signal.throwIfAborted();
+        return error;
+    }
+}
+async function whyTurnedAway(http, url, answer) {
+    if (TURNED_AWAY.includes(answer.status))
+        return `HTTP ${answer.status}`;
+    if (answer.status !== 400)
+        return undefined;
+    // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
+    const page = await ask(http, url, 'GET');
+    if (page instanceof transport_error/* TransportError */.w || !/SSL certificate/i.test(page.body))
+        return undefined;
+    return `HTTP 400, ${(0,clean/* clean */.uH)(/<title>(.*?)<\/title>/i.exec(page.body)?.[1] ?? 'about the SSL certificate', 100)}`;
+}
+function unanswered(error, shown) {
+    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
+    if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why))
+        return refused(shown, why);
+    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} could not be asked whether it takes the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
+}
+function notUp(shown, status) {
+    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`, 'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.');
+}
+function refused(shown, why) {
+    return new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', `${shown} turned the new certificate away: ${why}. Nothing was uploaded.`, 'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.');
+}
+
+// EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
+var api_connectors = __nccwpck_require__(8388);
+// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
+var graph_client = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./lib/http/concurrency.js
+var concurrency = __nccwpck_require__(359);
+// EXTERNAL MODULE: ./lib/inputs.js + 2 modules
+var lib_inputs = __nccwpck_require__(1374);
+// EXTERNAL MODULE: ./lib/report/annotations.js
+var annotations = __nccwpck_require__(1116);
+// EXTERNAL MODULE: ./lib/report/outputs.js
+var outputs = __nccwpck_require__(8568);
+// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
+var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var sign_in_application = __nccwpck_require__(8509);
+// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
+var sign_in = __nccwpck_require__(2613);
+// EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
+var workflow_run = __nccwpck_require__(5578);
+;// CONCATENATED MODULE: ./lib/steps/upload.js
+var upload_addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
+    if (value !== null && value !== void 0) {
+        if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
+        var dispose, inner;
+        if (async) {
+            if (!Symbol.asyncDispose) throw new TypeError("Symbol.asyncDispose is not defined.");
+            dispose = value[Symbol.asyncDispose];
+        }
+        if (dispose === void 0) {
+            if (!Symbol.dispose) throw new TypeError("Symbol.dispose is not defined.");
+            dispose = value[Symbol.dispose];
+            if (async) inner = dispose;
+        }
+        if (typeof dispose !== "function") throw new TypeError("Object not disposable.");
+        if (inner) dispose = function() { try { inner.call(this); } catch (e) { return Promise.reject(e); } };
+        env.stack.push({ value: value, dispose: dispose, async: async });
+    }
+    else if (async) {
+        env.stack.push({ async: true });
+    }
+    return value;
+};
+var upload_disposeResources = (undefined && undefined.__disposeResources) || (function (SuppressedError) {
+    return function (env) {
+        function fail(e) {
+            env.error = env.hasError ? new SuppressedError(e, env.error, "An error was suppressed during disposal.") : e;
+            env.hasError = true;
+        }
+        var r, s = 0;
+        function next() {
+            while (r = env.stack.pop()) {
+                try {
+                    if (!r.async && s === 1) return s = 0, env.stack.push(r), Promise.resolve().then(next);
+                    if (r.dispose) {
+                        var result = r.dispose.call(r.value);
+                        if (r.async) return s |= 2, Promise.resolve(result).then(next, function(e) { fail(e); return next(); });
+                    }
+                    else s |= 1;
+                }
+                catch (e) {
+                    fail(e);
+                }
+            }
+            if (s === 1) return env.hasError ? Promise.reject(env.error) : Promise.resolve();
+            if (env.hasError) throw env.error;
+        }
+        return next();
+    };
+})(typeof SuppressedError === "function" ? SuppressedError : function (error, suppressed, message) {
+    var e = new Error(message);
+    return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
+});
 /** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
 
 
@@ -47349,9 +48423,13 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
+
+const MINUTE = 60_000;
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
+    deadline.extend(inputs.verifyWait * MINUTE);
     const upload = await (0,core/* group */.Os)('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
     (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
     const outcomes = await updateConnectors(inputs, upload, deadline).catch((error) => {
@@ -47375,7 +48453,7 @@ function report(outcomes, { certificate }, tenantId) {
 /** Opens the certificate and shows everything that is wrong with it. */
 function certificateToUpload({ source, minimumDaysLeft }, deadline) {
     const now = new Date();
-    const { upload, notes, secrets } = deadline.blocking(() => openCertificate(readSource(source), now));
+    const { upload, notes, secrets } = deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(readSource(source), now));
     for (const secret of secrets)
         (0,text_secrets/* hide */.jD)(secret);
     for (const note of notes)
@@ -47383,19 +48461,22 @@ function certificateToUpload({ source, minimumDaysLeft }, deadline) {
     (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
     return upload;
 }
-/** Signs in and brings each connector to the certificate. */
-async function updateConnectors({ application, connectorIds, verifyTarget, ...options }, upload, deadline) {
+/** Signs in, reads the connectors, sets what the API has to trust, and only then brings each connector to the certificate. */
+async function updateConnectors({ application, connectorIds, verifyTarget, verifyWait, ...options }, upload, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const http = __addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
-        const target = __addDisposableResource(env_1, new TargetCheck(deadline, upload.certificate), true);
+        const { certificate } = upload;
+        const http = upload_addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
         const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: core/* info */.pq }));
+        const readings = await (0,reading/* readConnectors */.P)(connectors, connectorIds);
+        showTrust((0,trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate));
+        const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
         const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
         let done = 0;
-        return await (0,concurrency/* mapInParallel */.HH)(connectorIds, async (id) => {
-            const outcome = await updateConnector(connectors, id, upload, { ...options, verifyTarget: ask });
-            (0,annotations/* logOutcome */.fW)(outcome, ++done, connectorIds.length);
+        return await (0,concurrency/* mapInParallel */.HH)(readings, async (reading) => {
+            const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
+            (0,annotations/* logOutcome */.fW)(outcome, ++done, readings.length);
             return outcome;
         });
     }
@@ -47404,10 +48485,14 @@ async function updateConnectors({ application, connectorIds, verifyTarget, ...op
         env_1.hasError = true;
     }
     finally {
-        const result_1 = __disposeResources(env_1);
+        const result_1 = upload_disposeResources(env_1);
         if (result_1)
             await result_1;
     }
+}
+function showTrust(trust) {
+    (0,outputs/* setTrustOutput */.ir)(trust);
+    (0,annotations/* logTrust */.f9)(trust);
 }
 
 
@@ -48034,6 +49119,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'];
 /** The step's own {@link Deadline}: its clock starts when it is made. */
 class StepDeadline {
     #controller = new AbortController();
+    #timeout;
     #end;
     #timer;
     #cancel = (signal) => {
@@ -48041,11 +49127,17 @@ class StepDeadline {
     };
     /** @param timeout in milliseconds */
     constructor(timeout = STEP_TIMEOUT) {
+        this.#timeout = timeout;
         this.#end = performance.now() + timeout;
-        this.#timer = setTimeout(() => {
-            this.#controller.abort(new lib_failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
-        }, timeout);
+        this.#timer = this.#wait(timeout);
         this.#listen();
+    }
+    /** Gives the step this many milliseconds more: its inputs ask for something that takes so long. */
+    extend(milliseconds) {
+        clearTimeout(this.#timer);
+        this.#timeout += milliseconds;
+        this.#end += milliseconds;
+        this.#timer = this.#wait(this.remaining());
     }
     get signal() {
         return this.#controller.signal;
@@ -48082,6 +49174,11 @@ class StepDeadline {
         clearTimeout(this.#timer);
         this.#ignore();
     }
+    #wait(milliseconds) {
+        return setTimeout(() => {
+            this.#controller.abort(new lib_failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${this.#timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
+        }, milliseconds);
+    }
     #listen() {
         for (const signal of SIGNALS)
             process.on(signal, this.#cancel);
@@ -48114,8 +49211,10 @@ var version = __nccwpck_require__(3411);
 
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
-    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 1127))).upload,
-    check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 6493))).check,
+    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3037))).upload,
+    create: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5499))).create,
+    'create-cleanup': async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3770))).cleanUp,
+    check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 19))).check,
 };
 /** Runs the step; whatever happens is reported here, and nowhere else. */
 async function run(name) {

@@ -31,6 +31,10 @@ export interface RunOptions {
   readonly cancel?: Promise<unknown>;
   /** A run that takes longer is killed; 60 000 unless given. */
   readonly timeoutMs?: number;
+  /** The runner's temporary directory, if one step is to find what another left there; otherwise each has its own. */
+  readonly temp?: string;
+  /** Runs what the action's file has for the end of the job, with the state that its step saved. */
+  readonly post?: { readonly state: Readonly<Record<string, string>> };
   /** How the step is started; {@link startProcess} unless given. */
   readonly start?: StartStep;
 }
@@ -81,7 +85,7 @@ export type StartStep = (
 
 interface ActionFile {
   readonly inputs?: Readonly<Record<string, { readonly default?: string | number | boolean }>>;
-  readonly runs: { readonly main: string };
+  readonly runs: { readonly main: string; readonly post?: string };
 }
 
 const REPOSITORY = resolve(import.meta.dirname, '..');
@@ -111,12 +115,12 @@ export interface Step {
 /** Lays out in the empty directory `home` what a runner has ready for a step. */
 export async function prepareStep(
   home: string,
-  options: Pick<RunOptions, 'actionFile' | 'with' | 'env' | 'emulator'>,
+  options: Pick<RunOptions, 'actionFile' | 'with' | 'env' | 'emulator' | 'temp' | 'post'>,
 ): Promise<Step> {
   const actionFile = resolve(REPOSITORY, options.actionFile ?? 'action.yml');
   const action = parse(await readFile(actionFile, 'utf8')) as ActionFile;
-  const directories = { workspace: join(home, 'workspace'), temp: join(home, 'temp') };
-  for (const path of [...Object.values(directories), join(home, 'commands')]) await mkdir(path);
+  const directories = { workspace: join(home, 'workspace'), temp: options.temp ?? join(home, 'temp') };
+  for (const path of [...Object.values(directories), join(home, 'commands')]) await mkdir(path, { recursive: true });
   for (const command of FILE_COMMANDS) await writeFile(join(home, 'commands', command), '');
   await writeFile(join(home, 'event.json'), JSON.stringify({ repository: { full_name: 'octo-org/octo-repo' } }));
   const defaults = Object.entries(action.inputs ?? {}).map(([name, input]) => [name, String(input.default ?? '')]);
@@ -124,16 +128,28 @@ export async function prepareStep(
   return {
     ...directories,
     actionFile,
-    script: resolve(dirname(actionFile), action.runs.main),
+    script: resolve(dirname(actionFile), scriptOf(action, options.post !== undefined)),
     env: {
       ...runnerEnvironment(home, directories),
       ...inputVariables(inputs),
+      ...stateVariables(options.post?.state ?? {}),
       ...(options.emulator?.environment() ?? NO_NETWORK),
       ...options.env,
     },
     inputs,
     known: Object.keys(action.inputs ?? {}),
   };
+}
+
+function scriptOf({ runs }: ActionFile, post: boolean): string {
+  if (!post) return runs.main;
+  if (runs.post === undefined) throw new Error('The action has nothing for the end of the job.');
+  return runs.post;
+}
+
+/** The names keep their letter case. */
+function stateVariables(state: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]));
 }
 
 /** Nobody listens there. */

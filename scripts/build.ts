@@ -16,7 +16,7 @@ const out = process.argv[2] ?? join(root, 'dist');
 const lib = join(root, 'lib');
 const require = createRequire(import.meta.url);
 const DECLARE_ONLY = ['@actions/core', '@actions/github', '@azure/msal-node'];
-const ENTRIES = ['upload.js', 'check.js'];
+const ENTRIES = ['upload.js', 'check.js', 'create.js', 'create-cleanup.js'];
 
 const node = (...args: string[]): void => {
   execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });

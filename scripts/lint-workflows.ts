@@ -18,7 +18,7 @@ const workflowsIn = (folder: string): string[] =>
     .filter((name) => /\.ya?ml$/.test(name))
     .map((name) => `${folder}/${name}`);
 
-const ACTIONS = ['action.yml', 'check/action.yml'];
+const ACTIONS = ['action.yml', 'check/action.yml', 'create/action.yml'];
 const WORKFLOWS = [...workflowsIn('.github/workflows'), ...workflowsIn('examples')];
 
 // The language service is written for bundlers, which need no import attribute for JSON.

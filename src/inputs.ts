@@ -1,6 +1,8 @@
 /** The inputs of each step, read once, checked, and every secret among them masked. */
 import { getInput } from '@actions/core';
+import type { CertificateRequest } from './certificate/create.ts';
 import type { CertificateSource } from './certificate/source.ts';
+import { parseSubject } from './certificate/subject.ts';
 import type { Thresholds } from './connectors/expiry.ts';
 import { Failure } from './failure.ts';
 import { maskPassword, maskProxyCredentials, maskText } from './masks.ts';
@@ -15,6 +17,8 @@ export interface UploadInputs {
   readonly force: boolean;
   readonly replace: boolean;
   readonly verifyTarget: boolean;
+  /** For how many minutes a target that rejects the certificate is asked again. */
+  readonly verifyWait: number;
   readonly dryRun: boolean;
 }
 
@@ -24,6 +28,16 @@ export interface CheckInputs {
   /** In the order given, each once; 'all' is every connector of the tenant. */
   readonly connectorIds: readonly string[] | 'all';
   readonly thresholds: Thresholds;
+}
+
+/** The inputs of the create step, create/action.yml. */
+export interface CreateInputs {
+  readonly application: Application;
+  /** In the order given, each once, at least one. */
+  readonly connectorIds: readonly string[];
+  /** A connector is due when its active certificate has fewer days left than this. */
+  readonly renewDays: number;
+  readonly request: CertificateRequest;
 }
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -53,6 +67,10 @@ export const DEFAULTS: Readonly<Record<string, string>> = {
   all: 'false',
   'warn-days': '30',
   'fail-days': '7',
+  'verify-wait': '0',
+  'renew-days': '30',
+  'valid-days': '180',
+  subject: 'CN=api-connector',
 };
 
 /** The input, or its default if it is empty. */
@@ -118,6 +136,7 @@ export function readUploadInputs(): UploadInputs {
     force: problems.catch(() => flag('force'), false),
     replace: problems.catch(() => flag('replace'), false),
     verifyTarget: problems.catch(() => flag('verify-target'), false),
+    verifyWait: problems.catch(() => wholeNumber('verify-wait', 30), 0),
     dryRun: problems.catch(() => flag('dry-run'), false),
   };
   problems.throwAll();
@@ -160,6 +179,46 @@ function thresholds(): Thresholds {
     'INPUT_INVALID',
     `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
     'Make warn-days the larger one.',
+  );
+}
+
+/**
+ * Reads the inputs of the create step.
+ * @throws Failure as {@link readUploadInputs}
+ */
+export function readCreateInputs(): CreateInputs {
+  maskProxyCredentials(process.env);
+  const problems = new Problems();
+  const days = problems.catch(renewal, { renewDays: 0, validDays: 1 });
+  const inputs: CreateInputs = {
+    application: application(problems),
+    connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
+    renewDays: days.renewDays,
+    request: { subject: problems.catch(subject, new Uint8Array()), validDays: days.validDays },
+  };
+  problems.throwAll();
+  return inputs;
+}
+
+function renewal(): { readonly renewDays: number; readonly validDays: number } {
+  const renewDays = wholeNumber('renew-days', 396);
+  const validDays = wholeNumber('valid-days', 397, 1);
+  if (renewDays < validDays) return { renewDays, validDays };
+  throw new Failure(
+    'INPUT_INVALID',
+    `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`,
+    'Make valid-days the larger one.',
+  );
+}
+
+function subject(): Uint8Array {
+  const value = limited('subject', input('subject'), 512);
+  const parsed = parseSubject(value);
+  if ('der' in parsed) return parsed.der;
+  throw new Failure(
+    'INPUT_INVALID',
+    `The input "subject" is ${shown(value)}, which is not what it should be: ${parsed.problem}.`,
+    'It should be such as CN=api-connector or CN=api-connector, O=Contoso; the characters , + " \\ < > ; are written with a backslash before them.',
   );
 }
 
@@ -249,11 +308,11 @@ function certificateSource(text: string, path: string, password: string): Certif
   );
 }
 
-function wholeNumber(name: string, most: number): number {
+function wholeNumber(name: string, most: number, least = 0): number {
   const value = input(name);
   const number = /^\d{1,6}$/.test(value) ? Number(value) : Number.NaN;
-  if (number <= most) return number;
-  throw invalid(name, value, `a whole number from 0 to ${most}`);
+  if (number >= least && number <= most) return number;
+  throw invalid(name, value, `a whole number from ${least} to ${most}`);
 }
 
 /** YAML's words for true and false. */

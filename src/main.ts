@@ -11,6 +11,8 @@ import { PRODUCT } from './version.ts';
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
   upload: async () => (await import(/* webpackMode: "eager" */ './steps/upload.ts')).upload,
+  create: async () => (await import(/* webpackMode: "eager" */ './steps/create.ts')).create,
+  'create-cleanup': async () => (await import(/* webpackMode: "eager" */ './steps/create-cleanup.ts')).cleanUp,
   check: async () => (await import(/* webpackMode: "eager" */ './steps/check.ts')).check,
 } as const;
 

@@ -11,17 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll } from '@jest/globals';
 import type { Ended, StartStep, Step, Streams } from '../../emulator/runner.ts';
-import { run } from '../../src/main.ts';
+import { run, type StepName } from '../../src/main.ts';
 import { watchHandles } from './handles.ts';
 
-/** What each action's file starts. */
-const ENTRIES: Readonly<Record<string, () => Promise<void>>> = {
-  'action.yml': async () => {
-    await run('upload');
-  },
-  'check/action.yml': async () => {
-    await run('check');
-  },
+/** What each script of an action's file starts. */
+const ENTRIES: Readonly<Record<string, StepName>> = {
+  'dist/upload.js': 'upload',
+  'dist/check.js': 'check',
+  'dist/create.js': 'create',
+  'dist/create-cleanup.js': 'create-cleanup',
 };
 
 const REPOSITORY = resolve(import.meta.dirname, '..', '..');
@@ -58,14 +56,16 @@ function needsProcess(env: Step['env']): string | undefined {
 }
 
 async function runStep(step: Step, streams: Streams, timeoutMs: number): Promise<Ended> {
-  const entry = ENTRIES[relative(REPOSITORY, step.actionFile)];
-  if (entry === undefined) throw new Error(`What does ${step.actionFile} start?`);
+  const entry = ENTRIES[relative(REPOSITORY, step.script)];
+  if (entry === undefined) throw new Error(`What does ${step.script} start?`);
   const giveBack = takeProcess(step, streams);
   const handles = watchHandles();
   const listeners = signalListeners();
   try {
     await Promise.race([
-      handles.during(entry),
+      handles.during(async () => {
+        await run(entry);
+      }),
       sleep(timeoutMs, undefined, { ref: false }).then(() => {
         throw new Error(`The step still runs after ${timeoutMs} ms.`);
       }),

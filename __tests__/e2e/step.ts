@@ -32,11 +32,16 @@ export async function runStep(
   expectNoLeak(result, [
     ...emulator.secrets(),
     ...files,
-    ...lines(step['pfx'], 16),
+    ...lines(withoutCertificates(step['pfx']), 16),
     // A shorter one is not masked, which the step warns of.
     ...lines(step['password'], 4),
   ]);
   return result;
+}
+
+/** Certificates are public, and the output `certificate` shows them. */
+function withoutCertificates(text: string | undefined): string | undefined {
+  return text?.replace(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g, '');
 }
 
 /** A secret and each of its lines, as far as they are long enough to be one. */

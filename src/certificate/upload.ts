@@ -1,4 +1,5 @@
 /** From what a source gave to what goes to the service. */
+import type { KeyObject } from 'node:crypto';
 import { openPkcs12, type Encryption } from '../pkcs12/open.ts';
 import { writePkcs12 } from '../pkcs12/write.ts';
 import { clean } from '../text/clean.ts';
@@ -64,12 +65,17 @@ function secretsOf(
   { privateKey }: ClientCertificate,
   pkcs12Value: string,
 ): readonly string[] {
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
   const [file, lines] =
     decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
-  const secret = [file.toString('base64'), key, ...lines, ...privateKeyLines(pem), pkcs12Value];
+  const secret = [file.toString('base64'), ...lines, ...privateKeyForms(privateKey), pkcs12Value];
   return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+}
+
+/** How a private key could be printed: on one line in base64, and the lines of its PEM. */
+export function privateKeyForms(privateKey: KeyObject): readonly string[] {
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+  return [key, ...privateKeyLines(pem)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
 }
 
 /** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */

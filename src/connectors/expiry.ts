@@ -1,5 +1,5 @@
 /** What the check step finds out about a connector: how long its active certificate has left. */
-import { asFailure, Failure } from '../failure.ts';
+import { Failure } from '../failure.ts';
 import { activeCertificate, nameOf, type Connector, type ConnectorCertificate } from '../graph/connector.ts';
 import { clean } from '../text/clean.ts';
 import { dateFromSeconds, daysUntil, isoSeconds } from '../text/dates.ts';
@@ -8,6 +8,12 @@ import { dateFromSeconds, daysUntil, isoSeconds } from '../text/dates.ts';
 export interface Thresholds {
   readonly warnDays: number;
   readonly failDays: number;
+}
+
+/** By what a connector is judged. */
+export interface Judgement extends Thresholds {
+  /** It was named, so a certificate is expected on it: one without is a warning, and not a note. */
+  readonly named: boolean;
 }
 
 interface Common {
@@ -24,7 +30,7 @@ export type Finding = Common &
   ({ readonly status: 'ok' | 'warning' } | { readonly status: 'failing'; readonly failure: Failure });
 
 /** Judges a connector by its active certificate. */
-export function judge(connector: Connector, thresholds: Thresholds, now: Date): Finding {
+export function judge(connector: Connector, { named, ...thresholds }: Judgement, now: Date): Finding {
   const { id } = connector;
   const active = activeCertificate(connector);
   if (active) return judgeActive(connector, active, thresholds, now);
@@ -33,7 +39,7 @@ export function judge(connector: Connector, thresholds: Thresholds, now: Date): 
       return {
         id,
         connector,
-        status: 'warning',
+        status: named ? 'warning' : 'ok',
         text: 'authenticates with a user name and password, not with a certificate.',
       };
     case 'certificate': {
@@ -46,7 +52,7 @@ export function judge(connector: Connector, thresholds: Thresholds, now: Date): 
       return { id, connector, status: 'failing', text, failure };
     }
     case 'none':
-      return { id, connector, status: 'warning', text: 'does not authenticate with a certificate.' };
+      return { id, connector, status: named ? 'warning' : 'ok', text: 'does not authenticate with a certificate.' };
     case 'unknown':
       return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
   }
@@ -85,7 +91,6 @@ function unreadableExpiry(connector: Connector, active: ConnectorCertificate): F
 }
 
 /** The finding about a connector that could not be read. */
-export function unread(id: string, error: unknown): Finding {
-  const failure = asFailure(error);
+export function unread(id: string, failure: Failure): Finding {
   return { id, connector: undefined, status: 'failing', text: `could not be read: ${failure.message}`, failure };
 }

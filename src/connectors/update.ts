@@ -15,6 +15,7 @@ import { digestOf } from '../graph/thumbprint.ts';
 import { clean } from '../text/clean.ts';
 import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
 import { beforeChange, isActive, type Outcome } from './outcome.ts';
+import type { Reading } from './reading.ts';
 
 /** How a connector is to be brought to the certificate. */
 export interface UpdateOptions {
@@ -28,22 +29,22 @@ export interface UpdateOptions {
   readonly verifyTarget?: ((targetUrl: string) => Promise<string | undefined>) | undefined;
 }
 
-/** Brings one connector to the certificate; a failure is part of the outcome, so that it does not stop the others. */
+/** Brings one connector, as it was read, to the certificate; a failure is part of the outcome, so that it does not stop the others. */
 export async function updateConnector(
   connectors: ApiConnectors,
-  id: string,
+  reading: Reading,
   upload: CertificateUpload,
   options: UpdateOptions,
 ): Promise<Outcome> {
+  const { id, connector: before } = reading;
+  const seen = { id, before, connector: before };
+  if (before === undefined) return { ...seen, warnings: [], result: 'failed', failure: reading.failure };
   const { certificate } = upload;
   const now = new Date();
   const warnings: string[] = [];
-  let before: Connector | undefined;
   let changing = false;
   try {
-    before = await connectors.get(id);
-    const seen = { id, before, connector: before };
-    const unchanged = reasonToLeave(before, options, certificate);
+    const unchanged = reasonToLeave(before, options, certificate, now);
     if (unchanged) return { ...seen, result: 'unchanged', ...unchanged };
     refuseWhatCannotWork(before, options, certificate, now);
     warnings.push(...warningsBefore(before, certificate, now));
@@ -62,7 +63,7 @@ export async function updateConnector(
     return { ...seen, connector, warnings, result: 'changed', text };
   } catch (error) {
     const failure = asFailure(changing ? error : beforeChange(error));
-    return { id, before, connector: before, warnings, result: 'failed', failure };
+    return { ...seen, warnings, result: 'failed', failure };
   }
 }
 
@@ -71,6 +72,7 @@ function reasonToLeave(
   connector: Connector,
   { force, replace }: UpdateOptions,
   certificate: ClientCertificate,
+  now: Date,
 ): { readonly text: string; readonly warnings: readonly string[] } | undefined {
   const entries = entriesOf(connector, certificate);
   if (force || entries.length === 0) return undefined;
@@ -79,7 +81,9 @@ function reasonToLeave(
     return { text: 'already uses this certificate; nothing to do.', warnings: [] };
   }
   const text =
-    'has this certificate already, but does not use it: another one was uploaded later, or its time has not come. Set force: true to upload it again.';
+    certificate.notBefore > now
+      ? `has this certificate already; the service uses it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
+      : 'has this certificate already, but does not use it: another one was uploaded later. If this one is to be used, set force: true to upload it again.';
   return { text, warnings: [`The API connector ${nameOf(connector.id, connector)} ${text}`] };
 }
 

@@ -23,25 +23,27 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** The step's own {@link Deadline}: its clock starts when it is made. */
 export class StepDeadline implements Deadline {
   readonly #controller = new AbortController();
-  readonly #end: number;
-  readonly #timer: NodeJS.Timeout;
+  #timeout: number;
+  #end: number;
+  #timer: NodeJS.Timeout;
   readonly #cancel = (signal: NodeJS.Signals): void => {
     this.#controller.abort(new Failure('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
   };
 
   /** @param timeout in milliseconds */
   constructor(timeout: number = STEP_TIMEOUT) {
+    this.#timeout = timeout;
     this.#end = performance.now() + timeout;
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(
-        new Failure(
-          'STEP_TIMEOUT',
-          `The step was not done within ${timeout / 60_000} minutes.`,
-          'The services are slow or throttle this tenant. Run the job again later.',
-        ),
-      );
-    }, timeout);
+    this.#timer = this.#wait(timeout);
     this.#listen();
+  }
+
+  /** Gives the step this many milliseconds more: its inputs ask for something that takes so long. */
+  extend(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timeout += milliseconds;
+    this.#end += milliseconds;
+    this.#timer = this.#wait(this.remaining());
   }
 
   get signal(): AbortSignal {
@@ -81,6 +83,18 @@ export class StepDeadline implements Deadline {
   end(): void {
     clearTimeout(this.#timer);
     this.#ignore();
+  }
+
+  #wait(milliseconds: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#controller.abort(
+        new Failure(
+          'STEP_TIMEOUT',
+          `The step was not done within ${this.#timeout / 60_000} minutes.`,
+          'The services are slow or throttle this tenant. Run the job again later.',
+        ),
+      );
+    }, milliseconds);
   }
 
   #listen(): void {

@@ -1,6 +1,7 @@
 /** Log lines and annotations. */
 import { error as annotateError, info, warning } from '@actions/core';
 import type { Outcome } from '../connectors/outcome.ts';
+import type { Trust } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
 import { troubleshootingUrl } from './failure-summary.ts';
@@ -10,6 +11,20 @@ export function logOutcome(outcome: Outcome, n: number, all: number): void {
   const progress = all > 1 ? `[${n}/${all}] ` : '';
   const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
   info(`${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${text}`);
+}
+
+/** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
+export function logTrust({ certificates, missing, unread }: Trust): void {
+  if (unread > 0) {
+    info(
+      `The output trusted-thumbprints is not set: the certificates of ${unread} API connector${unread === 1 ? '' : 's'} could not be read.`,
+    );
+    return;
+  }
+  info(
+    `The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`,
+  );
+  warn(missing, 'API connector');
 }
 
 /** The runner cuts a message at 4,096 characters, in the log too. */

@@ -1,8 +1,10 @@
 /** The outputs of the steps. */
 import { setOutput } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
+import type { HandOver } from '../certificate/hand-over.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
+import type { Trust } from '../connectors/trust.ts';
 import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
@@ -13,6 +15,26 @@ export function setCertificateOutputs(certificate: ClientCertificate): void {
   setOutput('thumbprint', certificate.thumbprint);
   setOutput('not-after', isoSeconds(certificate.notAfter));
   setOutput('not-before', isoSeconds(certificate.notBefore));
+  setOutput('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+}
+
+/**
+ * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
+ * set as it is would shut out a certificate that is not in it.
+ */
+export function setTrustOutput({ certificates, unread }: Trust): void {
+  if (unread === 0) setOutput('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+}
+
+/** The create step's output whether the job goes on; also false if it failed. */
+export function setNeededOutput(needed: boolean): void {
+  setOutput('needed', String(needed));
+}
+
+/** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
+export function setHandOverOutputs({ path, password }: HandOver): void {
+  setOutput('pfx-file', path);
+  setOutput('password', password);
 }
 
 /** The outputs about what became of the connectors. */

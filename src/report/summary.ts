@@ -4,8 +4,9 @@ import { info } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, type Outcome } from '../connectors/outcome.ts';
+import { trustOf } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
-import { nameOf } from '../graph/connector.ts';
+import { activeCertificate, entriesOf, nameOf } from '../graph/connector.ts';
 import { clean, markdown } from '../text/clean.ts';
 import { failureLines } from './failure-summary.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type Shown,
 } from './markdown-parts.ts';
 import { timeline } from './timeline.ts';
+import { trustSection } from './trust-summary.ts';
 
 /** What a summary is about, next to the connectors. */
 export interface SummaryContext {
@@ -56,6 +58,13 @@ export function uploadSummary(
           : authentication(outcome.connector),
         markdown(outcome.result === 'failed' ? '' : outcome.text, 600),
       ]),
+    ),
+    ...trustSection(
+      trustOf(
+        outcomes.map(({ before }) => before),
+        certificate,
+      ),
+      certificate.thumbprint,
     ),
     ...list('Next', nextSteps(outcomes, certificate, now)),
     ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
@@ -147,8 +156,16 @@ function nextSteps(outcomes: readonly Outcome[], certificate: ClientCertificate,
     steps.push(
       `Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`,
     );
-  else if (outcomes.some(({ result }) => result === 'changed'))
+  else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
     steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
+  if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
+    steps.push('The connector no longer sends a user name and password: take them away from the API.');
   const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
   return [...steps, ...warnings].map((step) => markdown(step, 600));
+}
+
+/** Whether the connector used another certificate before. */
+function replacesAnother({ result, before }: Outcome, certificate: ClientCertificate): boolean {
+  const active = activeCertificate(before);
+  return result === 'changed' && active !== undefined && !entriesOf(before, certificate).includes(active);
 }

@@ -1,11 +1,11 @@
 /** The check step: reads the connectors, and warns before a certificate expires. */
 import { group, info } from '@actions/core';
 import { judge, unread, type Finding } from '../connectors/expiry.ts';
+import { readConnectors } from '../connectors/reading.ts';
 import { ApiConnectors } from '../graph/api-connectors.ts';
 import { GraphClient } from '../graph/client.ts';
 import { nameOf } from '../graph/connector.ts';
 import { Http } from '../http/client.ts';
-import { mapInParallel } from '../http/concurrency.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readCheckInputs, type CheckInputs } from '../inputs.ts';
 import { reportFailures, warn } from '../report/annotations.ts';
@@ -48,12 +48,12 @@ async function findAll(
     new GraphClient({ http, application, access, permission: 'APIConnectors.Read.All', log: info }),
   );
   const now = new Date();
-  if (connectorIds === 'all') return (await connectors.list()).map((connector) => judge(connector, thresholds, now));
-  return await mapInParallel(connectorIds, async (id) => {
-    try {
-      return judge(await connectors.get(id), thresholds, now);
-    } catch (error) {
-      return unread(id, error);
-    }
-  });
+  if (connectorIds === 'all') {
+    return (await connectors.list()).map((connector) => judge(connector, { ...thresholds, named: false }, now));
+  }
+  return (await readConnectors(connectors, connectorIds)).map((reading) =>
+    reading.connector
+      ? judge(reading.connector, { ...thresholds, named: true }, now)
+      : unread(reading.id, reading.failure),
+  );
 }

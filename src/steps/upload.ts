@@ -4,6 +4,8 @@ import { readSource } from '../certificate/source.ts';
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
 import { beforeChange, failureOf, type Outcome } from '../connectors/outcome.ts';
+import { readConnectors } from '../connectors/reading.ts';
+import { trustOf, type Trust } from '../connectors/trust.ts';
 import { updateConnector } from '../connectors/update.ts';
 import { TargetCheck } from '../connectors/verify-target.ts';
 import { ApiConnectors } from '../graph/api-connectors.ts';
@@ -12,17 +14,20 @@ import { Http } from '../http/client.ts';
 import { mapInParallel } from '../http/concurrency.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readUploadInputs, type UploadInputs } from '../inputs.ts';
-import { logOutcome, reportFailures, warn } from '../report/annotations.ts';
-import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs } from '../report/outputs.ts';
+import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
+import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs, setTrustOutput } from '../report/outputs.ts';
 import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
 import { userAgent } from '../sign-in/workflow-run.ts';
 import { hide } from '../text/secrets.ts';
 
+const MINUTE = 60_000;
+
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
   const inputs = readUploadInputs();
+  deadline.extend(inputs.verifyWait * MINUTE);
   const upload = await group('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
   setCertificateOutputs(upload.certificate);
   const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
@@ -60,23 +65,36 @@ function certificateToUpload(
   return upload;
 }
 
-/** Signs in and brings each connector to the certificate. */
+/** Signs in, reads the connectors, sets what the API has to trust, and only then brings each connector to the certificate. */
 async function updateConnectors(
-  { application, connectorIds, verifyTarget, ...options }: UploadInputs,
+  { application, connectorIds, verifyTarget, verifyWait, ...options }: UploadInputs,
   upload: CertificateUpload,
   deadline: StepDeadline,
 ): Promise<readonly Outcome[]> {
+  const { certificate } = upload;
   await using http = new Http({ userAgent: await userAgent(process.env), deadline });
-  await using target = new TargetCheck(deadline, upload.certificate);
   const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
   const connectors = new ApiConnectors(
     new GraphClient({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: info }),
   );
+  const readings = await readConnectors(connectors, connectorIds);
+  showTrust(
+    trustOf(
+      readings.map(({ connector }) => connector),
+      certificate,
+    ),
+  );
+  const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: info });
   const ask = verifyTarget ? async (url: string) => await target.verify(url) : undefined;
   let done = 0;
-  return await mapInParallel(connectorIds, async (id) => {
-    const outcome = await updateConnector(connectors, id, upload, { ...options, verifyTarget: ask });
-    logOutcome(outcome, ++done, connectorIds.length);
+  return await mapInParallel(readings, async (reading) => {
+    const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
+    logOutcome(outcome, ++done, readings.length);
     return outcome;
   });
+}
+
+function showTrust(trust: Trust): void {
+  setTrustOutput(trust);
+  logTrust(trust);
 }
