@@ -20,12 +20,10 @@ import { HOSTS_OPTION, leadHere, runAgainInside } from './private-hosts.ts';
 /** What is asked of the medians, and of the ratios of medians. */
 const AIMS = {
   /** Times the barest script's time, by round trip in milliseconds. */
-  directly: new Map([
-    [0, 1.3],
-    [60, 0.75],
-    [150, 0.7],
-  ]),
-  proxy: new Map([[60, 1]]),
+  directly: new Map([[20, 1.1]]),
+  proxy: new Map([[20, 1.1]]),
+  /** In all, at {@link FAR} milliseconds each, where noise does not count. */
+  roundTrips: { directly: 6, proxy: 7 },
   /** Milliseconds more than `node -e 0`. */
   loading: 100,
   /** MB. */
@@ -38,6 +36,7 @@ const AIMS = {
   tail: 50,
 };
 const ROUND_TRIPS = [0, 20, 60, 150];
+const FAR = 1000;
 const CONNECTORS = [1, 10, 100];
 
 const BAREST = join(import.meta.dirname, 'barest.mjs');
@@ -65,7 +64,7 @@ type Upload = Measured & { readonly requests: number };
 
 /** A copy of dist/, so that it is one bundle from the first run to the last, whoever builds meanwhile. */
 const COPY = join(tmpdir(), `bench-dist-${randomUUID()}`);
-const BUNDLE = join(COPY, 'index.js');
+const BUNDLE = join(COPY, 'upload.js');
 const bundleFiles = (): readonly string[] =>
   readdirSync(COPY)
     .filter((name) => name.endsWith('.js'))
@@ -127,6 +126,7 @@ async function bench(): Promise<void> {
       heading(),
       ...(hostsFile === undefined ? [NOT_DIRECTLY] : []),
       await uploads(ways, upload),
+      await roundTrips(ways, upload),
       await loading(),
       await connectors(ways, upload),
       await opening(),
@@ -174,7 +174,7 @@ function heading(): string {
 Written by \`npm run bench${options.quick ? ' -- --quick' : ''}\` on ${new Date().toISOString().slice(0, 10)}${options.quick ? '. **A quick run: three of each, good for a first look only**' : ''}.
 
 - Machine: ${model}, ${cpus().length} cores, ${memory} GiB, ${type()} ${release()}, Node ${process.version}
-- Bundle: \`node dist/index.js\`; SHA-256 of \`cat dist/*.js\`: \`${digest.digest('hex')}\`
+- Bundle: \`node dist/upload.js\`; SHA-256 of \`cat dist/*.js\`: \`${digest.digest('hex')}\`
 - Beside it: \`node bench/barest.mjs\`, the three requests of an upload one after the other by Node’s own fetch, nothing checked; through a proxy with \`NODE_USE_ENV_PROXY=1\`. \`node -e 0\` where it is about loading.
 - Both get a runner’s environment, and talk TLS to the emulator on this machine over a delay line: connecting costs one round trip, each byte half of one in each direction. Bandwidth, loss and the lookup of names cost nothing.
 - Every run uploads a certificate that was not there before (the bundle looks before), and counts only if it landed.
@@ -236,6 +236,31 @@ async function uploads(ways: readonly Way[], upload: Uploader): Promise<string> 
     ...texts,
     '## From the last output to the end\n\nFrom the last byte on stdout to the exit, in the runs above. What the barest script takes is Node’s own.',
     table(['way, round trip', 'n', 'bundle, ms', 'barest, ms', 'aim'], tails),
+  ].join('\n\n');
+}
+
+/** How many round trips one upload waits for: what it takes more when each takes a second more. */
+async function roundTrips(ways: readonly Way[], upload: Uploader): Promise<string> {
+  const rows: string[][] = [];
+  for (const way of ways) {
+    progress(`${way.title}, ${FAR} ms`);
+    const far = async (program: 'bundle' | 'barest'): Promise<number> => {
+      const walls: number[] = [];
+      for (const roundTrip of [0, FAR]) {
+        way.line.roundTrip = roundTrip;
+        const results = [await upload(program, way, 1, false), await upload(program, way, 1, false)];
+        walls.push(median(results.map(({ wall }) => wall)));
+      }
+      return ((walls[1] ?? NaN) - (walls[0] ?? NaN)) / FAR;
+    };
+    const [bundle, barest] = [await far('bundle'), await far('barest')];
+    const aim = verdict(Math.round(bundle), AIMS.roundTrips[way.name], 'round trips');
+    rows.push([way.name, bundle.toFixed(1), barest.toFixed(1), aim]);
+  }
+  return [
+    '## Round trips',
+    `What one upload takes at ${FAR} ms a round trip more than at 0 ms, in round trips; two runs of each.`,
+    table(['way', 'bundle', 'barest', 'aim'], rows),
   ].join('\n\n');
 }
 
