@@ -45,7 +45,7 @@ test('every connector of the tenant, over several pages: the one that ends first
   add('a4', 31);
   const result = await run({ all: 'true' }, true);
   expect(result.exitCode).toBe(0);
-  expect(titles(result).sort()).toEqual(['warning API connector', 'warning API connector']);
+  expect(titles(result)).toEqual(['warning API connector']);
   expect(result.outputs).toMatchObject({ status: 'warning', 'days-left': '20', thumbprint: 'A2'.padStart(40, '0') });
   const connectors = JSON.parse(result.outputs['connectors'] ?? '') as {
     id: string;
@@ -58,15 +58,34 @@ test('every connector of the tenant, over several pages: the one that ends first
       connectors.map(({ id, status, authentication, daysLeft }) => [id, [status, authentication, daysLeft]]),
     ),
   ).toEqual({
-    [GLOBAL.connectorId]: ['warning', 'basic', null],
+    [GLOBAL.connectorId]: ['ok', 'basic', null],
     a1: ['ok', 'certificate', 200],
     a2: ['warning', 'certificate', 20],
     a3: ['ok', 'certificate', 100],
     a4: ['ok', 'certificate', 31],
   });
-  expect(result.summary).toContain('⚠️ 2 connectors of 5 with a warning.');
+  expect(result.summary).toContain('⚠️ 1 connector of 5 with a warning.');
   expect(emulator.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'list', 'list', 'list']);
 });
+
+test.each(['basic', 'none'] as const)(
+  'a connector without a certificate (%s): a warning where it was named, a note where all were asked for',
+  async (kind) => {
+    if (kind === 'basic') {
+      emulator.addConnector({
+        id: GLOBAL.connectorId,
+        authentication: { type: 'basic', username: 'u', password: 'throw-away' },
+      });
+    } else {
+      emulator.graph.behaviour = { types: 'null-configuration' };
+    }
+    const named = await run({ 'connector-id': GLOBAL.connectorId });
+    expect([titles(named), named.outputs['status']]).toEqual([['warning API connector'], 'warning']);
+    const found = await run({ all: 'true' });
+    expect([titles(found), found.outputs['status']]).toEqual([[], 'ok']);
+    expect(found.log).toMatch(/API connector .*: (authenticates with a user name|does not authenticate)/);
+  },
+);
 
 test('fewer days than fail-days: red', async () => {
   add('a1', 6);

@@ -1,7 +1,7 @@
 /** The workflows in examples/: what they may do, and that each of their steps runs as it stands there. */
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
@@ -58,9 +58,12 @@ const NAMES = [
   'china',
   'key-vault',
   'many-tenants',
+  'private-ca',
   'rotate-on-new-secret',
   'scheduled-check',
   'staging-then-production',
+  'unattended-nginx',
+  'unattended',
 ] as const;
 type Name = (typeof NAMES)[number];
 
@@ -70,6 +73,9 @@ const workflow = (name: Name): Workflow => parse(read(`examples/${name}.yml`)) a
 const OURS: Readonly<Record<string, string>> = {
   'OWNER/upload-api-connector-certificate@v1': 'action.yml',
   'OWNER/upload-api-connector-certificate/check@v1': 'check/action.yml',
+  'PUBLISHER/upload-api-connector-certificate@v1': 'action.yml',
+  'PUBLISHER/upload-api-connector-certificate/check@v1': 'check/action.yml',
+  'PUBLISHER/upload-api-connector-certificate/create@v1': 'create/action.yml',
 };
 const actionFileOf = ({ uses }: Step): string | undefined => (uses === undefined ? undefined : OURS[uses]);
 const EXPRESSION = /\$\{\{\s*(.*?)\s*\}\}/g;
@@ -98,6 +104,18 @@ describe.each(NAMES)('%s.yml', (name) => {
   test('nobody outside of the repository starts it', () => {
     expect(['workflow_dispatch', 'repository_dispatch', 'schedule']).toEqual(expect.arrayContaining(Object.keys(on)));
     expect(Object.keys(on)).toContain('workflow_dispatch');
+  });
+
+  test('without a person to watch, the API is asked before anything is uploaded', () => {
+    if (!('schedule' in on) && !('repository_dispatch' in on)) return;
+    for (const step of steps.filter((each) => actionFileOf(each) === 'action.yml')) {
+      expect(step.with).toMatchObject({ 'verify-target': true });
+    }
+    // What is trusted changes only to a set that is not empty, and an upload that follows it waits for it.
+    for (const { run = '' } of steps.filter(({ env: variables }) => variables?.['TRUST'] !== undefined)) {
+      expect(run).toContain('${TRUST:?}');
+      expect(steps.some((step) => Number(step.with?.['verify-wait']) > 0)).toBe(true);
+    }
   });
 
   test('no permission but what each job needs, one run at a time, and a time limit', () => {
@@ -194,17 +212,18 @@ interface JobOptions {
   readonly tenant?: string;
   readonly dryRun?: boolean;
   readonly commands?: Commands;
-  readonly prepare?: (emulator: Emulator) => void;
+  readonly prepare?: (emulator: Emulator) => void | Promise<void>;
 }
 
 /** When a step with this condition runs. A condition that is not here fails the test. */
-const CONDITIONS: Readonly<Record<string, (outcome: string, status: string) => boolean>> = {
+const CONDITIONS: Readonly<Record<string, (outcome: string, status: string, needed: string) => boolean>> = {
   '': (outcome) => outcome !== 'failure',
   'always()': () => true,
   "${{ !cancelled() && (steps.check.outcome == 'failure' || steps.check.outputs.status == 'warning') }}": (
     outcome,
     status,
   ) => outcome === 'failure' || status === 'warning',
+  "${{ steps.create.outputs.needed == 'true' }}": (outcome, _, needed) => outcome !== 'failure' && needed === 'true',
   "${{ steps.check.outputs.status == 'ok' }}": (outcome, status) => outcome !== 'failure' && status === 'ok',
 };
 
@@ -247,33 +266,45 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     'vars.VAULT_CLIENT_ID': FABRIKAM.clientId,
     'vars.VAULT_NAME': 'contoso-vault',
     'vars.CERTIFICATE_NAME': 'connector',
+    'vars.VAULT_ADDR': 'https://vault.example',
+    'vars.AZURE_TENANT_ID': FABRIKAM.tenantId,
+    'vars.AZURE_CLIENT_ID': FABRIKAM.clientId,
+    'vars.AZURE_SUBSCRIPTION_ID': '33333333-4444-4555-8666-777777777777',
+    'vars.RESOURCE_GROUP': 'contoso',
+    'vars.APP_NAME': 'sign-up',
+    'vars.NAMESPACE': 'contoso',
+    'vars.CONFIG_MAP': 'api-connector',
+    'vars.DEPLOYMENT': 'nginx',
     'secrets.CONNECTOR_PFX': pfxOf(certificate, PASSWORD).toString('base64'),
     'secrets.CONNECTOR_PFX_PASSWORD': PASSWORD,
   });
   const running = await startEmulator(tenant, environment, job.steps.map(actionFileOf).includes('check/action.yml'));
-  options.prepare?.(running);
+  await options.prepare?.(running);
 
   const commands = join(directory, 'commands');
   const calls = join(directory, 'calls');
   const runnerTemp = join(directory, 'temp');
   for (const path of [commands, runnerTemp]) mkdirSync(path);
+  const outputFile = join(directory, 'output');
   writeFileSync(calls, '');
   for (const [command, script] of Object.entries(options.commands ?? {})) {
     const record = `{ printf '%s' ${command}; printf ' [%s]' "$@"; echo; } >> "$CALLS"`;
     writeFileSync(join(commands, command), `#!/usr/bin/env bash\n${record}\n${script}\n`, { mode: 0o755 });
   }
 
+  const posts: RunResult['state'][] = [];
   let outcome = 'success';
   for (const step of job.steps) {
     const condition = CONDITIONS[step.if ?? ''];
     if (condition === undefined) throw new Error(`${name}.yml: the table has no condition ${step.if ?? ''}.`);
-    if (!condition(outcome, values['steps.check.outputs.status'] ?? '')) {
+    if (!condition(outcome, values['steps.check.outputs.status'] ?? '', values['steps.create.outputs.needed'] ?? '')) {
       skipped.push(step.name ?? '');
       continue;
     }
     if (step.run === undefined) {
       const result = await runOurs(running, step, resolveAll(step.with), runnerTemp);
       results.push(result);
+      if (actionFileOf(step) === 'create/action.yml') posts.push(result.state);
       if (result.exitCode !== 0) outcome = 'failure';
       const { outputs } = parse(read(actionFileOf(step) ?? '')) as ActionFile;
       for (const output of Object.keys(outputs)) {
@@ -281,12 +312,16 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
       }
       continue;
     }
+    writeFileSync(outputFile, '');
     const script = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run], {
       encoding: 'utf8',
       env: {
         PATH: `${commands}:${process.env['PATH'] ?? ''}`,
         CALLS: calls,
         RUNNER_TEMP: runnerTemp,
+        GITHUB_OUTPUT: outputFile,
+        PEM: certificate.certificatePem,
+        KEY: certificate.keyPem,
         PFX: pfxOf(certificate, '').toString('base64'),
         ACTIONS_ID_TOKEN_REQUEST_URL: 'https://pipelines.example/idtoken?api-version=2.0',
         ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'throw-away-request-token',
@@ -298,6 +333,12 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     });
     printed += script.stdout;
     expect([script.status, script.stderr]).toEqual([0, '']);
+    const [, output, , value = ''] = /^(\w+)<<(\w+)\n([^]*)\n\2\n$/.exec(readFileSync(outputFile, 'utf8')) ?? [];
+    if (output !== undefined) values[`steps.${step.id ?? ''}.outputs.${output}`] = value;
+  }
+  for (const state of posts.reverse()) {
+    const options = { actionFile: 'create/action.yml', temp: runnerTemp, post: { state }, bundle: true };
+    expect((await runStep(running, {}, options)).exitCode).toBe(0);
   }
   return {
     results,
@@ -342,6 +383,9 @@ async function runOurs(
 ): Promise<RunResult> {
   const actionFile = actionFileOf(step);
   if (actionFile === undefined) throw new Error(`The test cannot run ${step.uses ?? 'this step'}.`);
+  if (actionFile === 'create/action.yml') {
+    return await runStep(running, { ...NONE, ...inputs }, { actionFile, temp: runnerTemp, bundle: true });
+  }
   if (actionFile === 'action.yml') {
     const files = Object.fromEntries(
       readdirSync(runnerTemp, { withFileTypes: true })
@@ -351,6 +395,12 @@ async function runOurs(
     return await runStep(running, { ...NONE, 'connector-id': '', password: '', ...inputs }, { files, bundle: true });
   }
   return await runStep(running, { ...NONE, ...inputs }, { actionFile, bundle: true });
+}
+
+/** What the API accepts, in the place that an example writes it to. */
+function accepted(place: string): ReadonlySet<string> {
+  const text = existsSync(place) ? readFileSync(place, 'utf8') : '';
+  return new Set(text.match(/[0-9A-Fa-f]{40}/g)?.map((thumbprint) => thumbprint.toUpperCase()));
 }
 
 function expectUploaded({ results, emulator: running }: JobRun, { connectorId }: (typeof TENANTS)[string]): void {
@@ -444,12 +494,90 @@ function rank(call: string): number {
   return ['curl ', 'jq ', 'az [login]', 'az [keyvault]'].findIndex((start) => call.startsWith(start));
 }
 
+describe.each([
+  [
+    'unattended',
+    {
+      curl: `echo '{"value":"throw-away-id-token"}'`,
+      jq: 'sed -E \'s/.*"value":"([^"]*)".*/\\1/\'',
+      az: 'case "$1" in functionapp) printf %s "$*" > "$RUNNER_TEMP/../trusted" ;; *) mkdir -p "$AZURE_CONFIG_DIR" ;; esac',
+    },
+    'az [functionapp] [config] [appsettings] [set] [--subscription] [33333333-4444-4555-8666-777777777777] [--resource-group] [contoso] [--name] [sign-up] [--settings] [API_CONNECTOR_THUMBPRINTS=TRUST] [--output] [none]',
+  ],
+  [
+    'unattended-nginx',
+    { kubectl: 'case "$1" in create) echo "$*" ;; apply) cat > "$RUNNER_TEMP/../trusted" ;; esac' },
+    'kubectl [rollout] [status] [deployment/nginx] [--namespace] [contoso] [--timeout] [5m]',
+  ],
+] as const)('%s.yml', (name, commands, call) => {
+  const OLD = 'A1'.repeat(20);
+  const rotate = async (daysLeft: number): Promise<JobRun & { readonly place: string }> => {
+    let place = '';
+    const job = await runJob(name, 'rotate', {
+      commands,
+      prepare: async (running) => {
+        const now = Math.floor(Date.now() / 1000);
+        const entry = { thumbprint: OLD, notBefore: now - 1000, notAfter: now + (daysLeft + 0.5) * 86_400 };
+        running.addConnector({
+          id: GLOBAL.connectorId,
+          authentication: { type: 'certificates', certificates: [entry] },
+        });
+        place = join(temp ?? '', 'trusted');
+        await running.addHost('api.contoso.com', ({ socket }, response) => {
+          const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+          const thumbprint = presented?.fingerprint.replaceAll(':', '') ?? '';
+          response.writeHead(accepted(place).has(thumbprint) ? 405 : 401).end();
+        });
+      },
+    });
+    return { ...job, place };
+  };
+
+  test('a certificate that is due: made, trusted next to the old one, uploaded, and its key is gone', async () => {
+    const { results, calls, runnerTemp, emulator: running, place } = await rotate(20);
+    expect(results.map(({ exitCode, annotations }) => [exitCode, annotations])).toEqual([
+      [0, []],
+      [0, []],
+    ]);
+    const [made, uploaded] = results.map(({ outputs }) => outputs);
+    expect(made?.['needed']).toBe('true');
+    expect(uploaded).toMatchObject({ uploaded: 'true', 'is-active': 'true', thumbprint: made?.['thumbprint'] });
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, made?.['thumbprint']]);
+    expect([...accepted(place)].sort()).toEqual([OLD, made?.['thumbprint']].sort());
+    expect(calls.join('\n')).toContain(call.replace('TRUST', made?.['trusted-thumbprints'] ?? ''));
+    expect(readdirSync(runnerTemp)).toEqual([]);
+  });
+
+  test('nothing is due: nothing is touched', async () => {
+    const { results, calls, runnerTemp } = await rotate(31);
+    expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['needed']])).toEqual([[0, 'false']]);
+    expect([calls, readdirSync(runnerTemp)]).toEqual([[], []]);
+  });
+});
+
+test('private-ca.yml has a certificate issued, masks its key, and uploads it', async () => {
+  const job = await runJob('private-ca', 'upload', {
+    commands: {
+      curl: `case "\${*: -1}" in */login) cat > /dev/null; echo LOGIN ;; */issue/*) echo ISSUED ;; *) echo ID ;; esac`,
+      jq: `input=$(cat); case "$input $*" in ID*) echo throw-away-id-token ;; LOGIN*) echo throw-away-vault-token ;; *'.private_key, '*) printf '%s\\n' "$KEY" "$PEM" ;; *) printf '%s\\n' "$KEY" ;; esac`,
+    },
+  });
+  expectUploaded(job, GLOBAL);
+  const masks = job.printed.split('\n').filter((line) => line !== '');
+  expect(masks.slice(0, 2)).toEqual(['::add-mask::throw-away-id-token', '::add-mask::throw-away-vault-token']);
+  const key = certificate.keyPem.split('\n').filter((line) => line !== '' && !line.startsWith('-----'));
+  expect(masks.slice(2)).toEqual(key.map((line) => `::add-mask::${line}`));
+  // No secret is an argument of a command.
+  expect(job.calls.join('\n')).not.toMatch(/throw-away/);
+  expect(job.emulator.connects.map(({ host }) => host)).toContain('api.contoso.com');
+});
+
 describe('scheduled-check.yml', () => {
   const REPORT = 'Open an issue, or comment on the open one';
   const CLOSE = 'Close the issue';
   const END = ' Details: https://github.com/octo-org/octo-repo/actions/runs/1658821493]';
   const LIST =
-    'gh [issue] [list] [--label] [api-connector-certificate] [--state] [open] [--limit] [1] [--json] [number] [--jq] [.[].number]';
+    'gh [issue] [list] [--label] [api-connector-certificate] [--state] [open] [--limit] [100] [--json] [number,title] [--jq] [map(select(.title == env.TITLE)) | .[0].number // empty]';
 
   const check = async (daysLeft: number, openIssue: string): Promise<JobRun> =>
     await runJob('scheduled-check', 'check', {
@@ -503,7 +631,7 @@ describe('scheduled-check.yml', () => {
       'gh [label] [create] [api-connector-certificate] [--force] [--color] [D93F0B] [--description] [Certificates of the API connectors]',
     ]);
     expect(calls[2]).toBe(
-      `gh [issue] [create] [--title] [API connector certificates need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that ends first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
+      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that ends first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
     );
     expect(calls).toHaveLength(3);
     expect(skipped).toEqual([CLOSE]);

@@ -80,6 +80,8 @@ describe('replace', () => {
     expect(kinds()).toEqual(['id-token', 'token', 'get', 'patch', 'get']);
     expect(emulator.certificates(GLOBAL.connectorId)).toEqual([certificate.thumbprint]);
     expect(result.summary).toContain('user name and password → ');
+    expect(result.summary).not.toContain('old certificate');
+    expect(result.summary).toContain('no longer sends a user name and password');
     const { authenticationConfiguration } = JSON.parse(emulator.requests[3]?.body ?? '') as {
       authenticationConfiguration: Record<string, unknown>;
     };
@@ -199,6 +201,38 @@ describe('verify-target', () => {
     expect(result.outputs['uploaded']).toBe('true');
   });
 
+  test.each([502, 503, 504])(
+    'the API answers %s: it is not up, so nothing is known and nothing uploaded',
+    async (status) => {
+      await emulator.addHost(HOST, (_, response) => response.writeHead(status).end());
+      const result = await run({ 'verify-target': 'true' });
+      expect(titles(result)).toEqual(['error TARGET_UNREACHABLE']);
+      expect(result.annotations[0]?.message).toContain(`HTTP ${status}: the API is not up`);
+      expect(kinds()).not.toContain('upload');
+    },
+  );
+
+  test('verify-wait: the API is asked again until it trusts the certificate, over new connections', async () => {
+    let connections = 0;
+    const answers = [401];
+    await emulator.addHost(HOST, (request, response) => {
+      if (presented(request) === '') return response.writeHead(401).end();
+      connections++;
+      return response.writeHead(answers.shift() ?? 405).end();
+    });
+    const result = await run({ 'verify-target': 'true', 'verify-wait': '1' });
+    expect(titles(result)).toEqual([]);
+    expect(result.outputs['uploaded']).toBe('true');
+    expect(connections).toBe(2);
+    expect(result.log).toMatch(/turned the new certificate away: HTTP 401.* It is asked again for up to 60 s/);
+  });
+
+  test.each(['31', 'ten', '-1'])('verify-wait: %s is refused before any request', async (value) => {
+    const result = await run({ 'verify-target': 'true', 'verify-wait': value });
+    expect(titles(result)).toEqual(['error INPUT_INVALID']);
+    expect(emulator.connects).toEqual([]);
+  });
+
   test('keys in the target URL are used, and not shown', async () => {
     const targetUrl = `https://user:throw-away-1@${HOST}/endpoint?code=throw-away-2#throw-away-3`;
     emulator.addConnector({ id: GLOBAL.connectorId, targetUrl });
@@ -218,6 +252,42 @@ describe('verify-target', () => {
     const result = await run({ 'verify-target': 'true' });
     expect(titles(result)).toEqual(['error TARGET_UNREACHABLE']);
     expect(kinds()).not.toContain('upload');
+  });
+});
+
+describe('what the API has to trust', () => {
+  const trusted = ({ outputs }: RunResult): string | undefined => outputs['trusted-thumbprints'];
+
+  test('is known before anything is changed: in a dry run, and when the target rejects the certificate', async () => {
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      displayName: 'Verify sign-up',
+      authentication: { type: 'certificates', certificates: [entry('a0'.repeat(20), 10)] },
+    });
+    const both = ['A0'.repeat(20), certificate.thumbprint].sort().join(',');
+    const dry = await run({ 'dry-run': 'true' });
+    expect(trusted(dry)).toBe(both);
+    expect(dry.outputs['certificate']).toBe(certificate.certificatePem.trim() + '\n');
+    expect(dry.summary).toMatch(new RegExp(`${'A0'.repeat(20)}</code> \\| \\d{4}-\\d\\d-.* by Verify sign-up`));
+    await emulator.addHost(HOST, (_, response) => response.writeHead(403).end());
+    const rejected = await run({ 'verify-target': 'true' });
+    expect([titles(rejected), trusted(rejected)]).toEqual([['error TARGET_REFUSES_CERTIFICATE'], both]);
+    expect(kinds()).not.toContain('upload');
+  });
+
+  test('every connector is read before the first is changed', async () => {
+    emulator.addConnector({ id: 'second', authentication: { type: 'certificates', certificates: [entry(OLD, 10)] } });
+    const result = await run({ 'connector-id': `${GLOBAL.connectorId}\nsecond` });
+    expect(kinds()).toEqual(['id-token', 'token', 'get', 'get', 'upload', 'upload']);
+    expect(trusted(result)).toBe([OLD, certificate.thumbprint].sort().join(','));
+  });
+
+  test('is not set if a connector could not be read; the others are updated all the same', async () => {
+    const result = await run({ 'connector-id': `${GLOBAL.connectorId}\nmissing` });
+    expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+    expect([result.outputs['uploaded'], trusted(result)]).toEqual(['true', undefined]);
+    expect(result.log).toContain('trusted-thumbprints is not set');
+    expect(result.summary).toContain('Take no certificate away there');
   });
 });
 

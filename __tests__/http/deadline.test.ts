@@ -71,6 +71,18 @@ test('the time that the step may still take goes down as its clock goes on', () 
   expect(deadline.remaining()).toBeCloseTo(3766);
 });
 
+test('it can be given more time once its inputs are known', () => {
+  jest.useFakeTimers();
+  const deadline = open(60_000);
+  jest.advanceTimersByTime(30_000);
+  deadline.extend(120_000);
+  expect(deadline.remaining()).toBeCloseTo(150_000);
+  jest.advanceTimersByTime(149_999);
+  expect(deadline.signal.aborted).toBe(false);
+  jest.advanceTimersByTime(1);
+  expect(deadline.signal.reason).toMatchObject({ message: 'The step was not done within 3 minutes.' });
+});
+
 describe('sleeping', () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
