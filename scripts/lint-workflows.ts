@@ -45,8 +45,8 @@ function ours({ name, path }: ActionReference): Metadata | undefined {
 /** The language service takes `./` for another folder's business; for it, the step is as the examples have it. */
 function named(text: string): string {
   return text
-    .replace(/(uses: )\.\/check$/gm, '$1OWNER/upload-api-connector-certificate/check@v1')
-    .replace(/(uses: )\.\/$/gm, '$1OWNER/upload-api-connector-certificate@v1');
+    .replace(/(uses: )\.\/check$/gm, '$1PUBLISHER/upload-api-connector-certificate/check@v1')
+    .replace(/(uses: )\.\/$/gm, '$1PUBLISHER/upload-api-connector-certificate@v1');
 }
 
 const findings: string[] = [];

@@ -71,8 +71,6 @@ const workflow = (name: Name): Workflow => parse(read(`examples/${name}.yml`)) a
 
 /** Our two actions as a workflow refers to them, and the file behind each. */
 const OURS: Readonly<Record<string, string>> = {
-  'OWNER/upload-api-connector-certificate@v1': 'action.yml',
-  'OWNER/upload-api-connector-certificate/check@v1': 'check/action.yml',
   'PUBLISHER/upload-api-connector-certificate@v1': 'action.yml',
   'PUBLISHER/upload-api-connector-certificate/check@v1': 'check/action.yml',
   'PUBLISHER/upload-api-connector-certificate/create@v1': 'create/action.yml',
