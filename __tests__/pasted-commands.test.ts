@@ -218,6 +218,17 @@ describe('every command in messages and documents', () => {
     expect([...broken(withoutEnvironment), ...broken(undefinedVariables)].filter(isKnown)).toEqual([]);
   });
 
+  test('what asks for something is the last of its block, or the next line would be the answer', () => {
+    const asks =
+      /^\s*(gh auth login|gh secret set \S+( --(env|repo) \S+)*\s*$|read |less |openssl pkcs12 (?!.*-pass(in|out))|keytool -importkeystore)/;
+    const questions = broken(({ commands, complete }) =>
+      commands.filter(
+        (command, n) => complete && n < commands.length - 1 && asks.test(command) && !/&&( #.*)?$/.test(command),
+      ),
+    );
+    expect(questions.filter((place) => !isKnown(place))).toEqual([]);
+  });
+
   test('each block is bash', () => {
     const wrong = blocks
       .filter(({ complete }) => complete)
