@@ -93,7 +93,7 @@ function table(heading: string): string[][] {
     );
 }
 
-describe.each(ACTIONS)('$file', ({ file, action, inputs, outputs, main, readInputs, required, setOutputs, post }) => {
+describe.each(ACTIONS)('$file', ({ action, inputs, outputs, main, readInputs, required, setOutputs, post }) => {
   test('the README has each input, in the same order, with the same default', () => {
     expect(table(inputs).map(([name, fallback]) => [name, fallback])).toEqual(
       Object.entries(action.inputs).map(([name, input]) => [

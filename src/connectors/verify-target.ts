@@ -151,7 +151,7 @@ function unanswered(error: TransportError, shown: string): Failure {
   if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why)) return refused(shown, why);
   return new Failure(
     'TARGET_UNREACHABLE',
-    `${shown} could not be asked whether it takes the certificate: ${why}.`,
+    `${shown} could not be asked whether it accepts the certificate: ${why}.`,
     'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.',
     { cause: error },
   );

@@ -171,7 +171,7 @@ export function truncated(): Failure {
   );
 }
 
-const EXPORT_AGAIN = 'Export the certificate with its private key once more. It may have been damaged on its way here.';
+const EXPORT_AGAIN = 'Export the certificate with its private key again. It may have been damaged on its way here.';
 
 function readHeader(source: Buffer, start: number): { tag: number; contentStart: number; length: number | undefined } {
   const tag = at(source, start);
