@@ -1,9 +1,19 @@
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { describeCertificate } from '../../src/certificate/client-certificate.ts';
 import { assess } from '../../src/certificate/suitability.ts';
 import { failureOf, openFixture } from '../pkcs12/fixtures.ts';
 
 const certificate = openFixture('openssl-default.pfx');
 const DAY = 86_400_000;
+const RSA = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+};
 const during = new Date(certificate.notBefore.getTime() + DAY);
 
 describe('assess', () => {
@@ -18,6 +28,12 @@ describe('assess', () => {
   ])('warns about %s', (file, warnings) => {
     const said = assess(openFixture(file), new Date(during.getTime() + DAY), 0);
     expect(said).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
+  });
+
+  test('warns about a purpose that leaves out clients', () => {
+    expect(assess({ ...certificate, allowsClientAuth: false }, during, 0)).toEqual([
+      expect.stringMatching(/extended key usage without clientAuth: servers on OpenSSL/),
+    ]);
   });
 
   test('warns before the time of a certificate', () => {
@@ -39,5 +55,28 @@ describe('assess', () => {
     const failure = failureOf(() => assess(certificate, tenDaysBefore, 11));
     expect(failure.code).toBe('CERTIFICATE_EXPIRES_TOO_SOON');
     expect(failure.message).toContain('in 10 days');
+  });
+});
+
+describe('the extended key usage of a certificate', () => {
+  const serverAuth = '1.3.6.1.5.5.7.3.1';
+  const clientAuth = '1.3.6.1.5.5.7.3.2';
+
+  test.each([
+    ['none', undefined, true],
+    ['for servers alone', [serverAuth], false],
+    ['for both', [serverAuth, clientAuth], true],
+    ['for any purpose', ['2.5.29.37.0'], true],
+  ])('%s', async (_, purposes, allowed) => {
+    const keys = await crypto.subtle.generateKey(RSA, true, ['sign', 'verify']);
+    const made = await x509.X509CertificateGenerator.createSelfSigned({
+      name: 'CN=throw-away',
+      keys,
+      signingAlgorithm: RSA,
+      extensions: purposes ? [new x509.ExtendedKeyUsageExtension(purposes)] : [],
+    });
+    const pem = x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
+    const leaf = new X509Certificate(made.toString('pem'));
+    expect(describeCertificate(leaf, createPrivateKey(pem), []).allowsClientAuth).toBe(allowed);
   });
 });
