@@ -99,6 +99,7 @@ describe('the inputs of the upload step', () => {
       force: false,
       replace: false,
       verifyTarget: false,
+      verifyWait: 0,
       dryRun: false,
     });
     expect(warnings).toEqual([]);

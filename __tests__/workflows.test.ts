@@ -218,7 +218,7 @@ test.each(globSync(['action.yml', '*/action.yml'], { cwd: root }))(
     expect(definitions['branding-icon']['allowed-values']).toContain(action.branding.icon);
     expect(definitions['branding-color']['allowed-values']).toContain(action.branding.color);
     expect(action.runs['using']).toBe('node24');
-    expect(['using', 'main', 'post']).toEqual(expect.arrayContaining(Object.keys(action.runs)));
+    expect(['using', 'main', 'post', 'post-if']).toEqual(expect.arrayContaining(Object.keys(action.runs)));
     expect(action.name.length).toBeGreaterThan(0);
     expect(action.description.length).toBeGreaterThan(0);
   },

@@ -56,6 +56,8 @@ describe('a certificate is uploaded', () => {
     const { connectors, ...outputs } = result.outputs;
     expect(outputs).toEqual({
       thumbprint: certificate.thumbprint,
+      certificate: `${certificate.certificatePem.trim()}\n`,
+      'trusted-thumbprints': certificate.thumbprint,
       'not-before': iso(certificate.notBefore),
       'not-after': iso(certificate.notAfter),
       'is-active': 'true',
