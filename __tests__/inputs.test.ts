@@ -28,6 +28,7 @@ function defaultsOf(file: string): Record<string, string> {
 }
 const UPLOAD_DEFAULTS = defaultsOf('action.yml');
 const CHECK_DEFAULTS = defaultsOf('check/action.yml');
+const CREATE_DEFAULTS = defaultsOf('create/action.yml');
 const identity = { 'tenant-id': TENANT, 'client-id': CLIENT };
 
 const uploadStep = (changes: Changes): Changes => ({
@@ -282,8 +283,10 @@ describe('what an input may be', () => {
   );
 
   test('the defaults are those of the actions, and there are no others', () => {
-    expect({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS }).toMatchObject(DEFAULTS);
-    const given = Object.entries({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS }).filter(([, value]) => value !== '');
+    expect({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS, ...CREATE_DEFAULTS }).toMatchObject(DEFAULTS);
+    const given = Object.entries({ ...UPLOAD_DEFAULTS, ...CHECK_DEFAULTS, ...CREATE_DEFAULTS }).filter(
+      ([, value]) => value !== '',
+    );
     expect(given.map(([name]) => name).sort()).toEqual(Object.keys(DEFAULTS).sort());
   });
 

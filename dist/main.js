@@ -27640,7 +27640,7 @@ function refuseArmour(labels) {
 }
 /** A refusal for an input or file without anything in it. */
 function empty(message) {
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_EMPTY', message, 'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_EMPTY', message, 'A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production');
 }
 const EXPORT_PEM = 'Make a .pfx out of certificate and key: openssl pkcs12 -export -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -inkey key.pem -in cert.pem -out cert.pfx';
 const EXPORT = `Give a .pfx (.p12) with a certificate and its private key. ${EXPORT_PEM}`;
@@ -28422,8 +28422,8 @@ function quietly(question) {
         return false;
     }
 }
-const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
-const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
+const STORE_AGAIN = 'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
+const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only.';
 /** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
 function slips(password) {
     const all = [
@@ -30073,7 +30073,7 @@ const STATUS_PAGE = 'Run the job again; see https://status.cloud.microsoft.';
 const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.';
 const PASSWORD_REFUSED = {
     code: 'UPLOAD_PASSWORD_REFUSED',
-    what: 'The service says that the password of the certificate is incorrect',
+    what: 'The service reports that the password of the certificate is incorrect',
     remedy: 'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
 };
 const THROTTLED = {
@@ -30098,7 +30098,7 @@ const BACKEND = {
     AADB2C95025: PASSWORD_REFUSED,
     AADB2C90214: {
         code: 'UPLOAD_EXPIRED_REFUSED',
-        what: 'The service says that the certificate has expired',
+        what: 'The service reports that the certificate has expired',
         remedy: 'Upload a newer certificate; not-after in the outputs shows when this one expires.',
     },
     AADB2C90215: {
@@ -30133,7 +30133,7 @@ const BACKEND = {
     AADB2C95049: ALREADY_THERE,
     AADB2C90205: {
         code: 'GRAPH_FORBIDDEN',
-        what: 'The service says that the application has no permission for this',
+        what: 'The service reports that the application has no permission for this',
         remedy: 'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
     },
     AADB2C90220: {
@@ -30143,7 +30143,7 @@ const BACKEND = {
     },
     AADB2C90245: {
         code: 'GRAPH_REFUSED',
-        what: 'The service says that the tenant is disabled',
+        what: 'The service reports that the tenant is disabled',
         remedy: 'Ask the owner of the tenant: its subscription or its trial may have ended.',
     },
     AADB2C95044: {
@@ -31131,7 +31131,7 @@ function explainTransport(error, service) {
     if (proxy === '407') {
         return {
             retry: 'no',
-            failure: failed('PROXY_AUTHENTICATION_REQUIRED', `The proxy on the way to ${service} asks for a user name and password, or does not take those it got: HTTP 407`, 'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.'),
+            failure: failed('PROXY_AUTHENTICATION_REQUIRED', `The proxy on the way to ${service} asks for a user name and password, or rejects those that it got: HTTP 407`, 'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.'),
         };
     }
     if (proxy !== undefined) {
@@ -31152,7 +31152,7 @@ function explainTransport(error, service) {
     if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
         return {
             retry: again,
-            failure: failed('NETWORK_UNREACHABLE', `The name of ${service} could not be resolved: ${why}`, 'Check the DNS of the runner, and HTTPS_PROXY where it has to go through a proxy.'),
+            failure: failed('NETWORK_UNREACHABLE', `The name of ${service} could not be resolved: ${why}`, 'Check the DNS of the runner, and HTTPS_PROXY if it has to go through a proxy.'),
         };
     }
     return {
@@ -32513,9 +32513,9 @@ function malformed(what) {
 }
 /** A file that stops too early. */
 function truncated() {
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_TRUNCATED', 'The .pfx is cut off: it says that it is longer than what is here.', 'Copy it again, whole, and compare its size or SHA-256 with the original. Stored from the command line it cannot be cut: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX');
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_TRUNCATED', 'The .pfx is cut off: by its own length it is longer than what is here.', 'Copy it again, whole, and compare its size or SHA-256 with the original. To store it whole, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production');
 }
-const EXPORT_AGAIN = 'Export the certificate with its private key once more. It may have been damaged on its way here.';
+const EXPORT_AGAIN = 'Export the certificate with its private key again. It may have been damaged on its way here.';
 function readHeader(source, start) {
     const tag = at(source, start);
     if ((tag & 0x1f) === 0x1f)
@@ -33174,7 +33174,7 @@ function addOne(block, addend) {
     }
 }
 function tooMany(what) {
-    return new failure/* Failure */.HR('PFX_TOO_MANY_ITERATIONS', `The .pfx asks for ${what}.`, 'Write it again with fewer: openssl pkcs12 -in cert.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx (then delete cert.pem)');
+    return new failure/* Failure */.HR('PFX_TOO_MANY_ITERATIONS', `The .pfx asks for ${what}.`, 'Write it again with fewer, and delete cert.pem afterwards:\nopenssl pkcs12 -in connector.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx');
 }
 function count(number) {
     return number.toLocaleString('en-US');
@@ -33907,7 +33907,7 @@ function nextSteps(outcomes, certificate, now) {
     if (certificate.notBefore > now)
         steps.push(`Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`);
     else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
-        steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
+        steps.push('Let the API accept the old certificate for a while, then remove it there.');
     if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
         steps.push('The connector no longer sends a user name and password: take them away from the API.');
     const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
@@ -46984,7 +46984,7 @@ function loginCommands({ tenantId, cloud }) {
 function subjectForm(subject) {
     const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
     if (ids) {
-        return `This repository presents ids beside its names: a credential for "repo:${(0,clean/* clean */.uH)(ids[1])}/${(0,clean/* clean */.uH)(ids[2])}${(0,clean/* clean */.uH)(ids[3])}", without them, does not fit.\n`;
+        return `This repository presents IDs in addition to its names: a credential for "repo:${(0,clean/* clean */.uH)(ids[1])}/${(0,clean/* clean */.uH)(ids[2])}${(0,clean/* clean */.uH)(ids[3])}", without them, does not fit.\n`;
     }
     return subject.startsWith('repo:')
         ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'
@@ -48321,13 +48321,13 @@ function unanswered(error, shown) {
     const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
     if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why))
         return refused(shown, why);
-    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} could not be asked whether it takes the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
+    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} could not be asked whether it accepts the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
 }
 function notUp(shown, status) {
     return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`, 'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.');
 }
 function refused(shown, why) {
-    return new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', `${shown} turned the new certificate away: ${why}. Nothing was uploaded.`, 'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.');
+    return new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', `${shown} rejected the new certificate: ${why}. Nothing was uploaded.`, 'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.');
 }
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules

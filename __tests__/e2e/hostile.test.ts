@@ -11,7 +11,16 @@ import type { Answer, RequestKind } from '../../emulator/service.ts';
 import { FAILURE_CODES } from '../../src/failure.ts';
 import { PASSWORD, runStep, type StepOptions } from './step.ts';
 
-const OUTPUTS = ['connectors', 'is-active', 'not-after', 'not-before', 'thumbprint', 'uploaded'];
+const OUTPUTS = [
+  'certificate',
+  'connectors',
+  'is-active',
+  'not-after',
+  'not-before',
+  'thumbprint',
+  'trusted-thumbprints',
+  'uploaded',
+];
 
 /** Everything at once that the runner, a terminal or GitHub's Markdown would act on. */
 const HOSTILE = [

@@ -157,7 +157,7 @@ const UNREGISTERED: readonly [number, string, Scenario, readonly string[]][] = [
     [
       presented(IDS_IN_SUBJECT),
       createCommand(IDS_IN_SUBJECT),
-      `ids beside its names: a credential for "${SUBJECT}", without them,`,
+      `IDs in addition to its names: a credential for "${SUBJECT}", without them,`,
     ],
   ],
   [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['client-id is the right application', createCommand(SUBJECT)]],

@@ -224,7 +224,7 @@ describe('verify-target', () => {
     expect(titles(result)).toEqual([]);
     expect(result.outputs['uploaded']).toBe('true');
     expect(connections).toBe(2);
-    expect(result.log).toMatch(/turned the new certificate away: HTTP 401.* It is asked again for up to 60 s/);
+    expect(result.log).toMatch(/rejected the new certificate: HTTP 401.* It is asked again for up to 60 s/);
   });
 
   test.each(['31', 'ten', '-1'])('verify-wait: %s is refused before any request', async (value) => {

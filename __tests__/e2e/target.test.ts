@@ -96,7 +96,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)("Node's TLS server, %s", (maxVers
   test('it does not know the certificate: stop, nothing uploaded', async () => {
     const server = await strict();
     try {
-      expectTurnedAway(await run(unknown), /turned the new certificate away/);
+      expectTurnedAway(await run(unknown), /rejected the new certificate/);
     } finally {
       server.close();
       server.closeAllConnections();

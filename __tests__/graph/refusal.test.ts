@@ -26,19 +26,19 @@ describe('what a response of the B2C backend means', () => {
     [
       'AADB2C90213',
       'UPLOAD_PASSWORD_REFUSED',
-      'The service says that the password of the certificate is incorrect',
+      'The service reports that the password of the certificate is incorrect',
       'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
     ],
     [
       'AADB2C95025',
       'UPLOAD_PASSWORD_REFUSED',
-      'The service says that the password of the certificate is incorrect',
+      'The service reports that the password of the certificate is incorrect',
       'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
     ],
     [
       'AADB2C90214',
       'UPLOAD_EXPIRED_REFUSED',
-      'The service says that the certificate has expired',
+      'The service reports that the certificate has expired',
       'Upload a newer certificate; not-after in the outputs shows when this one expires.',
     ],
     [
@@ -74,7 +74,7 @@ describe('what a response of the B2C backend means', () => {
     [
       'AADB2C90245',
       'GRAPH_REFUSED',
-      'The service says that the tenant is disabled',
+      'The service reports that the tenant is disabled',
       'Ask the owner of the tenant: its subscription or its trial may have ended.',
     ],
     [

@@ -22,7 +22,7 @@ test('a proxy that wants a password ends the step', () => {
     retry: 'no',
     code: 'PROXY_AUTHENTICATION_REQUIRED',
     message: dated(
-      'The proxy on the way to graph.example asks for a user name and password, or does not take those it got: HTTP 407',
+      'The proxy on the way to graph.example asks for a user name and password, or rejects those that it got: HTTP 407',
     ),
     remedy:
       'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.',
@@ -85,7 +85,7 @@ test.each(['getaddrinfo ENOTFOUND graph.example', 'getaddrinfo EAI_AGAIN graph.e
       retry: 'yes',
       code: 'NETWORK_UNREACHABLE',
       message: dated(`The name of graph.example could not be resolved: ${why}`),
-      remedy: 'Check the DNS of the runner, and HTTPS_PROXY where it has to go through a proxy.',
+      remedy: 'Check the DNS of the runner, and HTTPS_PROXY if it has to go through a proxy.',
     });
   },
 );

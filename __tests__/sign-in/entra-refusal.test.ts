@@ -270,7 +270,7 @@ describe('the credential that helps', () => {
     const remedy = remedyFor({ subject: 'repo:octo@123/hello@4567:environment:prod' });
     expect(remedy).toContain('\n  subject:  repo:octo@123/hello@4567:environment:prod\n');
     expect(remedy).toContain(
-      '\nThis repository presents ids beside its names: a credential for "repo:octo/hello:environment:prod", without them, does not fit.\nRegister',
+      '\nThis repository presents IDs in addition to its names: a credential for "repo:octo/hello:environment:prod", without them, does not fit.\nRegister',
     );
     expect(remedy).toContain('"subject":"repo:octo@123/hello@4567:environment:prod"');
   });

@@ -43,7 +43,7 @@ export function empty(message: string): Failure {
   return new Failure(
     'PFX_EMPTY',
     message,
-    'A secret is empty where it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. Store it with: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX',
+    'A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production',
   );
 }
 

@@ -168,7 +168,7 @@ function notUp(shown: string, status: number): Failure {
 function refused(shown: string, why: string): Failure {
   return new Failure(
     'TARGET_REFUSES_CERTIFICATE',
-    `${shown} turned the new certificate away: ${why}. Nothing was uploaded.`,
+    `${shown} rejected the new certificate: ${why}. Nothing was uploaded.`,
     'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.',
   );
 }

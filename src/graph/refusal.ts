@@ -44,7 +44,7 @@ const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digital
 
 const PASSWORD_REFUSED: Refusal = {
   code: 'UPLOAD_PASSWORD_REFUSED',
-  what: 'The service says that the password of the certificate is incorrect',
+  what: 'The service reports that the password of the certificate is incorrect',
   remedy:
     'The password opened the file here, and the file went out in TripleDES-SHA1. The service does not support characters beyond ASCII in the password: export the certificate again with a password of ASCII letters and digits.',
 };
@@ -71,7 +71,7 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
   AADB2C95025: PASSWORD_REFUSED,
   AADB2C90214: {
     code: 'UPLOAD_EXPIRED_REFUSED',
-    what: 'The service says that the certificate has expired',
+    what: 'The service reports that the certificate has expired',
     remedy: 'Upload a newer certificate; not-after in the outputs shows when this one expires.',
   },
   AADB2C90215: {
@@ -107,7 +107,7 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
   AADB2C95049: ALREADY_THERE,
   AADB2C90205: {
     code: 'GRAPH_FORBIDDEN',
-    what: 'The service says that the application has no permission for this',
+    what: 'The service reports that the application has no permission for this',
     remedy:
       'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
   },
@@ -118,7 +118,7 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
   },
   AADB2C90245: {
     code: 'GRAPH_REFUSED',
-    what: 'The service says that the tenant is disabled',
+    what: 'The service reports that the tenant is disabled',
     remedy: 'Ask the owner of the tenant: its subscription or its trial may have ended.',
   },
   AADB2C95044: {

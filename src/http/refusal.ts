@@ -77,7 +77,7 @@ export function explainTransport(error: TransportError, service: string): Verdic
       retry: 'no',
       failure: failed(
         'PROXY_AUTHENTICATION_REQUIRED',
-        `The proxy on the way to ${service} asks for a user name and password, or does not take those it got: HTTP 407`,
+        `The proxy on the way to ${service} asks for a user name and password, or rejects those that it got: HTTP 407`,
         'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.',
       ),
     };
@@ -110,7 +110,7 @@ export function explainTransport(error: TransportError, service: string): Verdic
       failure: failed(
         'NETWORK_UNREACHABLE',
         `The name of ${service} could not be resolved: ${why}`,
-        'Check the DNS of the runner, and HTTPS_PROXY where it has to go through a proxy.',
+        'Check the DNS of the runner, and HTTPS_PROXY if it has to go through a proxy.',
       ),
     };
   }

@@ -72,9 +72,9 @@ interface Slip {
   readonly remedy: string;
 }
 
-const STORE_AGAIN = 'Store the password again, exactly: printf %s "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD';
-const STORE_OR_EXPORT =
-  'Export the .pfx again with a password of visible characters only; or store the password with what is missing, such as printf "%s\\n" "$PASSWORD" | gh secret set CONNECTOR_PFX_PASSWORD for a line break.';
+const STORE_AGAIN =
+  'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
+const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only.';
 
 /** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
 function slips(password: string): Slip[] {

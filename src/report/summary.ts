@@ -157,7 +157,7 @@ function nextSteps(outcomes: readonly Outcome[], certificate: ClientCertificate,
       `Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`,
     );
   else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
-    steps.push('Let the API accept the old certificate for a while yet, then take it away there.');
+    steps.push('Let the API accept the old certificate for a while, then remove it there.');
   if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
     steps.push('The connector no longer sends a user name and password: take them away from the API.');
   const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);

@@ -204,7 +204,7 @@ function loginCommands({ tenantId, cloud }: Application): string {
 function subjectForm(subject: string): string {
   const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
   if (ids) {
-    return `This repository presents ids beside its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${clean(ids[3])}", without them, does not fit.\n`;
+    return `This repository presents IDs in addition to its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${clean(ids[3])}", without them, does not fit.\n`;
   }
   return subject.startsWith('repo:')
     ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'

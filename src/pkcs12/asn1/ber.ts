@@ -166,8 +166,8 @@ export function malformed(what: string): Failure {
 export function truncated(): Failure {
   return new Failure(
     'PFX_TRUNCATED',
-    'The .pfx is cut off: it says that it is longer than what is here.',
-    'Copy it again, whole, and compare its size or SHA-256 with the original. Stored from the command line it cannot be cut: base64 -w0 cert.pfx | gh secret set CONNECTOR_PFX',
+    'The .pfx is cut off: by its own length it is longer than what is here.',
+    'Copy it again, whole, and compare its size or SHA-256 with the original. To store it whole, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production',
   );
 }
 

@@ -193,7 +193,7 @@ function tooMany(what: string): Failure {
   return new Failure(
     'PFX_TOO_MANY_ITERATIONS',
     `The .pfx asks for ${what}.`,
-    'Write it again with fewer: openssl pkcs12 -in cert.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx (then delete cert.pem)',
+    'Write it again with fewer, and delete cert.pem afterwards:\nopenssl pkcs12 -in connector.pfx -nodes -out cert.pem && openssl pkcs12 -export -in cert.pem -iter 2048 -out new.pfx',
   );
 }
 
