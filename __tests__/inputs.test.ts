@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { FailureCode } from '../src/failure.ts';
-import { DEFAULTS, readCheckInputs, readUploadInputs, type CheckInputs, type UploadInputs } from '../src/inputs.ts';
+import {
+  DEFAULTS,
+  readCheckInputs,
+  readCreateInputs,
+  readUploadInputs,
+  type CheckInputs,
+  type CreateInputs,
+  type UploadInputs,
+} from '../src/inputs.ts';
+import { parseSubject } from '../src/certificate/subject.ts';
 import { cloudByName } from '../src/sign-in/application.ts';
 import { inStep, masksIn, type Changes } from './in-step.ts';
 import { failureOf } from './pkcs12/fixtures.ts';
@@ -625,5 +634,37 @@ describe('the inputs of the check step', () => {
     expect(refusedCheck({ cloud: 'us-gov-l4' })).toMatchObject({ code: 'CLOUD_UNSUPPORTED' });
     expect(refusedCheck({ audience: 'a'.repeat(513) })).toMatchObject({ code: 'INPUT_INVALID' });
     expect(refusedCheck({ all: 'maybe' }).message).toBe('The input "all" is "maybe", which is not what it should be.');
+  });
+});
+
+describe('the inputs of the create step', () => {
+  const readCreate = (changes: Changes = {}): Read<CreateInputs> =>
+    read({ ...CREATE_DEFAULTS, ...identity, 'connector-id': CONNECTOR, ...changes }, {}, readCreateInputs);
+  const subject = parseSubject('CN=api-connector');
+
+  test('with nothing but what is required, the rest has the defaults of create/action.yml', () => {
+    const { inputs, masks, warnings } = readCreate();
+    expect(inputs).toMatchObject({
+      connectorIds: [CONNECTOR],
+      renewDays: 30,
+      request: { subject: 'der' in subject ? subject.der : undefined, validDays: 180 },
+    });
+    expect([masks, warnings]).toEqual([[], []]);
+  });
+
+  test.each([
+    [{ 'valid-days': '397', 'renew-days': '396' }, 397, 396],
+    [{ 'valid-days': '1', 'renew-days': '0' }, 1, 0],
+  ])('%j are the limits of the days', (changes, validDays, renewDays) => {
+    expect(readCreate(changes).inputs).toMatchObject({ renewDays, request: { validDays } });
+  });
+
+  test.each<[Changes, RegExp]>([
+    [{ 'valid-days': '398' }, /"valid-days" is "398"/],
+    [{ 'valid-days': '0', 'renew-days': '0' }, /"valid-days" is "0"/],
+    [{ 'valid-days': '30' }, /"renew-days" is 30, and "valid-days" is 30/],
+    [{ subject: 'CN=a, OU=b' }, /the attribute OU is not supported/],
+  ])('%j is refused', (changes, message) => {
+    expect(() => readCreate(changes)).toThrow(message);
   });
 });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { clientCertificate } from '../../emulator/certificates.ts';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import type { RequestKind } from '../../emulator/service.ts';
 import type { RunResult } from '../../emulator/runner.ts';
 import { runStep, type StepOptions } from './step.ts';
 
@@ -101,7 +102,7 @@ const DEATHS: readonly (readonly [
     'create, while it reads the connectors',
     async () => {
       emulator.fault({ on: 'get', do: { kind: 'hang' }, times: 2 });
-      return await create({ bundle: true, cancel: emulator.arrival('get') });
+      return await create({ bundle: true, cancel: both('get') });
     },
     { needed: 'true', uploads: 2 },
   ],
@@ -144,10 +145,7 @@ const DEATHS: readonly (readonly [
       const created = await create();
       trust(created);
       emulator.fault({ on: 'upload', do: { kind: 'hang' }, actFirst: true, times: 2 });
-      const both = emulator.arrival('upload').then(async () => {
-        while (emulator.requests.filter(({ kind }) => kind === 'upload').length < 2) await turn();
-      });
-      expect((await upload(created, { bundle: true, cancel: both })).exitCode).toBe(1);
+      expect((await upload(created, { bundle: true, cancel: both('upload') })).exitCode).toBe(1);
       return created;
     },
     { needed: 'false', uploads: 0 },
@@ -155,8 +153,11 @@ const DEATHS: readonly (readonly [
   ['all is done', rotate, { needed: 'false', uploads: 0 }],
 ];
 
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 5));
+/** When a request of this kind was sent for each of the two connectors. */
+async function both(kind: RequestKind): Promise<void> {
+  const sent = (): number => emulator.requests.filter((request) => request.kind === kind).length;
+  const before = sent();
+  while (sent() < before + 2) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 test.each(DEATHS)('it dies: %s', async (_, untilDeath, { needed, uploads }) => {
