@@ -12,6 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['http/'],
   ['sign-in/'],
   ['graph/'],
+  ['key-vault/'],
   ['certificate/'],
   ['connectors/'],
   ['masks.ts', 'inputs.ts'],
@@ -23,7 +24,6 @@ const FLOORS: readonly (readonly string[])[] = [
 
 /** pkcs12/ could be a library of its own: apart from itself it knows failures alone. */
 const PKCS12_IMPORTS = /^(pkcs12\/|failure\.ts$)/;
-/** What pkcs12/ still takes from certificate/: the types of what it reads, and the words for other formats. */
 const files = (readdirSync(SOURCE, { recursive: true }) as string[])
   .map((name) => name.replaceAll('\\', '/'))
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))

@@ -142,7 +142,7 @@ describe('the inputs of the upload step', () => {
   });
 
   test('blanks at the ends of the password count', () => {
-    expect(readUpload({ password: '  throw-away\t ' }).inputs.source.password).toBe('  throw-away\t ');
+    expect(readUpload({ password: '  throw-away\t ' }).inputs.source).toMatchObject({ password: '  throw-away\t ' });
   });
 });
 
@@ -175,8 +175,8 @@ describe('what is required', () => {
     [
       'one of pfx and pfx-file',
       { pfx: ' ' },
-      'Neither of the inputs "pfx" and "pfx-file" is set.',
-      'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production',
+      'None of the inputs "pfx", "pfx-file" and "key-vault-certificate" is set.',
+      'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner, or key-vault-certificate to the address of a certificate in a vault. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production',
     ],
   ])('%s', (_, changes, message, remedy) => {
     expect(refused(changes)).toEqual({ code: 'INPUT_MISSING', message, remedy });
@@ -274,7 +274,7 @@ describe('what an input may be', () => {
     const failure = refused({ 'tenant-id': '', 'client-id': '', 'connector-id': '', pfx: '' });
     expect(failure.code).toBe('INPUT_MISSING');
     expect(failure.remedy.match(/^gh variable set \w+ --env production --body \S+$/gm)).toHaveLength(3);
-    expect(failure.remedy).toContain('\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production');
+    expect(failure.remedy).toContain('\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production');
   });
 
   test.each(Object.keys(DEFAULTS).filter((name) => name in UPLOAD_DEFAULTS))(
@@ -381,8 +381,8 @@ describe('pfx and pfx-file', () => {
   test('not both', () => {
     expect(refused({ 'pfx-file': 'a.pfx' })).toEqual({
       code: 'INPUT_INVALID',
-      message: 'Both inputs "pfx" and "pfx-file" are set.',
-      remedy: 'Keep one of them: pfx for base64 text out of a secret, pfx-file for a file on the runner.',
+      message: 'The inputs "pfx" and "pfx-file" are set, and only one of them may be.',
+      remedy: 'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.',
     });
   });
 
@@ -551,7 +551,7 @@ describe('masks', () => {
     'the password %j is given on as it is',
     (password) => {
       const step = readUpload({ pfx: '', 'pfx-file': 'a.pfx', password });
-      expect(step.inputs.source.password).toBe(password);
+      expect(step.inputs.source).toMatchObject({ password });
       expect(step.warnings).toHaveLength(password !== '' && password.length < 4 ? 1 : 0);
     },
   );

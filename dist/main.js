@@ -29600,6 +29600,17 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'ENTERPRISE_POLICY',
     'ISSUER_UNREACHABLE',
     'SIGN_IN_REFUSED',
+    'KEY_VAULT_NOT_FOUND',
+    'KEY_VAULT_CERTIFICATE_NOT_FOUND',
+    'KEY_VAULT_CERTIFICATE_DISABLED',
+    'KEY_VAULT_ROLE_MISSING',
+    'KEY_VAULT_ACCESS_POLICY_MISSING',
+    'KEY_VAULT_FIREWALL',
+    'KEY_VAULT_PUBLIC_ACCESS_OFF',
+    'KEY_VAULT_OF_ANOTHER_TENANT',
+    'KEY_VAULT_NOT_A_CERTIFICATE',
+    'KEY_VAULT_KEY_NOT_EXPORTABLE',
+    'KEY_VAULT_REFUSED',
     'CONNECTOR_NOT_FOUND',
     'CONNECTOR_OF_ANOTHER_TENANT',
     'TENANT_KIND_UNSUPPORTED',
@@ -29683,8 +29694,8 @@ var refusal = __nccwpck_require__(3945);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
-// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
-var client = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
+var client = __nccwpck_require__(5081);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 ;// CONCATENATED MODULE: ./lib/graph/change.js
@@ -29982,7 +29993,7 @@ function pathOf(id) {
 
 /***/ }),
 
-/***/ 8536:
+/***/ 5081:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -30002,59 +30013,14 @@ var concurrency = __nccwpck_require__(359);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/http/error-body.js
+var error_body = __nccwpck_require__(9223);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
 var http_refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
-// EXTERNAL MODULE: ./lib/text/json.js
-var json = __nccwpck_require__(2845);
-;// CONCATENATED MODULE: ./lib/graph/error-body.js
-
-
-/** Deeper than any error that was seen. */
-const DEPTH = 8;
-const MOST_CODES = 3;
-/** Reads the body of an error. */
-function saidBy(response) {
-    const levels = levelsOf((0,json/* parseJson */.qF)(response.body), 0);
-    const inner = levels.toReversed();
-    const text = (name, longest) => inner.map((level) => (0,clean/* clean */.uH)(level[name], longest)).find((value) => value !== '') ?? '';
-    const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
-    const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
-    const codes = [...inner.map((level) => (0,clean/* clean */.uH)(level['code'], 100)), ...named].filter((code) => code !== '');
-    const requestId = text('request-id', 64) || (0,clean/* clean */.uH)(response.headers['request-id'], 64);
-    const correlationId = text('correlationId', 64);
-    return {
-        codes: [...new Set(codes)].slice(0, MOST_CODES),
-        message: messages[0] ?? '',
-        ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
-        date: text('date', 40) || (0,clean/* clean */.uH)(response.headers['date'], 40) || new Date().toISOString(),
-    };
-}
-/** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
-function levelsOf(value, depth) {
-    if (!(0,json/* isObject */.Gv)(value) || depth > DEPTH)
-        return [];
-    const error = value['error'] ?? value['odata.error'];
-    if (error !== undefined) {
-        const oauth = { code: error, message: value['error_description'] };
-        return (0,json/* isObject */.Gv)(error) ? levelsOf(error, depth + 1) : [oauth];
-    }
-    const inner = value['innerError'] ?? value['innererror'];
-    return [value, ...levelsOf(inner, depth + 1), ...levelsOf(jsonIn(value['message']), depth + 1)];
-}
-function jsonIn(message) {
-    return typeof message === 'string' && /^\s*\{/.test(message) ? (0,json/* parseJson */.qF)(message) : undefined;
-}
-/** A text, or `{ lang, value }` as OData 3 has it; '' for JSON, whose own message counts. */
-function messageOf(level) {
-    const message = level['message'];
-    const text = (0,json/* isObject */.Gv)(message) ? message['value'] : message;
-    return (0,json/* isObject */.Gv)(jsonIn(text)) ? '' : (0,clean/* clean */.uH)(text);
-}
-
 ;// CONCATENATED MODULE: ./lib/graph/refusal.js
 /**
  * What Microsoft Graph and the B2C backend say when they refuse, and what helps.
@@ -30177,7 +30143,7 @@ function explainGraph(response, asked) {
     // A gateway's page with 5xx is the service's own trouble.
     if (page && status < 500)
         return { failure: page, retry: 'no' };
-    const said = saidBy(response);
+    const said = (0,error_body/* saidBy */.T)(response);
     const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
     const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
     const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
@@ -30872,6 +30838,187 @@ class RateWindow {
 
 /***/ }),
 
+/***/ 6027:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  OG: () => (/* binding */ PartDeadline),
+  dz: () => (/* binding */ StepDeadline)
+});
+
+// UNUSED EXPORTS: STEP_TIMEOUT
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+;// CONCATENATED MODULE: ./lib/http/deadline.js
+/** How long the step may go on: until its time is over, or the job is cancelled. */
+
+
+/** What the whole step may take, in milliseconds. */
+const STEP_TIMEOUT = 600_000;
+/** The runner cancels a job with SIGINT and, 7.5 seconds later, SIGTERM. */
+const SIGNALS = ['SIGINT', 'SIGTERM'];
+/** The step's own {@link Deadline}: its clock starts when it is made. */
+class StepDeadline {
+    #controller = new AbortController();
+    #timeout;
+    #end;
+    #timer;
+    #cancel = (signal) => {
+        this.#controller.abort(new failure/* Failure */.HR('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
+    };
+    /** @param timeout in milliseconds */
+    constructor(timeout = STEP_TIMEOUT) {
+        this.#timeout = timeout;
+        this.#end = performance.now() + timeout;
+        this.#timer = this.#wait(timeout);
+        this.#listen();
+    }
+    /** Gives the step this many milliseconds more: its inputs ask for something that takes so long. */
+    extend(milliseconds) {
+        clearTimeout(this.#timer);
+        this.#timeout += milliseconds;
+        this.#end += milliseconds;
+        this.#timer = this.#wait(this.remaining());
+    }
+    get signal() {
+        return this.#controller.signal;
+    }
+    now() {
+        return performance.now();
+    }
+    remaining() {
+        return this.#end - performance.now();
+    }
+    async sleep(milliseconds) {
+        await sleepUntil(milliseconds, this.signal);
+    }
+    /**
+     * Does work that blocks the event loop, such as opening a file. Nobody could hear a signal meanwhile, so the signals keep
+     * their default action: they end the process at once.
+     */
+    blocking(work) {
+        this.#ignore();
+        try {
+            return work();
+        }
+        finally {
+            this.#listen();
+        }
+    }
+    /** Takes the timer and the listeners away, so that the process can end. */
+    end() {
+        clearTimeout(this.#timer);
+        this.#ignore();
+    }
+    #wait(milliseconds) {
+        return setTimeout(() => {
+            this.#controller.abort(new failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${this.#timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
+        }, milliseconds);
+    }
+    #listen() {
+        for (const signal of SIGNALS)
+            process.on(signal, this.#cancel);
+    }
+    #ignore() {
+        for (const signal of SIGNALS)
+            process.off(signal, this.#cancel);
+    }
+}
+/** A {@link Deadline} for a part of the step, whose work in parallel ends as soon as the part has ended. */
+class PartDeadline {
+    signal;
+    #whole;
+    #ended = new AbortController();
+    constructor(whole) {
+        this.#whole = whole;
+        this.signal = AbortSignal.any([whole.signal, this.#ended.signal]);
+    }
+    now() {
+        return this.#whole.now();
+    }
+    remaining() {
+        return this.#whole.remaining();
+    }
+    async sleep(milliseconds) {
+        await sleepUntil(milliseconds, this.signal);
+    }
+    /** Ends every request and every wait that still goes on: what they were for is done, or has failed. */
+    end() {
+        this.#ended.abort(new Error('no longer needed'));
+    }
+}
+async function sleepUntil(milliseconds, signal) {
+    try {
+        await (0,promises_namespaceObject.setTimeout)(milliseconds, undefined, { signal });
+    }
+    catch {
+        signal.throwIfAborted();
+    }
+}
+
+
+/***/ }),
+
+/***/ 9223:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   T: () => (/* binding */ saidBy)
+/* harmony export */ });
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2845);
+
+
+/** Deeper than any error that was seen. */
+const DEPTH = 8;
+const MOST_CODES = 3;
+/** Reads the body of an error. */
+function saidBy(response) {
+    const levels = levelsOf((0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .parseJson */ .qF)(response.body), 0);
+    const inner = levels.toReversed();
+    const text = (name, longest) => inner.map((level) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(level[name], longest)).find((value) => value !== '') ?? '';
+    const messages = inner.map((level) => messageOf(level)).filter((message) => message !== '');
+    const named = messages.flatMap((message) => /\bAADB2C\d{5}\b/.exec(message)?.[0] ?? []);
+    const codes = [...inner.map((level) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(level['code'], 100)), ...named].filter((code) => code !== '');
+    const requestId = text('request-id', 64) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(response.headers['request-id'], 64);
+    const correlationId = text('correlationId', 64);
+    return {
+        codes: [...new Set(codes)].slice(0, MOST_CODES),
+        message: messages[0] ?? '',
+        ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
+        date: text('date', 40) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(response.headers['date'], 40) || new Date().toISOString(),
+    };
+}
+/** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
+function levelsOf(value, depth) {
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(value) || depth > DEPTH)
+        return [];
+    const error = value['error'] ?? value['odata.error'];
+    if (error !== undefined) {
+        const oauth = { code: error, message: value['error_description'] };
+        return (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(error) ? levelsOf(error, depth + 1) : [oauth];
+    }
+    const inner = value['innerError'] ?? value['innererror'];
+    return [value, ...levelsOf(inner, depth + 1), ...levelsOf(jsonIn(value['message']), depth + 1)];
+}
+function jsonIn(message) {
+    return typeof message === 'string' && /^\s*\{/.test(message) ? (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .parseJson */ .qF)(message) : undefined;
+}
+/** A text, or `{ lang, value }` as OData 3 has it; '' for JSON, whose own message counts. */
+function messageOf(level) {
+    const message = level['message'];
+    const text = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(message) ? message['value'] : message;
+    return (0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .isObject */ .Gv)(jsonIn(text)) ? '' : (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(text);
+}
+
+
+/***/ }),
+
 /***/ 8995:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -31399,6 +31546,8 @@ function unescaped(value) {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/key-vault/address.js
+var key_vault_address = __nccwpck_require__(2638);
 // EXTERNAL MODULE: ./lib/http/proxy.js
 var proxy = __nccwpck_require__(768);
 // EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
@@ -31480,6 +31629,7 @@ var application = __nccwpck_require__(8509);
 
 
 
+
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
@@ -31556,14 +31706,11 @@ function readUploadInputs() {
     maskPassword(password);
     maskProxyCredentials(process.env);
     const problems = new Problems();
+    const signsInAs = inputs_application(problems);
     const inputs = {
-        application: inputs_application(problems),
+        application: signsInAs,
         connectorIds: problems.catch(() => connectorIds((0,core/* getInput */.V4)('connector-id')), []),
-        source: problems.catch(() => certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)), {
-            kind: 'text',
-            text: '',
-            password: '',
-        }),
+        source: problems.catch(() => certificateSource({ pfxText, pfxPath, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs), { kind: 'text', text: '', password: '' }),
         minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
         force: problems.catch(() => flag('force'), false),
         replace: problems.catch(() => flag('replace'), false),
@@ -31637,7 +31784,7 @@ function subject() {
     throw new failure/* Failure */.HR('INPUT_INVALID', `The input "subject" is ${shown(value)}, which is not what it should be: ${parsed.problem}.`, 'It should be such as CN=api-connector or CN=api-connector, O=Contoso; the characters , + " \\ < > ; are written with a backslash before them.');
 }
 function inputs_application(problems) {
-    const cloud = problems.catch(() => (0,application/* cloudByName */.W)(input('cloud')), (0,application/* cloudByName */.W)('global'));
+    const cloud = problems.catch(() => (0,application/* cloudByName */.WA)(input('cloud')), (0,application/* cloudByName */.WA)('global'));
     const audience = problems.catch(() => printable('audience', limited('audience', (0,core/* getInput */.V4)('audience'), 512)), '');
     return {
         tenantId: problems.catch(tenantId, ''),
@@ -31678,18 +31825,42 @@ function connectorIds(text) {
     const folded = ids.map((id) => id.toLowerCase());
     return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
-function certificateSource(text, path, password) {
-    if (text !== '' && path !== '') {
-        throw new failure/* Failure */.HR('INPUT_INVALID', 'Both inputs "pfx" and "pfx-file" are set.', 'Keep one of them: pfx for base64 text out of a secret, pfx-file for a file on the runner.');
+function certificateSource({ pfxText, pfxPath, password }, application) {
+    const address = (0,core/* getInput */.V4)('key-vault-certificate');
+    const reader = (0,core/* getInput */.V4)('key-vault-client-id');
+    const given = Object.entries({ pfx: pfxText, 'pfx-file': pfxPath, 'key-vault-certificate': address }).filter(([, value]) => value !== '');
+    if (given.length > 1) {
+        throw new failure/* Failure */.HR('INPUT_INVALID', `The inputs ${given.map(([name]) => `"${name}"`).join(' and ')} are set, and only one of them may be.`, 'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.');
     }
-    if (BASE64_BY_MISTAKE.test(path)) {
+    if (BASE64_BY_MISTAKE.test(pfxPath)) {
         throw new failure/* Failure */.HR('INPUT_INVALID', 'The input "pfx-file" holds what looks like the content of a file, not its path.', 'Give base64 text to pfx instead, such as pfx: ${{ secrets.CONNECTOR_PFX }}.');
     }
-    if (path !== '')
-        return { kind: 'file', path: printable('pfx-file', limited('pfx-file', path, 4096)), password };
-    if (text !== '')
-        return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT), password };
-    throw new failure/* Failure */.HR('INPUT_MISSING', 'Neither of the inputs "pfx" and "pfx-file" is set.', 'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production');
+    if (address !== '')
+        return vaultSource(address, reader, password, application);
+    if (pfxPath !== '')
+        return { kind: 'file', path: printable('pfx-file', limited('pfx-file', pfxPath, 4096)), password };
+    if (pfxText !== '')
+        return { kind: 'text', text: limited('pfx', pfxText, PFX_TEXT_LIMIT), password };
+    throw new failure/* Failure */.HR('INPUT_MISSING', 'None of the inputs "pfx", "pfx-file" and "key-vault-certificate" is set.', 'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner, or key-vault-certificate to the address of a certificate in a vault. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production');
+}
+function vaultSource(address, reader, password, { cloud, clientId: own, audience }) {
+    const certificate = (0,key_vault_address/* parseAddress */.or)(address, cloud);
+    if ('wrong' in certificate) {
+        throw new failure/* Failure */.HR('INPUT_INVALID', `The input "key-vault-certificate" ${certificate.wrong}.`, `It should be ${(0,key_vault_address/* addressForm */.h6)(cloud)}.`);
+    }
+    if (password !== '') {
+        throw new failure/* Failure */.HR('INPUT_INVALID', 'The input "password" is set, and a certificate in a key vault has none.', 'Leave password out with key-vault-certificate.');
+    }
+    if (reader !== '' && !GUID.test(reader)) {
+        throw invalid('key-vault-client-id', reader, `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`);
+    }
+    const sameApplication = reader === '' || reader.toLowerCase() === own.toLowerCase();
+    return {
+        kind: 'key-vault',
+        certificate,
+        application: { clientId: reader || own, cloud, audience },
+        sameApplication,
+    };
 }
 function wholeNumber(name, most, least = 0) {
     const value = input(name);
@@ -31736,6 +31907,77 @@ function shown(value) {
     if (value === '')
         return 'empty';
     return /^[\w .:@/\\-]{1,64}$/.test(value) ? `"${value}"` : `a text of ${value.length} characters`;
+}
+
+
+/***/ }),
+
+/***/ 2638:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B6: () => (/* binding */ describeSource),
+/* harmony export */   h6: () => (/* binding */ addressForm),
+/* harmony export */   or: () => (/* binding */ parseAddress)
+/* harmony export */ });
+/** The certificate and its vault, as a person calls them. */
+function describeSource({ certificate: { vault, name } }) {
+    return `the key vault ${vault}, certificate ${name}`;
+}
+/** What an address looks like, for messages. */
+function addressForm(cloud) {
+    return `https://VAULT.${suffixOf(cloud)}/certificates/NAME, with /VERSION behind it for a version other than the latest`;
+}
+/** 3 to 24 letters, digits and hyphens. */
+const VAULT = /^(?=.{3,24}$)[a-z](-?[a-z0-9])+$/i;
+const NAME = /^[a-z0-9-]{1,127}$/i;
+const VERSION = /^[0-9a-f]{32}$/i;
+/** Where the vaults of other clouds are, the retired one of Germany included. */
+const SUFFIXES = ['vault.azure.net', 'vault.azure.cn', 'vault.usgovcloudapi.net', 'vault.microsoftazure.de'];
+/**
+ * The certificate that an address names: `https://VAULT.vault.azure.net/certificates/NAME[/VERSION]`. `/secrets/…` is the
+ * same, since a certificate's secret has its name and its versions.
+ * @returns what is wrong with the address, as the rest of a sentence, if it is not of that form
+ */
+function parseAddress(address, cloud) {
+    // Not by URL: that would mend what it gets, and a host that was mended is a host that nobody wrote.
+    const [, scheme, authority = '', path = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\]*)([^]*)$/i.exec(address) ?? [];
+    if (scheme?.toLowerCase() !== 'https')
+        return { wrong: 'does not begin with https://' };
+    if (authority.includes('@'))
+        return { wrong: 'has a user name in it' };
+    if (authority.includes(':'))
+        return { wrong: 'has a port in it' };
+    if (/[?#]/.test(path))
+        return { wrong: 'has a query or a fragment (? or #)' };
+    const [vault = '', ...labels] = authority.split('.');
+    const suffix = labels.join('.').toLowerCase();
+    if (suffix !== suffixOf(cloud)) {
+        return {
+            wrong: SUFFIXES.includes(suffix)
+                ? `names a vault of another cloud than the input "cloud", which is ${cloud.name}`
+                : `does not name a vault: its host is not VAULT.${suffixOf(cloud)}`,
+        };
+    }
+    if (!VAULT.test(vault))
+        return { wrong: 'does not name a vault: its name is not of the form that vaults have' };
+    const [, collection = '', name = '', version, ...rest] = path.replace(/\/$/, '').split('/');
+    if (collection.toLowerCase() === 'keys')
+        return { wrong: 'names a key (/keys/) and not the certificate' };
+    if (!/^(certificates|secrets)$/i.test(collection))
+        return { wrong: 'has no /certificates/ in it' };
+    if (name === '')
+        return { wrong: 'has no name of a certificate in it' };
+    if (!NAME.test(name))
+        return { wrong: 'has a name of a certificate that is not of the form that those have' };
+    if (rest.length > 0)
+        return { wrong: 'goes on after the version' };
+    if (version !== undefined && !VERSION.test(version))
+        return { wrong: 'has a version that is not 32 hex digits' };
+    return { vault: vault.toLowerCase(), name, version: version?.toLowerCase() };
+}
+function suffixOf(cloud) {
+    return new URL(cloud.vaultOrigin).host;
 }
 
 
@@ -33814,7 +34056,7 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 /** The summary of the upload step. */
-function uploadSummary(outcomes, certificate, { tenantId, now }) {
+function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
     const worked = outcomes.filter(({ result }) => result !== 'failed');
     const planned = (outcome) => (outcome.result === 'would-change' ? certificate : undefined);
     return [
@@ -33822,7 +34064,7 @@ function uploadSummary(outcomes, certificate, { tenantId, now }) {
         '',
         `${uploadResult(outcomes)} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>`,
+        `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
         '',
         ...failures(outcomes.flatMap((outcome) => {
             const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
@@ -33969,8 +34211,9 @@ const SHOWN = 5;
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   W: () => (/* binding */ cloudByName),
-/* harmony export */   s: () => (/* binding */ graphIn)
+/* harmony export */   WA: () => (/* binding */ cloudByName),
+/* harmony export */   as: () => (/* binding */ vaultIn),
+/* harmony export */   sZ: () => (/* binding */ graphIn)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /**
@@ -33984,6 +34227,7 @@ const CLOUDS = [
         name: 'global',
         loginOrigin: 'https://login.microsoftonline.com',
         graphOrigin: 'https://graph.microsoft.com',
+        vaultOrigin: 'https://vault.azure.net',
         audience: 'api://AzureADTokenExchange',
         azureCliName: 'AzureCloud',
     },
@@ -33991,13 +34235,19 @@ const CLOUDS = [
         name: 'china',
         loginOrigin: 'https://login.partner.microsoftonline.cn',
         graphOrigin: 'https://microsoftgraph.chinacloudapi.cn',
+        vaultOrigin: 'https://vault.azure.cn',
         audience: 'api://AzureADTokenExchangeChina',
         azureCliName: 'AzureChinaCloud',
     },
 ];
 /** Microsoft Graph in this cloud. */
 function graphIn(cloud) {
-    return { audience: cloud.graphOrigin, origin: cloud.graphOrigin };
+    return { name: 'Microsoft Graph', audience: cloud.graphOrigin, origin: cloud.graphOrigin };
+}
+/** A key vault in this cloud. `vault` is its name, one label of a host name. */
+function vaultIn(cloud, vault) {
+    const suffix = new URL(cloud.vaultOrigin).host;
+    return { name: 'Azure Key Vault', audience: cloud.vaultOrigin, origin: `https://${vault}.${suffix}` };
 }
 const WITHOUT_API_CONNECTORS = new Map([
     ['us-gov-l4', 'US Government L4'],
@@ -46828,11 +47078,14 @@ var json = __nccwpck_require__(2845);
 var secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var sign_in_application = __nccwpck_require__(8509);
 ;// CONCATENATED MODULE: ./lib/sign-in/entra-refusal.js
 /**
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
+
 
 
 
@@ -46904,7 +47157,7 @@ const REFUSALS = {
     },
     500011: {
         code: 'RESOURCE_NOT_FOUND',
-        what: ({ application }) => `The tenant ${application.tenantId} does not know Microsoft Graph at ${application.cloud.graphOrigin}`,
+        what: ({ application, resource }) => `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
         remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
     },
     700024: {
@@ -46935,7 +47188,7 @@ const REFUSALS = {
     90090: entra_refusal_transient,
 };
 /** The failure that an answer without a token means. */
-function explainEntra(response, application, idToken) {
+function explainEntra(response, application, idToken, resource = (0,sign_in_application/* graphIn */.sZ)(application.cloud)) {
     if ((0,http_refusal/* isRedirect */.N6)(response.status)) {
         return { failure: (0,http_refusal/* redirected */.cP)(application.cloud.loginOrigin, response.status), retry: 'no' };
     }
@@ -46946,7 +47199,7 @@ function explainEntra(response, application, idToken) {
     const said = errorIn(response);
     const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
     const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? entra_refusal_transient : unknown);
-    const presented = { application, idToken };
+    const presented = { application, resource, idToken };
     const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter((part) => part !== '');
     const description = said.description === '' ? '' : `: ${said.description.replace(/\.$/, '')}`;
     return {
@@ -47062,7 +47315,7 @@ async function exchange(http, application, resource, idToken) {
         return (0,http_refusal/* explainTransport */.B4)(wire.error, cloud.loginOrigin);
     if (wire.response === undefined)
         throw signInFailed(undefined);
-    const verdict = explainEntra(wire.response, application, idToken);
+    const verdict = explainEntra(wire.response, application, idToken, resource);
     const pause = verdict.within === undefined ? undefined : SPREADING_PAUSE;
     return { ...verdict, retryAfter: (0,http_verdict/* retryAfter */.P)(wire.response, new Date()) ?? pause };
 }
@@ -47118,15 +47371,19 @@ function rolesOf(accessToken) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  J: () => (/* binding */ signIn)
+  Wb: () => (/* binding */ requestFirstIdToken),
+  Jv: () => (/* binding */ signIn),
+  _s: () => (/* binding */ whichApplication)
 });
 
 // EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
 var core = __nccwpck_require__(1382);
-// EXTERNAL MODULE: ./lib/http/retry.js
-var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/http/retry.js
+var retry = __nccwpck_require__(8394);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
@@ -47253,18 +47510,31 @@ function matchedClaims(claims) {
 
 
 
+
+
+/**
+ * Asks for an ID token before it is known which tenant it is for, which saves a round trip.
+ * @throws Failure ID_TOKEN_UNAVAILABLE before any connection is opened
+ */
+async function requestFirstIdToken(http, audience) {
+    const first = requestIdToken(http, await idTokenService(process.env), audience);
+    // If nobody signs in with it after all, nobody wants to know why it did not come.
+    first.catch(() => undefined);
+    return { first };
+}
 /**
  * Signs in as one application to one resource. Each attempt gets a fresh ID token, since that lives for five minutes only.
+ * @param first of {@link requestFirstIdToken}, for the first attempt
  * @throws Failure ID_TOKEN_UNAVAILABLE before any connection is opened; what GitHub's and Entra's refusals mean
  */
-async function signIn(http, application, resource) {
+async function signIn(http, application, resource, first) {
     const service = await idTokenService(process.env);
     const { deadline } = http;
     let noticed = false;
-    const signedIn = (0,retry/* retry */.L5)({ deadline, service: SERVICE, log: core/* info */.pq }, async () => {
+    const signedIn = (0,retry/* retry */.L5)({ deadline, service: SERVICE, log: core/* info */.pq }, async (n) => {
         // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
         const [idToken, { exchange }] = await Promise.all([
-            requestIdToken(http, service, application.audience),
+            n === 1 && first ? first : requestIdToken(http, service, application.audience),
             Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5319)),
         ]);
         if (!('done' in idToken))
@@ -47280,8 +47550,32 @@ async function signIn(http, application, resource) {
     http.preconnect(application.cloud.loginOrigin);
     http.preconnect(resource.origin);
     const access = await signedIn;
-    (0,core/* info */.pq)(`Signed in to ${application.tenantId} as the application ${application.clientId}.`);
+    const to = resource.origin === (0,sign_in_application/* graphIn */.sZ)(application.cloud).origin ? '' : ` for ${resource.name}`;
+    (0,core/* info */.pq)(`Signed in to ${application.tenantId} as the application ${application.clientId}${to}.`);
     return access;
+}
+/** What Entra refuses on account of the application, its tenant or its federated credentials. */
+const ABOUT_THE_APPLICATION = [
+    'FEDERATED_CREDENTIAL_MISMATCH',
+    'FEDERATED_CREDENTIAL_LETTER_CASE',
+    'FEDERATED_CREDENTIAL_EXPRESSION',
+    'FEDERATED_CREDENTIAL_MISSING',
+    'APPLICATION_NOT_FOUND',
+    'APPLICATION_DISABLED',
+    'TENANT_NOT_FOUND',
+    'RESOURCE_NOT_FOUND',
+    'CONDITIONAL_ACCESS',
+    'SIGN_IN_REFUSED',
+];
+/**
+ * What a failed sign-in says if the step signs in as two applications; any other error is left as it is.
+ * @param which which of the two it was, a sentence
+ * @param where what to do before the commands of the remedy
+ */
+function whichApplication(error, which, where) {
+    if (!(error instanceof failure/* Failure */.HR) || !ABOUT_THE_APPLICATION.includes(error.code))
+        return error;
+    return new failure/* Failure */.HR(error.code, `${error.message} ${which}`, `${where}\n${error.remedy}`, { cause: error });
 }
 function noticeWaiting(milliseconds) {
     (0,core/* notice */.lm)(`No federated credential fits yet. One that was just created takes a while to be known everywhere, so the step tries again for up to ${milliseconds / 1000} s.`, { title: 'Waiting for the federated credential' });
@@ -47341,7 +47635,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony import */ var _connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5241);
 /* harmony import */ var _connectors_reading_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(944);
 /* harmony import */ var _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8388);
-/* harmony import */ var _graph_client_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8536);
+/* harmony import */ var _graph_client_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5081);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8923);
 /* harmony import */ var _http_client_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7515);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1374);
@@ -47445,7 +47739,7 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
         const http = __addDisposableResource(env_1, new _http_client_js__WEBPACK_IMPORTED_MODULE_5__/* .Http */ .lw({ userAgent: await (0,_sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__/* .userAgent */ .N)(process.env), deadline }), true);
-        const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__/* .signIn */ .J)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__/* .graphIn */ .s)(application.cloud)));
+        const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__/* .signIn */ .Jv)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__/* .graphIn */ .sZ)(application.cloud)));
         const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .o({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
         const now = new Date();
         if (connectorIds === 'all') {
@@ -47616,8 +47910,8 @@ function isDue(finding, { authentication }) {
 var connectors_trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
-var client = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
+var client = __nccwpck_require__(5081);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/http/client.js + 2 modules
@@ -47804,7 +48098,7 @@ async function readAll({ application, connectorIds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
         const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
-        const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
+        const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.Jv)(http, application, (0,sign_in_application/* graphIn */.sZ)(application.cloud)));
         const graph = new client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
         return await (0,reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
     }
@@ -47846,7 +48140,7 @@ function report(renewals) {
 
 /***/ }),
 
-/***/ 3037:
+/***/ 2307:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -48332,22 +48626,412 @@ function refused(shown, why) {
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
 var api_connectors = __nccwpck_require__(8388);
-// EXTERNAL MODULE: ./lib/graph/client.js + 2 modules
-var graph_client = __nccwpck_require__(8536);
+// EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
+var graph_client = __nccwpck_require__(5081);
 // EXTERNAL MODULE: ./lib/http/concurrency.js
 var concurrency = __nccwpck_require__(359);
+// EXTERNAL MODULE: ./lib/http/deadline.js + 1 modules
+var http_deadline = __nccwpck_require__(6027);
 // EXTERNAL MODULE: ./lib/inputs.js + 2 modules
 var lib_inputs = __nccwpck_require__(1374);
+// EXTERNAL MODULE: ./lib/key-vault/address.js
+var address = __nccwpck_require__(2638);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/http/retry.js
+var retry = __nccwpck_require__(8394);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var sign_in_application = __nccwpck_require__(8509);
+// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
+var sign_in = __nccwpck_require__(2613);
+// EXTERNAL MODULE: ./lib/text/json.js
+var json = __nccwpck_require__(2845);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: ./lib/http/error-body.js
+var error_body = __nccwpck_require__(9223);
+// EXTERNAL MODULE: ./lib/http/intercepted.js
+var intercepted = __nccwpck_require__(8995);
+// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
+var http_refusal = __nccwpck_require__(3945);
+// EXTERNAL MODULE: ./lib/http/verdict.js
+var verdict = __nccwpck_require__(8761);
+;// CONCATENATED MODULE: ./lib/key-vault/refusal.js
+/**
+ * What Azure Key Vault says when it refuses, and what helps.
+ * @see https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+ */
+
+
+
+
+
+
+
+
+
+
+/** A name that does not resolve may be DNS in trouble. In milliseconds. */
+const RESOLVING = 2_000;
+/** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
+const THROTTLE_PAUSE = 1_000;
+/** What a response other than the wanted one means, to the nth request. */
+function explainVault(response, asked, n) {
+    const { status } = response;
+    const host = new URL(asked.vault.origin).host;
+    if ((0,http_refusal/* isRedirect */.N6)(status))
+        return { failure: (0,http_refusal/* redirected */.cP)(`The key vault ${host}`, status), retry: 'no' };
+    const page = (0,intercepted/* intercepted */.c)(response, `the key vault ${host}`);
+    // A gateway's page with 5xx is the service's own trouble.
+    if (page && status < 500) {
+        const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
+        return { failure: new lib_failure/* Failure */.HR(page.code, page.message, remedy), retry: 'no' };
+    }
+    const refusal = refusalFor(response, asked);
+    const pause = status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
+    return {
+        failure: failed(refusal, response, asked),
+        retry: refusal.retry ?? 'no',
+        retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()) ?? pause,
+    };
+}
+/** What it means that the vault does not say which tenant it is in. */
+function withoutTenant(response, asked) {
+    const refusal = {
+        code: 'KEY_VAULT_REFUSED',
+        what: 'The key vault does not say in WWW-Authenticate which tenant it belongs to',
+        remedy: 'Something between the runner and the vault may take headers away, such as a proxy that inspects TLS: let the vault pass unchanged.',
+    };
+    return { failure: failed(refusal, response, asked), retry: 'no' };
+}
+/** What a request without a response means. */
+function explainVaultTransport(error, asked) {
+    const host = new URL(asked.vault.origin).host;
+    const verdict = (0,http_refusal/* explainTransport */.B4)(error, `the key vault ${host}`);
+    const { failure } = verdict;
+    const why = (0,transport_error/* reason */.l)(error);
+    // A proxy resolves the name itself, and answers 502 to 504 if it cannot.
+    if (/\bENOTFOUND\b|Proxy response \(50[234]\)/.test(why)) {
+        return {
+            retry: 'yes',
+            within: RESOLVING,
+            failure: new lib_failure/* Failure */.HR('KEY_VAULT_NOT_FOUND', `There seems to be no key vault ${host}: ${(0,clean/* clean */.uH)(why)} (${new Date().toISOString()}).`, `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`, { cause: error }),
+        };
+    }
+    if (failure.code !== 'PROXY_REFUSED')
+        return verdict;
+    const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.`;
+    return { ...verdict, failure: new lib_failure/* Failure */.HR(failure.code, failure.message, remedy, { cause: error }) };
+}
+/** What a failed sign-in to the vault means; any other error is left as it is. */
+function explainSignIn(error, { tenantId, clientId }, source) {
+    const host = source.certificate.vault;
+    const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
+    const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
+    if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND') {
+        const remedy = source.sameApplication
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId}\naz ad sp create --id ${clientId}`;
+        const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
+        return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
+    }
+    // The vault's tenant has subscriptions, or there would be no vault.
+    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId}`);
+}
+/** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
+function explainGraphSignIn(error, { tenantId, cloud }) {
+    const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
+    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`);
+}
+/** The failure of a secret that is no certificate. `why` is a clause about the secret; foreign text in it is cleaned here. */
+function notACertificate({ source }, version, why, cause) {
+    const { vault, name } = source.certificate;
+    return new lib_failure/* Failure */.HR('KEY_VAULT_NOT_A_CERTIFICATE', `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${(0,clean/* clean */.uH)(why)}.`, `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`, { cause });
+}
+/** How to have the vault renew a certificate now, by its own policy. */
+function renewCommands({ certificate: { vault, name } }) {
+    return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+}
+/** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
+function explainContent(error, source, version) {
+    if (!(error instanceof lib_failure/* Failure */.HR))
+        return error;
+    const { vault, name } = source.certificate;
+    const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
+    switch (error.code) {
+        case 'PFX_NO_PRIVATE_KEY':
+        case 'PFX_IS_CERTIFICATE':
+            return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
+        case 'PFX_EMPTY':
+        case 'PFX_NOT_PKCS12':
+        case 'PFX_TRUNCATED':
+        case 'PFX_WRONG_PASSWORD':
+            return notACertificate({ source, vault: { name: '', audience: '', origin: '' } }, version, error.message, error);
+        case 'CERTIFICATE_EXPIRED':
+        case 'CERTIFICATE_EXPIRES_TOO_SOON':
+            return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
+        default:
+            return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, error.remedy, { cause: error });
+    }
+}
+function failed({ code, what, remedy }, response, asked) {
+    const { vault, name, version } = asked.source.certificate;
+    const said = (0,error_body/* saidBy */.T)(response);
+    const requestId = (0,clean/* clean */.uH)(response.headers['x-ms-request-id'], 64);
+    const details = [
+        `HTTP ${response.status}`,
+        ...said.codes,
+        requestId === '' ? '' : `x-ms-request-id ${requestId}`,
+        ...said.ids,
+        said.date,
+    ].filter((part) => part !== '');
+    const subject = `(key vault ${vault}, certificate ${name}${version === undefined ? '' : `, version ${version}`})`;
+    const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+    return new lib_failure/* Failure */.HR(code, `${what} ${subject}${message} (${details.join(', ')}).`, remedy);
+}
+function refusalFor(response, asked) {
+    const { codes } = (0,error_body/* saidBy */.T)(response);
+    const message = messageOf(response);
+    const { status } = response;
+    const known = codes.map((code) => byCode(code, message, asked)).find((refusal) => refusal !== undefined);
+    if (known)
+        return known;
+    if (status === 401 && /AKV10032|invalid issuer/i.test(message))
+        return otherTenant(message, asked);
+    if (status === 404)
+        return notFound(asked);
+    if (status === 429)
+        return throttled(asked);
+    const again = status === 200 ? 'yes' : (0,verdict/* retryForStatus */.C)(status);
+    if (again !== 'no') {
+        return {
+            code: 'SERVICE_UNAVAILABLE',
+            what: status === 200 ? 'The key vault answered without the secret' : 'The key vault could not answer',
+            remedy: 'Run the job again; see https://status.cloud.microsoft.',
+            // Reading changes nothing.
+            retry: 'yes',
+        };
+    }
+    return {
+        code: 'KEY_VAULT_REFUSED',
+        what: 'The key vault refused',
+        remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}az keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
+    };
+}
+function byCode(code, message, asked) {
+    switch (code) {
+        case 'ForbiddenByRbac':
+            return roleMissing(message, asked);
+        case 'ForbiddenByPolicy':
+        case 'AccessDenied':
+            return accessPolicyMissing(message, asked);
+        case 'ForbiddenByFirewall':
+            return firewall(message, asked);
+        case 'ForbiddenByConnection':
+            return publicAccessOff(asked);
+        case 'SecretDisabled':
+            return disabled(asked);
+        case 'SecretNotFound':
+        case 'CertificateNotFound':
+            return notFound(asked);
+        case 'Throttled':
+            return throttled(asked);
+        default:
+            return undefined;
+    }
+}
+function roleMissing(message, asked) {
+    const { vault } = asked.source.certificate;
+    const scope = RESOURCE_ID.exec(message)?.[0] ?? `$(az keyvault show --name ${vault} --query id --output tsv)`;
+    return {
+        code: 'KEY_VAULT_ROLE_MISSING',
+        what: `The application ${asked.source.application.clientId} has no role that lets it read this`,
+        remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}az role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
+    };
+}
+/** Of a vault, strictly: it stands in a command. A secret's goes on behind it. */
+const RESOURCE_ID = /\/subscriptions\/[0-9a-f-]{36}\/resourcegroups\/[\w.()-]{1,90}\/providers\/microsoft\.keyvault\/vaults\/[a-z0-9-]{3,24}(?=[/'"\s]|$)/i;
+const OBJECT_ID = /\boid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i;
+function assignee(message, { source }) {
+    const [, objectId] = OBJECT_ID.exec(message) ?? [];
+    return objectId === undefined
+        ? `--assignee ${source.application.clientId}`
+        : `--assignee-object-id ${objectId} --assignee-principal-type ServicePrincipal`;
+}
+function accessPolicyMissing(message, asked) {
+    const { vault } = asked.source.certificate;
+    const [, objectId] = OBJECT_ID.exec(message) ?? [];
+    const who = objectId === undefined ? `--spn ${asked.source.application.clientId}` : `--object-id ${objectId}`;
+    return {
+        code: 'KEY_VAULT_ACCESS_POLICY_MISSING',
+        what: `No access policy lets the application ${asked.source.application.clientId} get secrets`,
+        remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}az keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
+    };
+}
+function firewall(message, asked) {
+    const { vault } = asked.source.certificate;
+    const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
+    const address = (0,external_node_net_.isIP)(named) === 0 ? undefined : named;
+    return {
+        code: 'KEY_VAULT_FIREWALL',
+        what: `The firewall of the key vault does not let ${address === undefined ? 'this runner' : `the address ${address}`} in`,
+        remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}az keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
+    };
+}
+function publicAccessOff(asked) {
+    const { vault } = asked.source.certificate;
+    return {
+        code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
+        what: 'The key vault is closed to public networks',
+        remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}az keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
+    };
+}
+function disabled(asked) {
+    const { vault, name, version } = asked.source.certificate;
+    return {
+        code: 'KEY_VAULT_CERTIFICATE_DISABLED',
+        what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
+        remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+    };
+}
+function notFound(asked) {
+    const { vault, name, version } = asked.source.certificate;
+    return {
+        code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
+        what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
+        remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+    };
+}
+function otherTenant(message, asked) {
+    const [, tenantId] = /Expected one of https:\/\/[^/\s]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i.exec(message) ?? [];
+    const owner = tenantId === undefined ? 'another tenant' : `the tenant ${tenantId}`;
+    return {
+        code: 'KEY_VAULT_OF_ANOTHER_TENANT',
+        what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
+        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+    };
+}
+function throttled({ source }) {
+    return {
+        code: 'THROTTLED',
+        what: 'The key vault is asked for too much at once',
+        remedy: `Run the job again later. If it goes on: other jobs or programs ask the vault ${source.certificate.vault} too often; give the certificates a vault of their own, and a matrix of jobs max-parallel.`,
+        retry: 'yes',
+    };
+}
+/** The vault's tenant has subscriptions, or there would be no vault. */
+function loginTo({ tenantId }) {
+    return tenantId === undefined ? '' : `az login --tenant ${tenantId}\n`;
+}
+/** The outermost message as it came, for what is read out of it; it is shown only through clean. */
+function messageOf(response) {
+    const { error } = (0,json/* parseObject */.lj)(response.body);
+    return (0,json/* isObject */.Gv)(error) ? (0,json/* stringOf */.Je)(error['message']).slice(0, 4_000) : '';
+}
+
+;// CONCATENATED MODULE: ./lib/key-vault/client.js
+/**
+ * One certificate with its key out of Azure Key Vault: the secret that has the certificate's name.
+ * @see https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret
+ */
+
+
+
+
+
+
+
+
+const API_VERSION = '7.4';
+/**
+ * Reads the certificate with its key: asks the vault for its tenant, signs in there, and gets the secret. The ID token is on
+ * its way while the vault is asked, so that this takes as many round trips as a sign-in and one request.
+ * @throws Failure KEY_VAULT_* for each way in which that cannot be done; what a failed sign-in means
+ */
+async function readVault(http, source) {
+    const { certificate, application } = source;
+    const { cloud, audience } = application;
+    const vault = (0,sign_in_application/* vaultIn */.as)(cloud, certificate.vault);
+    const { first } = await (0,sign_in/* requestFirstIdToken */.Wb)(http, audience);
+    // Of its own: the sign-in to Graph has the other one.
+    http.preconnect(cloud.loginOrigin);
+    const asked = { vault, source };
+    const tenantId = await retried(http, asked, async () => tenantIn(await request(http, vault, certificate), asked));
+    const signedIn = { ...application, tenantId };
+    const access = await (0,sign_in/* signIn */.Jv)(http, signedIn, vault, first).catch((error) => {
+        throw explainSignIn(error, signedIn, source);
+    });
+    return await retried(http, { ...asked, tenantId }, async (n) => {
+        const response = await request(http, vault, certificate, access.token);
+        const secret = response.status === 200 ? secretIn(response.body, asked) : undefined;
+        return secret === undefined ? explainVault(response, { ...asked, tenantId }, n) : { done: secret };
+    });
+}
+async function request(http, vault, { name, version }, token) {
+    return await http.send({
+        method: 'GET',
+        url: `${vault.origin}/secrets/${name}${version === undefined ? '' : `/${version}`}?api-version=${API_VERSION}`,
+        headers: {
+            'x-ms-client-request-id': (0,external_node_crypto_.randomUUID)(),
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+    });
+}
+async function retried(http, asked, attempt) {
+    const { deadline } = http;
+    return await (0,retry/* retry */.L5)({ deadline, service: asked.vault.name, log: core/* info */.pq }, async (n) => {
+        try {
+            return await attempt(n);
+        }
+        catch (error) {
+            if (!(error instanceof transport_error/* TransportError */.w))
+                throw error;
+            deadline.signal.throwIfAborted();
+            return explainVaultTransport(error, asked);
+        }
+    });
+}
+/** Longer than any challenge. */
+const CHALLENGE_LENGTH = 2_000;
+const TENANT = /\bBearer\b[^]*?\bauthorization(?:_uri)?="https:\/\/[^/"]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/?"/i;
+/**
+ * The vault's tenant out of its challenge to a request without a token. Its GUID and nothing else: where to sign in is the
+ * cloud's to say, and the resource that the token is for too.
+ * @see https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses#authentication
+ */
+function tenantIn(response, asked) {
+    if (response.status !== 401)
+        return explainVault(response, asked, 1);
+    const challenge = (response.headers['www-authenticate'] ?? '').slice(0, CHALLENGE_LENGTH);
+    const [, tenantId] = TENANT.exec(challenge) ?? [];
+    return tenantId === undefined ? withoutTenant(response, asked) : { done: tenantId.toLowerCase() };
+}
+/** @throws Failure KEY_VAULT_NOT_A_CERTIFICATE */
+function secretIn(body, asked) {
+    const { value, contentType, id } = (0,json/* parseObject */.lj)(body);
+    const version = /\/([0-9a-f]{32})$/i.exec((0,json/* stringOf */.Je)(id))?.[1];
+    if (typeof value !== 'string' || version === undefined)
+        return undefined;
+    const type = (0,json/* stringOf */.Je)(contentType).trim().toLowerCase();
+    if (type === 'application/x-pem-file')
+        return { value, version, content: Buffer.from(value) };
+    if (type !== 'application/x-pkcs12')
+        throw notACertificate(asked, version, typeOf(type));
+    const base64 = value.replace(/\s/g, '');
+    if (!/^[a-z0-9+/]+={0,2}$/i.test(base64))
+        throw notACertificate(asked, version, 'its value is not base64');
+    return { value, version, content: Buffer.from(base64, 'base64') };
+}
+function typeOf(contentType) {
+    return contentType === '' ? 'it has no content type' : `its content type is ${contentType}`;
+}
+
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
 // EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
 var summary = __nccwpck_require__(5570);
-// EXTERNAL MODULE: ./lib/sign-in/application.js
-var sign_in_application = __nccwpck_require__(8509);
-// EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
-var sign_in = __nccwpck_require__(2613);
 // EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
 var workflow_run = __nccwpck_require__(5578);
 ;// CONCATENATED MODULE: ./lib/steps/upload.js
@@ -48425,60 +49109,32 @@ var upload_disposeResources = (undefined && undefined.__disposeResources) || (fu
 
 
 
+
+
+
+
 const MINUTE = 60_000;
+/** Of a secret of several lines; a last line of a few letters would blank half the log. */
+const SHORTEST_SECRET_LINE = 16;
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
     deadline.extend(inputs.verifyWait * MINUTE);
-    const upload = await (0,core/* group */.Os)('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
-    (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
-    const outcomes = await updateConnectors(inputs, upload, deadline).catch((error) => {
+    const { source } = inputs;
+    const { certificate, outcomes, origin } = await (source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);
     });
-    report(outcomes, upload, inputs.application.tenantId);
+    report(outcomes, certificate, { tenantId: inputs.application.tenantId, origin, now: new Date() });
 }
-/** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes, { certificate }, tenantId) {
-    (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
-    (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
-    (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
-    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, { tenantId, now: new Date() }));
-    try {
-        (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
-    }
-    catch (error) {
-        throw (0,outputs/* outputsNotWritten */.L1)((0,summary/* uploadResult */.Fi)(outcomes), error);
-    }
-}
-/** Opens the certificate and shows everything that is wrong with it. */
-function certificateToUpload({ source, minimumDaysLeft }, deadline) {
-    const now = new Date();
-    const { upload, notes, secrets } = deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(readSource(source), now));
-    for (const secret of secrets)
-        (0,text_secrets/* hide */.jD)(secret);
-    for (const note of notes)
-        (0,core/* info */.pq)(note);
-    (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
-    return upload;
-}
-/** Signs in, reads the connectors, sets what the API has to trust, and only then brings each connector to the certificate. */
-async function updateConnectors({ application, connectorIds, verifyTarget, verifyWait, ...options }, upload, deadline) {
+/** A certificate that is here: everything wrong with it is reported before any connection is opened. */
+async function fromHere(inputs, source, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const { certificate } = upload;
+        const upload = await (0,core/* group */.Os)('Certificate', async () => Promise.resolve(certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline)));
         const http = upload_addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
-        const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.J)(http, application, (0,sign_in_application/* graphIn */.s)(application.cloud)));
-        const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: core/* info */.pq }));
-        const readings = await (0,reading/* readConnectors */.P)(connectors, connectorIds);
-        showTrust((0,trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate));
-        const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
-        const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
-        let done = 0;
-        return await (0,concurrency/* mapInParallel */.HH)(readings, async (reading) => {
-            const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
-            (0,annotations/* logOutcome */.fW)(outcome, ++done, readings.length);
-            return outcome;
-        });
+        const found = await (0,core/* group */.Os)('Sign-in', async () => await findConnectors(http, inputs));
+        const outcomes = await updateConnectors(found, upload, inputs, deadline);
+        return { certificate: upload.certificate, outcomes, origin: undefined };
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -48489,6 +49145,95 @@ async function updateConnectors({ application, connectorIds, verifyTarget, verif
         if (result_1)
             await result_1;
     }
+}
+/** A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. */
+async function fromVault(inputs, source, deadline) {
+    const env_2 = { stack: [], error: void 0, hasError: false };
+    try {
+        const part = new http_deadline/* PartDeadline */.OG(deadline);
+        const http = upload_addDisposableResource(env_2, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline: part }), true);
+        try {
+            const [secret, found] = await (0,core/* group */.Os)('Key vault and sign-in', async () => Promise.all([readVault(http, source), findConnectors(http, inputs)]));
+            const upload = await (0,core/* group */.Os)('Certificate', async () => Promise.resolve(openSecret(secret, source, inputs, deadline)));
+            const outcomes = await updateConnectors(found, upload, inputs, deadline);
+            return {
+                certificate: upload.certificate,
+                outcomes,
+                origin: `${(0,address/* describeSource */.B6)(source)}, version ${secret.version}`,
+            };
+        }
+        finally {
+            // If one of the two failed, the other goes on no longer.
+            part.end();
+        }
+    }
+    catch (e_2) {
+        env_2.error = e_2;
+        env_2.hasError = true;
+    }
+    finally {
+        const result_2 = upload_disposeResources(env_2);
+        if (result_2)
+            await result_2;
+    }
+}
+/** What was done comes first: the outputs may not fit on the disk. */
+function report(outcomes, certificate, context) {
+    (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
+    (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
+    (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
+    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, context));
+    try {
+        (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
+    }
+    catch (error) {
+        throw (0,outputs/* outputsNotWritten */.L1)((0,summary/* uploadResult */.Fi)(outcomes), error);
+    }
+}
+/** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
+function certificateToUpload(content, minimumDaysLeft, deadline) {
+    const now = new Date();
+    const { upload, notes, secrets } = deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(content, now));
+    for (const secret of secrets)
+        (0,text_secrets/* hide */.jD)(secret);
+    for (const note of notes)
+        (0,core/* info */.pq)(note);
+    (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+    (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
+    return upload;
+}
+/** The same for what a vault gave, in the words of a vault. */
+function openSecret({ content, value, version }, source, { minimumDaysLeft }, deadline) {
+    (0,text_secrets/* hide */.jD)(value, SHORTEST_SECRET_LINE);
+    const notes = [`Read from ${(0,address/* describeSource */.B6)(source)}, version ${version}.`];
+    try {
+        return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
+    }
+    catch (error) {
+        throw explainContent(error, source, version);
+    }
+}
+/** Signs in to Graph and reads the connectors. */
+async function findConnectors(http, { application, connectorIds, source }) {
+    const access = await (0,sign_in/* signIn */.Jv)(http, application, (0,sign_in_application/* graphIn */.sZ)(application.cloud)).catch((error) => {
+        throw source.kind === 'key-vault' && !source.sameApplication ? explainGraphSignIn(error, application) : error;
+    });
+    const permission = 'APIConnectors.ReadWrite.All';
+    const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o({ http, application, access, permission, log: core/* info */.pq }));
+    return { connectors, readings: await (0,reading/* readConnectors */.P)(connectors, connectorIds) };
+}
+/** Sets what the API has to trust, and only then brings each connector to the certificate. */
+async function updateConnectors({ connectors, readings }, upload, { verifyTarget, verifyWait, ...options }, deadline) {
+    const { certificate } = upload;
+    showTrust((0,trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate));
+    const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
+    const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
+    let done = 0;
+    return await (0,concurrency/* mapInParallel */.HH)(readings, async (reading) => {
+        const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
+        (0,annotations/* logOutcome */.fW)(outcome, ++done, readings.length);
+        return outcome;
+    });
 }
 function showTrust(trust) {
     (0,outputs/* setTrustOutput */.ir)(trust);
@@ -49096,110 +49841,17 @@ const PRODUCT = `${NAME}/${VERSION}`;
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  e: () => (/* binding */ run)
-});
-
-// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
-var core = __nccwpck_require__(1382);
-// EXTERNAL MODULE: ./lib/failure.js
-var lib_failure = __nccwpck_require__(1957);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./lib/http/deadline.js
-/** How long the step may go on: until its time is over, or the job is cancelled. */
-
-
-/** What the whole step may take, in milliseconds. */
-const STEP_TIMEOUT = 600_000;
-/** The runner cancels a job with SIGINT and, 7.5 seconds later, SIGTERM. */
-const SIGNALS = ['SIGINT', 'SIGTERM'];
-/** The step's own {@link Deadline}: its clock starts when it is made. */
-class StepDeadline {
-    #controller = new AbortController();
-    #timeout;
-    #end;
-    #timer;
-    #cancel = (signal) => {
-        this.#controller.abort(new lib_failure/* Failure */.HR('CANCELLED', `The job was cancelled (${signal}).`, 'Run the job again.'));
-    };
-    /** @param timeout in milliseconds */
-    constructor(timeout = STEP_TIMEOUT) {
-        this.#timeout = timeout;
-        this.#end = performance.now() + timeout;
-        this.#timer = this.#wait(timeout);
-        this.#listen();
-    }
-    /** Gives the step this many milliseconds more: its inputs ask for something that takes so long. */
-    extend(milliseconds) {
-        clearTimeout(this.#timer);
-        this.#timeout += milliseconds;
-        this.#end += milliseconds;
-        this.#timer = this.#wait(this.remaining());
-    }
-    get signal() {
-        return this.#controller.signal;
-    }
-    now() {
-        return performance.now();
-    }
-    remaining() {
-        return this.#end - performance.now();
-    }
-    async sleep(milliseconds) {
-        try {
-            await (0,promises_namespaceObject.setTimeout)(milliseconds, undefined, { signal: this.signal });
-        }
-        catch {
-            this.signal.throwIfAborted();
-        }
-    }
-    /**
-     * Does work that blocks the event loop, such as opening a file. Nobody could hear a signal meanwhile, so the signals keep
-     * their default action: they end the process at once.
-     */
-    blocking(work) {
-        this.#ignore();
-        try {
-            return work();
-        }
-        finally {
-            this.#listen();
-        }
-    }
-    /** Takes the timer and the listeners away, so that the process can end. */
-    end() {
-        clearTimeout(this.#timer);
-        this.#ignore();
-    }
-    #wait(milliseconds) {
-        return setTimeout(() => {
-            this.#controller.abort(new lib_failure/* Failure */.HR('STEP_TIMEOUT', `The step was not done within ${this.#timeout / 60_000} minutes.`, 'The services are slow or throttle this tenant. Run the job again later.'));
-        }, milliseconds);
-    }
-    #listen() {
-        for (const signal of SIGNALS)
-            process.on(signal, this.#cancel);
-    }
-    #ignore() {
-        for (const signal of SIGNALS)
-            process.off(signal, this.#cancel);
-    }
-}
-
-// EXTERNAL MODULE: ./lib/report/annotations.js
-var annotations = __nccwpck_require__(1116);
-// EXTERNAL MODULE: ./lib/report/failure-summary.js
-var failure_summary = __nccwpck_require__(3253);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
-// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
-var secrets = __nccwpck_require__(3014);
-// EXTERNAL MODULE: ./lib/version.js
-var version = __nccwpck_require__(3411);
-;// CONCATENATED MODULE: ./lib/main.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   e: () => (/* binding */ run)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1382);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _http_deadline_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6027);
+/* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1116);
+/* harmony import */ var _report_failure_summary_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3253);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5570);
+/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3014);
+/* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3411);
 /** Runs one step to its end. The only place that decides whether it is green or red. */
 
 
@@ -49211,24 +49863,24 @@ var version = __nccwpck_require__(3411);
 
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
-    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3037))).upload,
+    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2307))).upload,
     create: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5499))).create,
     'create-cleanup': async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3770))).cleanUp,
     check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 19))).check,
 };
 /** Runs the step; whatever happens is reported here, and nowhere else. */
 async function run(name) {
-    const deadline = new StepDeadline();
+    const deadline = new _http_deadline_js__WEBPACK_IMPORTED_MODULE_1__/* .StepDeadline */ .dz();
     try {
-        (0,secrets/* forgetSecrets */.DL)();
-        (0,core/* info */.pq)(version/* PRODUCT */.A.replace('/', ' '));
+        (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_5__/* .forgetSecrets */ .DL)();
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .info */ .pq)(_version_js__WEBPACK_IMPORTED_MODULE_7__/* .PRODUCT */ .A.replace('/', ' '));
         const step = await STEPS[name]();
         await step(deadline);
     }
     catch (error) {
-        const failure = (0,lib_failure/* asFailure */.h_)(error);
-        (0,annotations/* reportFailure */.xV)(failure);
-        (0,summary/* appendSummary */.fe)((0,failure_summary/* failureSummary */.jg)(failure));
+        const failure = (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)(error);
+        (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_2__/* .reportFailure */ .xV)(failure);
+        (0,_report_summary_js__WEBPACK_IMPORTED_MODULE_4__/* .appendSummary */ .fe)((0,_report_failure_summary_js__WEBPACK_IMPORTED_MODULE_3__/* .failureSummary */ .jg)(failure));
     }
     finally {
         deadline.end();

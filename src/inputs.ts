@@ -5,6 +5,7 @@ import type { CertificateSource } from './certificate/source.ts';
 import { parseSubject } from './certificate/subject.ts';
 import type { Thresholds } from './connectors/expiry.ts';
 import { Failure } from './failure.ts';
+import { addressForm, parseAddress, type VaultSource } from './key-vault/address.ts';
 import { maskPassword, maskProxyCredentials, maskText } from './masks.ts';
 import { cloudByName, type Application } from './sign-in/application.ts';
 
@@ -12,7 +13,7 @@ export interface UploadInputs {
   readonly application: Application;
   /** In the order given, each once, at least one. */
   readonly connectorIds: readonly string[];
-  readonly source: CertificateSource;
+  readonly source: CertificateSource | VaultSource;
   readonly minimumDaysLeft: number;
   readonly force: boolean;
   readonly replace: boolean;
@@ -124,14 +125,14 @@ export function readUploadInputs(): UploadInputs {
   maskProxyCredentials(process.env);
 
   const problems = new Problems();
+  const signsInAs = application(problems);
   const inputs: UploadInputs = {
-    application: application(problems),
+    application: signsInAs,
     connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
-    source: problems.catch(() => certificateSource(pfxText, pfxPath, limited('password', password, PASSWORD_LIMIT)), {
-      kind: 'text',
-      text: '',
-      password: '',
-    }),
+    source: problems.catch(
+      () => certificateSource({ pfxText, pfxPath, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs),
+      { kind: 'text', text: '', password: '' },
+    ),
     minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
     force: problems.catch(() => flag('force'), false),
     replace: problems.catch(() => flag('replace'), false),
@@ -284,28 +285,75 @@ function connectorIds(text: string): readonly string[] {
   return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 
-function certificateSource(text: string, path: string, password: string): CertificateSource {
-  if (text !== '' && path !== '') {
+function certificateSource(
+  { pfxText, pfxPath, password }: { readonly pfxText: string; readonly pfxPath: string; readonly password: string },
+  application: Application,
+): CertificateSource | VaultSource {
+  const address = getInput('key-vault-certificate');
+  const reader = getInput('key-vault-client-id');
+  const given = Object.entries({ pfx: pfxText, 'pfx-file': pfxPath, 'key-vault-certificate': address }).filter(
+    ([, value]) => value !== '',
+  );
+  if (given.length > 1) {
     throw new Failure(
       'INPUT_INVALID',
-      'Both inputs "pfx" and "pfx-file" are set.',
-      'Keep one of them: pfx for base64 text out of a secret, pfx-file for a file on the runner.',
+      `The inputs ${given.map(([name]) => `"${name}"`).join(' and ')} are set, and only one of them may be.`,
+      'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.',
     );
   }
-  if (BASE64_BY_MISTAKE.test(path)) {
+  if (BASE64_BY_MISTAKE.test(pfxPath)) {
     throw new Failure(
       'INPUT_INVALID',
       'The input "pfx-file" holds what looks like the content of a file, not its path.',
       'Give base64 text to pfx instead, such as pfx: ${{ secrets.CONNECTOR_PFX }}.',
     );
   }
-  if (path !== '') return { kind: 'file', path: printable('pfx-file', limited('pfx-file', path, 4096)), password };
-  if (text !== '') return { kind: 'text', text: limited('pfx', text, PFX_TEXT_LIMIT), password };
+  if (address !== '') return vaultSource(address, reader, password, application);
+  if (pfxPath !== '')
+    return { kind: 'file', path: printable('pfx-file', limited('pfx-file', pfxPath, 4096)), password };
+  if (pfxText !== '') return { kind: 'text', text: limited('pfx', pfxText, PFX_TEXT_LIMIT), password };
   throw new Failure(
     'INPUT_MISSING',
-    'Neither of the inputs "pfx" and "pfx-file" is set.',
-    'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 -w0 cert.pfx | gh secret set CONNECTOR_PFX --env production',
+    'None of the inputs "pfx", "pfx-file" and "key-vault-certificate" is set.',
+    'Set pfx to the .pfx as base64 text, such as ${{ secrets.CONNECTOR_PFX }}, or pfx-file to its path on the runner, or key-vault-certificate to the address of a certificate in a vault. A secret is empty if it is not defined in this repository or environment, and in workflows that a fork or Dependabot started. To store it, with the name of your environment:\nbase64 < connector.pfx | gh secret set CONNECTOR_PFX --env production',
   );
+}
+
+function vaultSource(
+  address: string,
+  reader: string,
+  password: string,
+  { cloud, clientId: own, audience }: Application,
+): VaultSource {
+  const certificate = parseAddress(address, cloud);
+  if ('wrong' in certificate) {
+    throw new Failure(
+      'INPUT_INVALID',
+      `The input "key-vault-certificate" ${certificate.wrong}.`,
+      `It should be ${addressForm(cloud)}.`,
+    );
+  }
+  if (password !== '') {
+    throw new Failure(
+      'INPUT_INVALID',
+      'The input "password" is set, and a certificate in a key vault has none.',
+      'Leave password out with key-vault-certificate.',
+    );
+  }
+  if (reader !== '' && !GUID.test(reader)) {
+    throw invalid(
+      'key-vault-client-id',
+      reader,
+      `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`,
+    );
+  }
+  const sameApplication = reader === '' || reader.toLowerCase() === own.toLowerCase();
+  return {
+    kind: 'key-vault',
+    certificate,
+    application: { clientId: reader || own, cloud, audience },
+    sameApplication,
+  };
 }
 
 function wholeNumber(name: string, most: number, least = 0): number {

@@ -1,6 +1,6 @@
 /** The national clouds, and what is said of those that are none. */
 import { describe, expect, test } from '@jest/globals';
-import { cloudByName, graphIn } from '../../src/sign-in/application.ts';
+import { cloudByName, graphIn, vaultIn } from '../../src/sign-in/application.ts';
 import { failureOf } from '../pkcs12/fixtures.ts';
 
 function refused(name: string): { code: string; message: string; remedy: string } {
@@ -14,6 +14,7 @@ describe('a cloud that has API connectors', () => {
       name: 'global',
       loginOrigin: 'https://login.microsoftonline.com',
       graphOrigin: 'https://graph.microsoft.com',
+      vaultOrigin: 'https://vault.azure.net',
       audience: 'api://AzureADTokenExchange',
       azureCliName: 'AzureCloud',
     });
@@ -24,6 +25,7 @@ describe('a cloud that has API connectors', () => {
       name: 'china',
       loginOrigin: 'https://login.partner.microsoftonline.cn',
       graphOrigin: 'https://microsoftgraph.chinacloudapi.cn',
+      vaultOrigin: 'https://vault.azure.cn',
       audience: 'api://AzureADTokenExchangeChina',
       azureCliName: 'AzureChinaCloud',
     });
@@ -46,7 +48,14 @@ test.each([
   ['global', 'https://graph.microsoft.com'],
   ['china', 'https://microsoftgraph.chinacloudapi.cn'],
 ])('Microsoft Graph in %s is both the host and the audience of the token', (name, graph) => {
-  expect(graphIn(cloudByName(name))).toEqual({ origin: graph, audience: graph });
+  expect(graphIn(cloudByName(name))).toEqual({ name: 'Microsoft Graph', origin: graph, audience: graph });
+});
+
+test.each([
+  ['global', 'https://vault.azure.net', 'https://contoso.vault.azure.net'],
+  ['china', 'https://vault.azure.cn', 'https://contoso.vault.azure.cn'],
+])('a key vault in %s is a host below the audience of the token', (name, audience, origin) => {
+  expect(vaultIn(cloudByName(name), 'contoso')).toEqual({ name: 'Azure Key Vault', audience, origin });
 });
 
 describe('a cloud that is not known', () => {

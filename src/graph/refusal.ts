@@ -5,12 +5,12 @@
  */
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
+import { saidBy } from '../http/error-body.ts';
 import { intercepted } from '../http/intercepted.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
 import type { Application } from '../sign-in/application.ts';
 import { clean } from '../text/clean.ts';
-import { saidBy } from './error-body.ts';
 
 /** The application permission that a step needs. */
 export type Permission = 'APIConnectors.Read.All' | 'APIConnectors.ReadWrite.All';

@@ -59,11 +59,7 @@ export class StepDeadline implements Deadline {
   }
 
   async sleep(milliseconds: number): Promise<void> {
-    try {
-      await delay(milliseconds, undefined, { signal: this.signal });
-    } catch {
-      this.signal.throwIfAborted();
-    }
+    await sleepUntil(milliseconds, this.signal);
   }
 
   /**
@@ -103,5 +99,42 @@ export class StepDeadline implements Deadline {
 
   #ignore(): void {
     for (const signal of SIGNALS) process.off(signal, this.#cancel);
+  }
+}
+
+/** A {@link Deadline} for a part of the step, whose work in parallel ends as soon as the part has ended. */
+export class PartDeadline implements Deadline {
+  readonly signal: AbortSignal;
+  readonly #whole: Deadline;
+  readonly #ended = new AbortController();
+
+  constructor(whole: Deadline) {
+    this.#whole = whole;
+    this.signal = AbortSignal.any([whole.signal, this.#ended.signal]);
+  }
+
+  now(): number {
+    return this.#whole.now();
+  }
+
+  remaining(): number {
+    return this.#whole.remaining();
+  }
+
+  async sleep(milliseconds: number): Promise<void> {
+    await sleepUntil(milliseconds, this.signal);
+  }
+
+  /** Ends every request and every wait that still goes on: what they were for is done, or has failed. */
+  end(): void {
+    this.#ended.abort(new Error('no longer needed'));
+  }
+}
+
+async function sleepUntil(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(milliseconds, undefined, { signal });
+  } catch {
+    signal.throwIfAborted();
   }
 }

@@ -26,6 +26,8 @@ import { trustSection } from './trust-summary.ts';
 /** What a summary is about, next to the connectors. */
 export interface SummaryContext {
   readonly tenantId: string;
+  /** Where the certificate was read, if that is worth saying. */
+  readonly origin?: string | undefined;
   readonly now: Date;
 }
 
@@ -33,7 +35,7 @@ export interface SummaryContext {
 export function uploadSummary(
   outcomes: readonly Outcome[],
   certificate: ClientCertificate,
-  { tenantId, now }: SummaryContext,
+  { tenantId, origin, now }: SummaryContext,
 ): string {
   const worked = outcomes.filter(({ result }) => result !== 'failed');
   const planned = (outcome: Outcome) => (outcome.result === 'would-change' ? certificate : undefined);
@@ -42,7 +44,7 @@ export function uploadSummary(
     '',
     `${uploadResult(outcomes)} Tenant ${markdown(tenantId, 80)}.`,
     '',
-    `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>`,
+    `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${markdown(origin, 300)}`}`,
     '',
     ...failures(
       outcomes.flatMap((outcome) => {

@@ -11,6 +11,8 @@ export interface Cloud {
   readonly loginOrigin: string;
   /** Origin of Microsoft Graph; the scope is this with `/.default`, the access token's audience is this. */
   readonly graphOrigin: string;
+  /** What an access token for a key vault is for here; the vaults' hosts are one label below it: `https://vault.azure.net`. */
+  readonly vaultOrigin: string;
   /** The audience that a federated credential has here unless its owner chose another. */
   readonly audience: string;
   /** What the Azure CLI calls this cloud: `az cloud set --name …`. */
@@ -29,6 +31,8 @@ export interface Application {
 
 /** What an access token is for. */
 export interface Resource {
+  /** As a person calls it. */
+  readonly name: string;
   /** The token's audience: `https://graph.microsoft.com`. The scope is this with `/.default`. */
   readonly audience: string;
   /** The host that is asked with the token. */
@@ -40,6 +44,7 @@ const CLOUDS: readonly Cloud[] = [
     name: 'global',
     loginOrigin: 'https://login.microsoftonline.com',
     graphOrigin: 'https://graph.microsoft.com',
+    vaultOrigin: 'https://vault.azure.net',
     audience: 'api://AzureADTokenExchange',
     azureCliName: 'AzureCloud',
   },
@@ -47,6 +52,7 @@ const CLOUDS: readonly Cloud[] = [
     name: 'china',
     loginOrigin: 'https://login.partner.microsoftonline.cn',
     graphOrigin: 'https://microsoftgraph.chinacloudapi.cn',
+    vaultOrigin: 'https://vault.azure.cn',
     audience: 'api://AzureADTokenExchangeChina',
     azureCliName: 'AzureChinaCloud',
   },
@@ -54,7 +60,13 @@ const CLOUDS: readonly Cloud[] = [
 
 /** Microsoft Graph in this cloud. */
 export function graphIn(cloud: Cloud): Resource {
-  return { audience: cloud.graphOrigin, origin: cloud.graphOrigin };
+  return { name: 'Microsoft Graph', audience: cloud.graphOrigin, origin: cloud.graphOrigin };
+}
+
+/** A key vault in this cloud. `vault` is its name, one label of a host name. */
+export function vaultIn(cloud: Cloud, vault: string): Resource {
+  const suffix = new URL(cloud.vaultOrigin).host;
+  return { name: 'Azure Key Vault', audience: cloud.vaultOrigin, origin: `https://${vault}.${suffix}` };
 }
 
 const WITHOUT_API_CONNECTORS = new Map([

@@ -9,11 +9,12 @@ import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { parseObject, stringOf } from '../text/json.ts';
-import type { Application } from './application.ts';
+import { graphIn, type Application, type Resource } from './application.ts';
 import type { IdToken } from './github-id-token.ts';
 
 interface Presented {
   readonly application: Application;
+  readonly resource: Resource;
   readonly idToken: IdToken;
 }
 
@@ -108,8 +109,8 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
   },
   500011: {
     code: 'RESOURCE_NOT_FOUND',
-    what: ({ application }) =>
-      `The tenant ${application.tenantId} does not know Microsoft Graph at ${application.cloud.graphOrigin}`,
+    what: ({ application, resource }) =>
+      `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
     remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
   },
   700024: {
@@ -144,7 +145,12 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
 };
 
 /** The failure that an answer without a token means. */
-export function explainEntra(response: HttpResponse, application: Application, idToken: IdToken): Verdict {
+export function explainEntra(
+  response: HttpResponse,
+  application: Application,
+  idToken: IdToken,
+  resource: Resource = graphIn(application.cloud),
+): Verdict {
   if (isRedirect(response.status)) {
     return { failure: redirected(application.cloud.loginOrigin, response.status), retry: 'no' };
   }
@@ -155,7 +161,7 @@ export function explainEntra(response: HttpResponse, application: Application, i
   const unavailable =
     retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
   const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
-  const presented = { application, idToken };
+  const presented = { application, resource, idToken };
   const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
     (part) => part !== '',
   );

@@ -62,7 +62,7 @@ export async function exchange(
   http.deadline.signal.throwIfAborted();
   if (wire.error) return explainTransport(wire.error, cloud.loginOrigin);
   if (wire.response === undefined) throw signInFailed(undefined);
-  const verdict = explainEntra(wire.response, application, idToken);
+  const verdict = explainEntra(wire.response, application, idToken, resource);
   const pause = verdict.within === undefined ? undefined : SPREADING_PAUSE;
   return { ...verdict, retryAfter: retryAfter(wire.response, new Date()) ?? pause };
 }

@@ -1,23 +1,45 @@
 /** Signing in: GitHub's ID token is the client assertion, an access token for one resource comes back. */
 import { info, notice } from '@actions/core';
+import { Failure, type FailureCode } from '../failure.ts';
 import type { Http } from '../http/client.ts';
 import { retry } from '../http/retry.ts';
-import type { Application, Resource } from './application.ts';
+import type { Verdict } from '../http/verdict.ts';
+import { graphIn, type Application, type Resource } from './application.ts';
 import type { AccessToken } from './entra.ts';
-import { idTokenService, requestIdToken, SERVICE } from './github-id-token.ts';
+import { idTokenService, requestIdToken, SERVICE, type IdToken } from './github-id-token.ts';
+
+/** An ID token that was asked for, or why there is none. */
+export type FirstIdToken = Promise<{ readonly done: IdToken } | Verdict>;
+
+/**
+ * Asks for an ID token before it is known which tenant it is for, which saves a round trip.
+ * @throws Failure ID_TOKEN_UNAVAILABLE before any connection is opened
+ */
+export async function requestFirstIdToken(http: Http, audience: string): Promise<{ readonly first: FirstIdToken }> {
+  const first = requestIdToken(http, await idTokenService(process.env), audience);
+  // If nobody signs in with it after all, nobody wants to know why it did not come.
+  first.catch(() => undefined);
+  return { first };
+}
 
 /**
  * Signs in as one application to one resource. Each attempt gets a fresh ID token, since that lives for five minutes only.
+ * @param first of {@link requestFirstIdToken}, for the first attempt
  * @throws Failure ID_TOKEN_UNAVAILABLE before any connection is opened; what GitHub's and Entra's refusals mean
  */
-export async function signIn(http: Http, application: Application, resource: Resource): Promise<AccessToken> {
+export async function signIn(
+  http: Http,
+  application: Application,
+  resource: Resource,
+  first?: FirstIdToken,
+): Promise<AccessToken> {
   const service = await idTokenService(process.env);
   const { deadline } = http;
   let noticed = false;
-  const signedIn = retry({ deadline, service: SERVICE, log: info }, async () => {
+  const signedIn = retry({ deadline, service: SERVICE, log: info }, async (n) => {
     // The sign-in library takes longer to start than anything else here: meanwhile the ID token is on its way.
     const [idToken, { exchange }] = await Promise.all([
-      requestIdToken(http, service, application.audience),
+      n === 1 && first ? first : requestIdToken(http, service, application.audience),
       import(/* webpackMode: "eager" */ './entra.ts'),
     ]);
     if (!('done' in idToken)) return idToken;
@@ -32,8 +54,33 @@ export async function signIn(http: Http, application: Application, resource: Res
   http.preconnect(application.cloud.loginOrigin);
   http.preconnect(resource.origin);
   const access = await signedIn;
-  info(`Signed in to ${application.tenantId} as the application ${application.clientId}.`);
+  const to = resource.origin === graphIn(application.cloud).origin ? '' : ` for ${resource.name}`;
+  info(`Signed in to ${application.tenantId} as the application ${application.clientId}${to}.`);
   return access;
+}
+
+/** What Entra refuses on account of the application, its tenant or its federated credentials. */
+const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
+  'FEDERATED_CREDENTIAL_MISMATCH',
+  'FEDERATED_CREDENTIAL_LETTER_CASE',
+  'FEDERATED_CREDENTIAL_EXPRESSION',
+  'FEDERATED_CREDENTIAL_MISSING',
+  'APPLICATION_NOT_FOUND',
+  'APPLICATION_DISABLED',
+  'TENANT_NOT_FOUND',
+  'RESOURCE_NOT_FOUND',
+  'CONDITIONAL_ACCESS',
+  'SIGN_IN_REFUSED',
+];
+
+/**
+ * What a failed sign-in says if the step signs in as two applications; any other error is left as it is.
+ * @param which which of the two it was, a sentence
+ * @param where what to do before the commands of the remedy
+ */
+export function whichApplication(error: unknown, which: string, where: string): unknown {
+  if (!(error instanceof Failure) || !ABOUT_THE_APPLICATION.includes(error.code)) return error;
+  return new Failure(error.code, `${error.message} ${which}`, `${where}\n${error.remedy}`, { cause: error });
 }
 
 function noticeWaiting(milliseconds: number): void {

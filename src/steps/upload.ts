@@ -1,10 +1,11 @@
 /** The upload step: a certificate with its key, onto one or several connectors, and proof that it is there. */
 import { group, info } from '@actions/core';
-import { readSource } from '../certificate/source.ts';
+import type { ClientCertificate } from '../certificate/client-certificate.ts';
+import { readSource, type CertificateSource, type SourceContent } from '../certificate/source.ts';
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
 import { beforeChange, failureOf, type Outcome } from '../connectors/outcome.ts';
-import { readConnectors } from '../connectors/reading.ts';
+import { readConnectors, type Reading } from '../connectors/reading.ts';
 import { trustOf, type Trust } from '../connectors/trust.ts';
 import { updateConnector } from '../connectors/update.ts';
 import { TargetCheck } from '../connectors/verify-target.ts';
@@ -12,39 +13,86 @@ import { ApiConnectors } from '../graph/api-connectors.ts';
 import { GraphClient } from '../graph/client.ts';
 import { Http } from '../http/client.ts';
 import { mapInParallel } from '../http/concurrency.ts';
-import type { StepDeadline } from '../http/deadline.ts';
+import { PartDeadline, type StepDeadline } from '../http/deadline.ts';
 import { readUploadInputs, type UploadInputs } from '../inputs.ts';
+import { describeSource, type VaultSource } from '../key-vault/address.ts';
+import { readVault, type VaultSecret } from '../key-vault/client.ts';
+import { explainContent, explainGraphSignIn } from '../key-vault/refusal.ts';
 import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs, setTrustOutput } from '../report/outputs.ts';
-import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
+import { appendSummary, uploadResult, uploadSummary, type SummaryContext } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
 import { userAgent } from '../sign-in/workflow-run.ts';
 import { hide } from '../text/secrets.ts';
 
 const MINUTE = 60_000;
+/** Of a secret of several lines; a last line of a few letters would blank half the log. */
+const SHORTEST_SECRET_LINE = 16;
 
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
   const inputs = readUploadInputs();
   deadline.extend(inputs.verifyWait * MINUTE);
-  const upload = await group('Certificate', async () => await Promise.resolve(certificateToUpload(inputs, deadline)));
-  setCertificateOutputs(upload.certificate);
-  const outcomes = await updateConnectors(inputs, upload, deadline).catch((error: unknown) => {
+  const { source } = inputs;
+  const { certificate, outcomes, origin } = await (
+    source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)
+  ).catch((error: unknown) => {
     throw beforeChange(error);
   });
-  report(outcomes, upload, inputs.application.tenantId);
+  report(outcomes, certificate, { tenantId: inputs.application.tenantId, origin, now: new Date() });
+}
+
+interface Uploaded {
+  readonly certificate: ClientCertificate;
+  readonly outcomes: readonly Outcome[];
+  /** Where the certificate was read, if that is not this machine. */
+  readonly origin: string | undefined;
+}
+
+/** A certificate that is here: everything wrong with it is reported before any connection is opened. */
+async function fromHere(inputs: UploadInputs, source: CertificateSource, deadline: StepDeadline): Promise<Uploaded> {
+  const upload = await group('Certificate', async () =>
+    Promise.resolve(certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline)),
+  );
+  await using http = new Http({ userAgent: await userAgent(process.env), deadline });
+  const found = await group('Sign-in', async () => await findConnectors(http, inputs));
+  const outcomes = await updateConnectors(found, upload, inputs, deadline);
+  return { certificate: upload.certificate, outcomes, origin: undefined };
+}
+
+/** A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. */
+async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: StepDeadline): Promise<Uploaded> {
+  const part = new PartDeadline(deadline);
+  await using http = new Http({ userAgent: await userAgent(process.env), deadline: part });
+  try {
+    const [secret, found] = await group('Key vault and sign-in', async () =>
+      Promise.all([readVault(http, source), findConnectors(http, inputs)]),
+    );
+    const upload = await group('Certificate', async () =>
+      Promise.resolve(openSecret(secret, source, inputs, deadline)),
+    );
+    const outcomes = await updateConnectors(found, upload, inputs, deadline);
+    return {
+      certificate: upload.certificate,
+      outcomes,
+      origin: `${describeSource(source)}, version ${secret.version}`,
+    };
+  } finally {
+    // If one of the two failed, the other goes on no longer.
+    part.end();
+  }
 }
 
 /** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes: readonly Outcome[], { certificate }: CertificateUpload, tenantId: string): void {
+function report(outcomes: readonly Outcome[], certificate: ClientCertificate, context: SummaryContext): void {
   info(uploadResult(outcomes));
   warn(
     outcomes.flatMap(({ warnings }) => warnings),
     'API connector',
   );
   reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
-  appendSummary(uploadSummary(outcomes, certificate, { tenantId, now: new Date() }));
+  appendSummary(uploadSummary(outcomes, certificate, context));
   try {
     setConnectorOutputs(outcomes, certificate);
   } catch (error) {
@@ -52,32 +100,60 @@ function report(outcomes: readonly Outcome[], { certificate }: CertificateUpload
   }
 }
 
-/** Opens the certificate and shows everything that is wrong with it. */
+/** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
 function certificateToUpload(
-  { source, minimumDaysLeft }: Pick<UploadInputs, 'source' | 'minimumDaysLeft'>,
+  content: SourceContent,
+  minimumDaysLeft: number,
   deadline: StepDeadline,
 ): CertificateUpload {
   const now = new Date();
-  const { upload, notes, secrets } = deadline.blocking(() => openCertificate(readSource(source), now));
+  const { upload, notes, secrets } = deadline.blocking(() => openCertificate(content, now));
   for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
   warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+  setCertificateOutputs(upload.certificate);
   return upload;
 }
 
-/** Signs in, reads the connectors, sets what the API has to trust, and only then brings each connector to the certificate. */
+/** The same for what a vault gave, in the words of a vault. */
+function openSecret(
+  { content, value, version }: VaultSecret,
+  source: VaultSource,
+  { minimumDaysLeft }: UploadInputs,
+  deadline: StepDeadline,
+): CertificateUpload {
+  hide(value, SHORTEST_SECRET_LINE);
+  const notes = [`Read from ${describeSource(source)}, version ${version}.`];
+  try {
+    return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
+  } catch (error) {
+    throw explainContent(error, source, version);
+  }
+}
+
+interface Found {
+  readonly connectors: ApiConnectors;
+  readonly readings: readonly Reading[];
+}
+
+/** Signs in to Graph and reads the connectors. */
+async function findConnectors(http: Http, { application, connectorIds, source }: UploadInputs): Promise<Found> {
+  const access = await signIn(http, application, graphIn(application.cloud)).catch((error: unknown) => {
+    throw source.kind === 'key-vault' && !source.sameApplication ? explainGraphSignIn(error, application) : error;
+  });
+  const permission = 'APIConnectors.ReadWrite.All';
+  const connectors = new ApiConnectors(new GraphClient({ http, application, access, permission, log: info }));
+  return { connectors, readings: await readConnectors(connectors, connectorIds) };
+}
+
+/** Sets what the API has to trust, and only then brings each connector to the certificate. */
 async function updateConnectors(
-  { application, connectorIds, verifyTarget, verifyWait, ...options }: UploadInputs,
+  { connectors, readings }: Found,
   upload: CertificateUpload,
+  { verifyTarget, verifyWait, ...options }: UploadInputs,
   deadline: StepDeadline,
 ): Promise<readonly Outcome[]> {
   const { certificate } = upload;
-  await using http = new Http({ userAgent: await userAgent(process.env), deadline });
-  const access = await group('Sign-in', async () => await signIn(http, application, graphIn(application.cloud)));
-  const connectors = new ApiConnectors(
-    new GraphClient({ http, application, access, permission: 'APIConnectors.ReadWrite.All', log: info }),
-  );
-  const readings = await readConnectors(connectors, connectorIds);
   showTrust(
     trustOf(
       readings.map(({ connector }) => connector),

@@ -1,8 +1,9 @@
 /**
- * The body of an error of Microsoft Graph, in any shape that it has been seen in.
+ * The body of an error of Microsoft Graph or of Azure Key Vault, in any shape that it has been seen in.
  * @see https://learn.microsoft.com/graph/errors#json-representation
+ * @see https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
  */
-import type { HttpResponse } from '../http/client.ts';
+import type { HttpResponse } from './client.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseJson, type JsonObject } from '../text/json.ts';
 

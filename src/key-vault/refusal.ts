@@ -1,0 +1,333 @@
+/**
+ * What Azure Key Vault says when it refuses, and what helps.
+ * @see https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+ */
+import { isIP } from 'node:net';
+import { Failure, type FailureCode } from '../failure.ts';
+import type { HttpResponse } from '../http/client.ts';
+import { saidBy } from '../http/error-body.ts';
+import { intercepted } from '../http/intercepted.ts';
+import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
+import { reason, type TransportError } from '../http/transport-error.ts';
+import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
+import type { Application, Resource } from '../sign-in/application.ts';
+import { whichApplication } from '../sign-in/sign-in.ts';
+import { clean } from '../text/clean.ts';
+import { isObject, parseObject, stringOf } from '../text/json.ts';
+import type { VaultSource } from './address.ts';
+
+/** What a failure is about, with the values that its commands are filled in with. */
+export interface Asked {
+  readonly vault: Resource;
+  readonly source: VaultSource;
+  /** The vault's; undefined while it is not known. */
+  readonly tenantId?: string;
+}
+
+interface Refusal {
+  readonly code: FailureCode;
+  readonly what: string;
+  readonly remedy: string;
+  /** `no` unless given. */
+  readonly retry?: Retry;
+}
+
+/** A name that does not resolve may be DNS in trouble. In milliseconds. */
+const RESOLVING = 2_000;
+/** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
+const THROTTLE_PAUSE = 1_000;
+
+/** What a response other than the wanted one means, to the nth request. */
+export function explainVault(response: HttpResponse, asked: Asked, n: number): Verdict {
+  const { status } = response;
+  const host = new URL(asked.vault.origin).host;
+  if (isRedirect(status)) return { failure: redirected(`The key vault ${host}`, status), retry: 'no' };
+  const page = intercepted(response, `the key vault ${host}`);
+  // A gateway's page with 5xx is the service's own trouble.
+  if (page && status < 500) {
+    const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
+    return { failure: new Failure(page.code, page.message, remedy), retry: 'no' };
+  }
+  const refusal = refusalFor(response, asked);
+  const pause = status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
+  return {
+    failure: failed(refusal, response, asked),
+    retry: refusal.retry ?? 'no',
+    retryAfter: retryAfter(response, new Date()) ?? pause,
+  };
+}
+
+/** What it means that the vault does not say which tenant it is in. */
+export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
+  const refusal: Refusal = {
+    code: 'KEY_VAULT_REFUSED',
+    what: 'The key vault does not say in WWW-Authenticate which tenant it belongs to',
+    remedy:
+      'Something between the runner and the vault may take headers away, such as a proxy that inspects TLS: let the vault pass unchanged.',
+  };
+  return { failure: failed(refusal, response, asked), retry: 'no' };
+}
+
+/** What a request without a response means. */
+export function explainVaultTransport(error: TransportError, asked: Asked): Verdict {
+  const host = new URL(asked.vault.origin).host;
+  const verdict = explainTransport(error, `the key vault ${host}`);
+  const { failure } = verdict;
+  const why = reason(error);
+  // A proxy resolves the name itself, and answers 502 to 504 if it cannot.
+  if (/\bENOTFOUND\b|Proxy response \(50[234]\)/.test(why)) {
+    return {
+      retry: 'yes',
+      within: RESOLVING,
+      failure: new Failure(
+        'KEY_VAULT_NOT_FOUND',
+        `There seems to be no key vault ${host}: ${clean(why)} (${new Date().toISOString()}).`,
+        `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+        { cause: error },
+      ),
+    };
+  }
+  if (failure.code !== 'PROXY_REFUSED') return verdict;
+  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.`;
+  return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
+}
+
+/** What a failed sign-in to the vault means; any other error is left as it is. */
+export function explainSignIn(error: unknown, { tenantId, clientId }: Application, source: VaultSource): unknown {
+  const host = source.certificate.vault;
+  const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
+  const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
+  if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
+    const remedy = source.sameApplication
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId}\naz ad sp create --id ${clientId}`;
+    const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
+    return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
+  }
+  // The vault's tenant has subscriptions, or there would be no vault.
+  return whichApplication(
+    error,
+    which,
+    `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId}`,
+  );
+}
+
+/** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
+export function explainGraphSignIn(error: unknown, { tenantId, cloud }: Application): unknown {
+  const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
+  return whichApplication(
+    error,
+    which,
+    `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`,
+  );
+}
+
+/** The failure of a secret that is no certificate. `why` is a clause about the secret; foreign text in it is cleaned here. */
+export function notACertificate({ source }: Asked, version: string, why: string, cause?: unknown): Failure {
+  const { vault, name } = source.certificate;
+  return new Failure(
+    'KEY_VAULT_NOT_A_CERTIFICATE',
+    `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${clean(why)}.`,
+    `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
+    { cause },
+  );
+}
+
+/** How to have the vault renew a certificate now, by its own policy. */
+export function renewCommands({ certificate: { vault, name } }: VaultSource): string {
+  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+}
+
+/** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
+export function explainContent(error: unknown, source: VaultSource, version: string): unknown {
+  if (!(error instanceof Failure)) return error;
+  const { vault, name } = source.certificate;
+  const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
+  switch (error.code) {
+    case 'PFX_NO_PRIVATE_KEY':
+    case 'PFX_IS_CERTIFICATE':
+      return new Failure(
+        'KEY_VAULT_KEY_NOT_EXPORTABLE',
+        `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`,
+        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
+        { cause: error },
+      );
+    case 'PFX_EMPTY':
+    case 'PFX_NOT_PKCS12':
+    case 'PFX_TRUNCATED':
+    case 'PFX_WRONG_PASSWORD':
+      return notACertificate({ source, vault: { name: '', audience: '', origin: '' } }, version, error.message, error);
+    case 'CERTIFICATE_EXPIRED':
+    case 'CERTIFICATE_EXPIRES_TOO_SOON':
+      return new Failure(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
+    default:
+      return new Failure(error.code, `${error.message} ${told}`, error.remedy, { cause: error });
+  }
+}
+
+function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: Asked): Failure {
+  const { vault, name, version } = asked.source.certificate;
+  const said = saidBy(response);
+  const requestId = clean(response.headers['x-ms-request-id'], 64);
+  const details = [
+    `HTTP ${response.status}`,
+    ...said.codes,
+    requestId === '' ? '' : `x-ms-request-id ${requestId}`,
+    ...said.ids,
+    said.date,
+  ].filter((part) => part !== '');
+  const subject = `(key vault ${vault}, certificate ${name}${version === undefined ? '' : `, version ${version}`})`;
+  const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+  return new Failure(code, `${what} ${subject}${message} (${details.join(', ')}).`, remedy);
+}
+
+function refusalFor(response: HttpResponse, asked: Asked): Refusal {
+  const { codes } = saidBy(response);
+  const message = messageOf(response);
+  const { status } = response;
+  const known = codes.map((code) => byCode(code, message, asked)).find((refusal) => refusal !== undefined);
+  if (known) return known;
+  if (status === 401 && /AKV10032|invalid issuer/i.test(message)) return otherTenant(message, asked);
+  if (status === 404) return notFound(asked);
+  if (status === 429) return throttled(asked);
+  const again = status === 200 ? 'yes' : retryForStatus(status);
+  if (again !== 'no') {
+    return {
+      code: 'SERVICE_UNAVAILABLE',
+      what: status === 200 ? 'The key vault answered without the secret' : 'The key vault could not answer',
+      remedy: 'Run the job again; see https://status.cloud.microsoft.',
+      // Reading changes nothing.
+      retry: 'yes',
+    };
+  }
+  return {
+    code: 'KEY_VAULT_REFUSED',
+    what: 'The key vault refused',
+    remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}az keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
+  };
+}
+
+function byCode(code: string, message: string, asked: Asked): Refusal | undefined {
+  switch (code) {
+    case 'ForbiddenByRbac':
+      return roleMissing(message, asked);
+    case 'ForbiddenByPolicy':
+    case 'AccessDenied':
+      return accessPolicyMissing(message, asked);
+    case 'ForbiddenByFirewall':
+      return firewall(message, asked);
+    case 'ForbiddenByConnection':
+      return publicAccessOff(asked);
+    case 'SecretDisabled':
+      return disabled(asked);
+    case 'SecretNotFound':
+    case 'CertificateNotFound':
+      return notFound(asked);
+    case 'Throttled':
+      return throttled(asked);
+    default:
+      return undefined;
+  }
+}
+
+function roleMissing(message: string, asked: Asked): Refusal {
+  const { vault } = asked.source.certificate;
+  const scope = RESOURCE_ID.exec(message)?.[0] ?? `$(az keyvault show --name ${vault} --query id --output tsv)`;
+  return {
+    code: 'KEY_VAULT_ROLE_MISSING',
+    what: `The application ${asked.source.application.clientId} has no role that lets it read this`,
+    remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}az role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
+  };
+}
+
+/** Of a vault, strictly: it stands in a command. A secret's goes on behind it. */
+const RESOURCE_ID =
+  /\/subscriptions\/[0-9a-f-]{36}\/resourcegroups\/[\w.()-]{1,90}\/providers\/microsoft\.keyvault\/vaults\/[a-z0-9-]{3,24}(?=[/'"\s]|$)/i;
+const OBJECT_ID = /\boid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i;
+
+function assignee(message: string, { source }: Asked): string {
+  const [, objectId] = OBJECT_ID.exec(message) ?? [];
+  return objectId === undefined
+    ? `--assignee ${source.application.clientId}`
+    : `--assignee-object-id ${objectId} --assignee-principal-type ServicePrincipal`;
+}
+
+function accessPolicyMissing(message: string, asked: Asked): Refusal {
+  const { vault } = asked.source.certificate;
+  const [, objectId] = OBJECT_ID.exec(message) ?? [];
+  const who = objectId === undefined ? `--spn ${asked.source.application.clientId}` : `--object-id ${objectId}`;
+  return {
+    code: 'KEY_VAULT_ACCESS_POLICY_MISSING',
+    what: `No access policy lets the application ${asked.source.application.clientId} get secrets`,
+    remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}az keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
+  };
+}
+
+function firewall(message: string, asked: Asked): Refusal {
+  const { vault } = asked.source.certificate;
+  const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
+  const address = isIP(named) === 0 ? undefined : named;
+  return {
+    code: 'KEY_VAULT_FIREWALL',
+    what: `The firewall of the key vault does not let ${address === undefined ? 'this runner' : `the address ${address}`} in`,
+    remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}az keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
+  };
+}
+
+function publicAccessOff(asked: Asked): Refusal {
+  const { vault } = asked.source.certificate;
+  return {
+    code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
+    what: 'The key vault is closed to public networks',
+    remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}az keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
+  };
+}
+
+function disabled(asked: Asked): Refusal {
+  const { vault, name, version } = asked.source.certificate;
+  return {
+    code: 'KEY_VAULT_CERTIFICATE_DISABLED',
+    what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
+    remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+  };
+}
+
+function notFound(asked: Asked): Refusal {
+  const { vault, name, version } = asked.source.certificate;
+  return {
+    code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
+    what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
+    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+  };
+}
+
+function otherTenant(message: string, asked: Asked): Refusal {
+  const [, tenantId] =
+    /Expected one of https:\/\/[^/\s]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i.exec(message) ?? [];
+  const owner = tenantId === undefined ? 'another tenant' : `the tenant ${tenantId}`;
+  return {
+    code: 'KEY_VAULT_OF_ANOTHER_TENANT',
+    what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
+    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+  };
+}
+
+function throttled({ source }: Asked): Refusal {
+  return {
+    code: 'THROTTLED',
+    what: 'The key vault is asked for too much at once',
+    remedy: `Run the job again later. If it goes on: other jobs or programs ask the vault ${source.certificate.vault} too often; give the certificates a vault of their own, and a matrix of jobs max-parallel.`,
+    retry: 'yes',
+  };
+}
+
+/** The vault's tenant has subscriptions, or there would be no vault. */
+function loginTo({ tenantId }: Asked): string {
+  return tenantId === undefined ? '' : `az login --tenant ${tenantId}\n`;
+}
+
+/** The outermost message as it came, for what is read out of it; it is shown only through clean. */
+function messageOf(response: HttpResponse): string {
+  const { error } = parseObject(response.body);
+  return isObject(error) ? stringOf(error['message']).slice(0, 4_000) : '';
+}
