@@ -322,8 +322,8 @@ describe('inputs are refused before any request', () => {
     ['connector-id missing', { 'connector-id': '' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id of comments only', { 'connector-id': '# none\n\n' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id ..', { 'connector-id': '..' }, 'INPUT_INVALID', /"connector-id"/],
-    ['neither pfx nor pfx-file', { pfx: '' }, 'INPUT_MISSING', /"pfx" and "pfx-file"/],
-    ['both pfx and pfx-file', { 'pfx-file': 'a.pfx' }, 'INPUT_INVALID', /Both inputs "pfx" and "pfx-file"/],
+    ['neither pfx nor pfx-file', { pfx: '' }, 'INPUT_MISSING', /"pfx", "pfx-file" and "key-vault-certificate"/],
+    ['both pfx and pfx-file', { 'pfx-file': 'a.pfx' }, 'INPUT_INVALID', /The inputs "pfx" and "pfx-file"/],
     [
       'pfx-file that is not there',
       { pfx: '', 'pfx-file': 'a.pfx' },

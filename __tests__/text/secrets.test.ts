@@ -1,5 +1,6 @@
 /** A known secret does not show in foreign text, in whatever form a service quotes it. */
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
 import { clean, markdown } from '../../src/text/clean.ts';
 import { decoded } from '../../src/text/decoded.ts';
 import { forgetSecrets, hide, hideUrl, withoutSecrets } from '../../src/text/secrets.ts';
@@ -253,4 +254,22 @@ test('a text that is made to be slow is not', () => {
     expect(clean(text).length).toBeLessThanOrEqual(301);
     expect(withoutSecrets(text).length).toBeLessThanOrEqual(16 * 1024);
   }
+});
+
+test('a text without escapes reads the same in the short way and in the long one', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('a', 'B', ' ', '+', '\n', '\u00e9', '\u200b', '\ud83d', '\ude00', '=', '\u0000')),
+      (parts) => {
+        const plain = parts.join('');
+        const [short, long] = [decoded(plain), decoded(`${plain}&`)];
+        expect({ text: `${short.text}&`, starts: short.starts, ends: short.ends }).toEqual({
+          text: long.text,
+          starts: long.starts.slice(0, -1),
+          ends: long.ends.slice(0, -1),
+        });
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

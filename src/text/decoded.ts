@@ -42,6 +42,34 @@ const BYTE = 0x10000;
  * control characters and plus signs (a form's blank). One pass: whatever an unescaped character completes is looked at again.
  */
 export function decoded(text: string): Decoded {
+  return /[\\%&]/.test(text) ? withoutEscapes(text) : withoutBlankRuns(text);
+}
+
+/** A text in which nothing is escaped, as most secrets are: a tenth of the time. */
+function withoutBlankRuns(text: string): Decoded {
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const pieces: string[] = [];
+  for (let at = 0, from = 0; at <= text.length; at++) {
+    if (at < text.length && !isBlank(text.charCodeAt(at))) {
+      starts.push(at);
+      ends.push(at + 1);
+      continue;
+    }
+    if (at > from) pieces.push(text.slice(from, at));
+    from = at + 1;
+    if (at === text.length) break;
+    if (at > 0 && isBlank(text.charCodeAt(at - 1))) ends[ends.length - 1] = at + 1;
+    else {
+      pieces.push(' ');
+      starts.push(at);
+      ends.push(at + 1);
+    }
+  }
+  return { text: pieces.join(''), starts, ends };
+}
+
+function withoutEscapes(text: string): Decoded {
   const units: number[] = [];
   const starts: number[] = [];
   const ends: number[] = [];

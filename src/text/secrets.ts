@@ -15,6 +15,8 @@ const MACHINE_MADE = 64;
 const RUN = 16;
 /** Of a text, nothing is shown that stands further back. */
 const LONGEST_TEXT = 16 * 1024;
+/** A file of 1 MiB in base64; what is longer is refused, and goes nowhere that could quote it. */
+const LONGEST_SECRET = 1.5 * 1024 * 1024;
 /** More lines than this are a file, whose pieces are found anyway. */
 const FEW_LINES = 16;
 
@@ -91,8 +93,9 @@ export function withoutSecrets(text: string): string {
   return masked(seen, found);
 }
 
-function remember(secret: string): void {
-  if (secret.length < SHORTEST_SECRET) return;
+function remember(whole: string): void {
+  if (whole.length < SHORTEST_SECRET) return;
+  const secret = whole.slice(0, LONGEST_SECRET);
   known.add(secret);
   const plain = plainForm(secret);
   const bytes = Buffer.from(secret);
