@@ -99,16 +99,15 @@ export function explainSignIn(error: unknown, { tenantId, clientId }: Applicatio
   const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId}\naz ad sp create --id ${clientId}`;
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
   }
-  // The vault's tenant has subscriptions, or there would be no vault.
   return whichApplication(
     error,
     which,
-    `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId}`,
+    `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId} --allow-no-subscriptions`,
   );
 }
 
@@ -308,7 +307,7 @@ function otherTenant(message: string, asked: Asked): Refusal {
   return {
     code: 'KEY_VAULT_OF_ANOTHER_TENANT',
     what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`} --allow-no-subscriptions\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
   };
 }
 
@@ -321,9 +320,8 @@ function throttled({ source }: Asked): Refusal {
   };
 }
 
-/** The vault's tenant has subscriptions, or there would be no vault. */
 function loginTo({ tenantId }: Asked): string {
-  return tenantId === undefined ? '' : `az login --tenant ${tenantId}\n`;
+  return tenantId === undefined ? '' : `az login --tenant ${tenantId} --allow-no-subscriptions\n`;
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
