@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { parse } from 'yaml';
 import { clientCertificate, type ClientCertificate } from '../../emulator/certificates.ts';
-import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
+import { CHINA, Emulator, GLOBAL, VAULT } from '../../emulator/emulator.ts';
 import { ISSUER } from '../../emulator/github.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
@@ -31,10 +31,11 @@ interface Job {
   readonly strategy?: {
     readonly 'fail-fast'?: boolean;
     readonly 'max-parallel'?: number;
-    readonly matrix: { readonly tenant: readonly string[] };
+    readonly matrix: { readonly tenant: string };
   };
   readonly needs?: string;
   readonly 'timeout-minutes'?: number;
+  readonly outputs?: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
 }
 
@@ -76,6 +77,8 @@ const OURS: Readonly<Record<string, string>> = {
   'PUBLISHER/upload-api-connector-certificate/create@v1': 'create/action.yml',
 };
 const actionFileOf = ({ uses }: Step): string | undefined => (uses === undefined ? undefined : OURS[uses]);
+/** Whether one of our actions is in it; a job without only reads the repository. */
+const signsIn = ({ steps }: Job): boolean => steps.some((step) => actionFileOf(step) !== undefined);
 const EXPRESSION = /\$\{\{\s*(.*?)\s*\}\}/g;
 
 test('examples/ has these workflows', () => {
@@ -90,11 +93,8 @@ describe.each(NAMES)('%s.yml', (name) => {
   test('a header says what it is for, what to set up first, and which subject signs in', () => {
     const header = /^(?:#.*\n)+/.exec(text)?.[0] ?? '';
     expect(header).toContain('# Set up first');
-    for (const job of Object.values(jobs)) {
-      const subject =
-        job.environment === undefined
-          ? ':ref:refs/heads/main'
-          : `:environment:${job.strategy === undefined ? job.environment : 'NAME'}`;
+    for (const job of Object.values(jobs).filter(signsIn)) {
+      const subject = job.environment === undefined ? ':ref:refs/heads/main' : `:environment:${job.environment}`;
       expect(header).toContain(`repo:OWNER/REPO${subject}`);
     }
   });
@@ -122,12 +122,12 @@ describe.each(NAMES)('%s.yml', (name) => {
     expect(concurrency).toEqual({ group: expect.any(String) as unknown, 'cancel-in-progress': false });
     for (const job of Object.values(jobs)) {
       expect(job.permissions).toEqual({
-        'id-token': 'write',
+        ...(signsIn(job) ? { 'id-token': 'write' } : { contents: 'read' }),
         ...(JSON.stringify(job).includes('gh issue') ? { issues: 'write' } : {}),
       });
       expect(job['timeout-minutes']).toBeLessThanOrEqual(15);
-      expect(job.steps.some((step) => actionFileOf(step) !== undefined)).toBe(true);
     }
+    expect(Object.values(jobs).some(signsIn)).toBe(true);
   });
 
   test('what others wrote is pinned to a commit, with its version beside it', () => {
@@ -171,10 +171,10 @@ const TENANTS: Readonly<Record<string, typeof GLOBAL | typeof CHINA | typeof FAB
   '': GLOBAL,
   production: GLOBAL,
   staging: FABRIKAM,
-  contoso: GLOBAL,
-  fabrikam: FABRIKAM,
   china: CHINA,
 };
+
+const KEY_VAULT = `https://${VAULT.name}.vault.azure.net`;
 
 let certificate: ClientCertificate;
 let emulator: Emulator | undefined;
@@ -201,13 +201,21 @@ interface JobRun {
   /** What the scripts printed. */
   readonly printed: string;
   readonly skipped: readonly string[];
+  /** Of the job, for the jobs that need it. */
+  readonly outputs: Readonly<Record<string, string>>;
   /** The runner's temporary directory. */
   readonly runnerTemp: string;
   readonly emulator: Emulator;
 }
 
+/** An entry of tenants.json. */
+type Tenant = Readonly<Record<'name' | 'tenant-id' | 'client-id' | 'connector-id', string>>;
+
 interface JobOptions {
-  readonly tenant?: string;
+  /** The entry of the matrix that the job is for. */
+  readonly tenant?: Tenant;
+  /** Files of the repository, for a job that checks it out. */
+  readonly repository?: Readonly<Record<string, string>>;
   readonly dryRun?: boolean;
   readonly commands?: Commands;
   readonly prepare?: (emulator: Emulator) => void | Promise<void>;
@@ -236,7 +244,7 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
   const skipped: string[] = [];
 
   const values: Record<string, string> = {
-    'matrix.tenant': options.tenant ?? '',
+    ...Object.fromEntries(Object.entries(options.tenant ?? {}).map(([key, value]) => [`matrix.tenant.${key}`, value])),
     'inputs.dry-run': String(options.dryRun ?? false),
     // The runner puts a step's files in its working directory.
     'runner.temp': '.',
@@ -260,10 +268,9 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     'vars.CLIENT_ID': tenant.clientId,
     'vars.CHECK_CLIENT_ID': tenant.clientId,
     'vars.CONNECTOR_ID': tenant.connectorId,
-    'vars.VAULT_TENANT_ID': FABRIKAM.tenantId,
-    'vars.VAULT_CLIENT_ID': FABRIKAM.clientId,
-    'vars.VAULT_NAME': 'contoso-vault',
-    'vars.CERTIFICATE_NAME': 'connector',
+    'vars.KEY_VAULT': KEY_VAULT,
+    'vars.KEY_VAULT_CERTIFICATE': `${KEY_VAULT}/certificates/api-connector`,
+    'vars.KEY_VAULT_CLIENT_ID': VAULT.clientId,
     'vars.VAULT_ADDR': 'https://vault.example',
     'vars.AZURE_TENANT_ID': FABRIKAM.tenantId,
     'vars.AZURE_CLIENT_ID': FABRIKAM.clientId,
@@ -282,7 +289,8 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
   const commands = join(directory, 'commands');
   const calls = join(directory, 'calls');
   const runnerTemp = join(directory, 'temp');
-  for (const path of [commands, runnerTemp]) mkdirSync(path);
+  const workspace = join(directory, 'workspace');
+  for (const path of [commands, runnerTemp, workspace]) mkdirSync(path);
   const outputFile = join(directory, 'output');
   writeFileSync(calls, '');
   for (const [command, script] of Object.entries(options.commands ?? {})) {
@@ -299,6 +307,10 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
       skipped.push(step.name ?? '');
       continue;
     }
+    if (step.uses?.startsWith('actions/checkout@')) {
+      for (const [path, text] of Object.entries(options.repository ?? {})) writeFileSync(join(workspace, path), text);
+      continue;
+    }
     if (step.run === undefined) {
       const result = await runOurs(running, step, resolveAll(step.with), runnerTemp);
       results.push(result);
@@ -313,6 +325,7 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     writeFileSync(outputFile, '');
     const script = spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run], {
       encoding: 'utf8',
+      cwd: workspace,
       env: {
         PATH: `${commands}:${process.env['PATH'] ?? ''}`,
         CALLS: calls,
@@ -320,7 +333,6 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
         GITHUB_OUTPUT: outputFile,
         PEM: certificate.certificatePem,
         KEY: certificate.keyPem,
-        PFX: pfxOf(certificate, '').toString('base64'),
         ACTIONS_ID_TOKEN_REQUEST_URL: 'https://pipelines.example/idtoken?api-version=2.0',
         ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'throw-away-request-token',
         GITHUB_SERVER_URL: 'https://github.com',
@@ -331,7 +343,9 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     });
     printed += script.stdout;
     expect([script.status, script.stderr]).toEqual([0, '']);
-    const [, output, , value = ''] = /^(\w+)<<(\w+)\n([^]*)\n\2\n$/.exec(readFileSync(outputFile, 'utf8')) ?? [];
+    const written = readFileSync(outputFile, 'utf8');
+    const [, output, , value = ''] =
+      /^(\w+)<<(\w+)\n([^]*)\n\2\n$/.exec(written) ?? /^(\w+)=(())(.*)\n$/.exec(written)?.toSpliced(3, 1) ?? [];
     if (output !== undefined) values[`steps.${step.id ?? ''}.outputs.${output}`] = value;
   }
   for (const state of posts.reverse()) {
@@ -343,6 +357,7 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     calls: readFileSync(calls, 'utf8').split('\n').slice(0, -1),
     printed,
     skipped,
+    outputs: resolveAll(job.outputs),
     runnerTemp,
     emulator: running,
   };
@@ -401,7 +416,10 @@ function accepted(place: string): ReadonlySet<string> {
   return new Set(text.match(/[0-9A-Fa-f]{40}/g)?.map((thumbprint) => thumbprint.toUpperCase()));
 }
 
-function expectUploaded({ results, emulator: running }: JobRun, { connectorId }: (typeof TENANTS)[string]): void {
+function expectUploaded(
+  { results, emulator: running }: JobRun,
+  { connectorId }: { readonly connectorId: string },
+): void {
   for (const { exitCode, annotations, outputs } of results) {
     expect(annotations).toEqual([]);
     expect(exitCode).toBe(0);
@@ -425,15 +443,62 @@ test('china.yml signs in and uploads in China, with its audience', async () => {
 });
 
 describe('many-tenants.yml', () => {
-  const { strategy } = workflow('many-tenants').jobs['upload'] ?? {};
+  const TENANTS_JSON = Array.from({ length: 40 }, (_, n): Tenant => {
+    const id = String(n).padStart(12, '0');
+    return {
+      name: `tenant-${n}`,
+      'tenant-id': `10000000-0000-4000-8000-${id}`,
+      'client-id': `20000000-0000-4000-8000-${id}`,
+      'connector-id': `30000000-0000-4000-8000-${id}`,
+    };
+  });
+  const { tenants, upload } = workflow('many-tenants').jobs;
 
   test('one tenant that fails does not stop the others', () => {
-    expect(strategy).toMatchObject({ 'fail-fast': false, 'max-parallel': expect.any(Number) as unknown });
+    expect(upload?.strategy).toMatchObject({
+      'fail-fast': false,
+      'max-parallel': expect.any(Number) as unknown,
+    });
   });
 
-  test.each(strategy?.matrix.tenant ?? [])('%s is signed in to as its own environment', async (tenant) => {
-    expectUploaded(await runJob('many-tenants', 'upload', { tenant }), TENANTS[tenant] ?? GLOBAL);
+  test('the matrix is what the first job read: 40 tenants out of one file', async () => {
+    expect([upload?.needs, upload?.strategy?.matrix.tenant]).toEqual([
+      'tenants',
+      '${{ fromJSON(needs.tenants.outputs.tenants) }}',
+    ]);
+    expect(tenants?.environment).toBeUndefined();
+    const { outputs } = await runJob('many-tenants', 'tenants', {
+      repository: { 'tenants.json': JSON.stringify(TENANTS_JSON, undefined, 2) },
+      commands: { jq: `[ "$*" = '--compact-output . tenants.json' ] && tr -d '\n' < tenants.json` },
+    });
+    expect(JSON.parse(outputs['tenants'] ?? '')).toEqual(TENANTS_JSON);
   });
+
+  test('the form of the file that the header shows is the one that the job reads', () => {
+    const [form = ''] = /\[\{ .* \}\]/.exec(read('examples/many-tenants.yml')) ?? [];
+    const [entry] = JSON.parse(form) as readonly object[];
+    expect(Object.keys(entry ?? {})).toEqual(Object.keys(TENANTS_JSON[0] ?? {}));
+  });
+
+  test.each([TENANTS_JSON[0], TENANTS_JSON[39]])(
+    '$name is signed in to as the one environment, with its own certificate',
+    async (tenant) => {
+      if (tenant === undefined) throw new Error('There is no such tenant.');
+      const ids = { tenantId: tenant['tenant-id'], clientId: tenant['client-id'] };
+      const job = await runJob('many-tenants', 'upload', {
+        tenant,
+        prepare: async (running) => {
+          running.registerApp({ ...ids, tenantDomain: `${tenant.name}.onmicrosoft.com` });
+          running.addConnector({ id: tenant['connector-id'], tenantId: ids.tenantId });
+          running.addVaultCertificate(tenant.name, certificate);
+          running.addVaultCertificate('tenant-20', await clientCertificate());
+        },
+      });
+      expectUploaded(job, { connectorId: tenant['connector-id'] });
+      expect(job.emulator.connects.map(({ host }) => host)).toContain('api.contoso.com');
+      expect(job.emulator.certificates(GLOBAL.connectorId)).toEqual([]);
+    },
+  );
 });
 
 describe('staging-then-production.yml', () => {
@@ -462,35 +527,39 @@ describe('staging-then-production.yml', () => {
   });
 });
 
-test('key-vault.yml fetches the file, uploads it, and removes it', async () => {
-  const job = await runJob('key-vault', 'upload', {
-    commands: {
-      curl: `echo '{"value":"throw-away-id-token"}'`,
-      jq: 'sed -E \'s/.*"value":"([^"]*)".*/\\1/\'',
-      // As the CLI does: it does not overwrite a file.
-      az: `[ "$1" = login ] && { mkdir "$AZURE_CONFIG_DIR"; exit; }; file="\${*: -1}"; [ ! -e "$file" ] && base64 -d <<< "$PFX" > "$file"`,
-    },
+describe('key-vault.yml', () => {
+  test('one step reads the certificate out of the vault of another tenant, asks the API, and uploads it', async () => {
+    const job = await runJob('key-vault', 'upload', {
+      prepare: (running) => void running.addVaultCertificate('api-connector', certificate),
+    });
+    expect(workflow('key-vault').jobs['upload']?.steps).toHaveLength(1);
+    expectUploaded(job, GLOBAL);
+    const hosts = job.emulator.connects.map(({ host }) => host);
+    expect(hosts).toEqual(expect.arrayContaining([new URL(KEY_VAULT).host, 'api.contoso.com']));
+    expect(job.results[0]?.filesLeft).toEqual([]);
+    expect(readdirSync(job.runnerTemp)).toEqual([]);
   });
-  expectUploaded(job, GLOBAL);
-  const [curl, jq, login, download] = job.calls.toSorted((a, b) => rank(a) - rank(b));
-  expect(curl).toMatch(
-    / \[Authorization: bearer throw-away-request-token\] \[https:\/\/pipelines\.example\/idtoken\?api-version=2\.0&audience=api%3A%2F%2FAzureADTokenExchange\]$/,
-  );
-  expect(jq).toBe('jq [--exit-status] [--raw-output] [.value]');
-  expect(login).toBe(
-    `az [login] [--service-principal] [--username] [${FABRIKAM.clientId}] [--tenant] [${FABRIKAM.tenantId}] [--federated-token] [throw-away-id-token] [--allow-no-subscriptions] [--output] [none]`,
-  );
-  expect(download).toBe(
-    `az [keyvault] [secret] [download] [--vault-name] [contoso-vault] [--name] [connector] [--encoding] [base64] [--file] [${join(job.runnerTemp, 'connector.pfx')}]`,
-  );
-  expect(job.printed).toBe('::add-mask::throw-away-id-token\n');
-  expect(readdirSync(job.runnerTemp)).toEqual([]);
-});
 
-/** The two ends of a pipe start in any order. */
-function rank(call: string): number {
-  return ['curl ', 'jq ', 'az [login]', 'az [keyvault]'].findIndex((start) => call.startsWith(start));
-}
+  test('a certificate that the vault did not renew in time is red, and nothing is changed', async () => {
+    const notAfter = new Date(Date.now() + 10 * 86_400_000);
+    const { results, emulator: running } = await runJob('key-vault', 'upload', {
+      prepare: async (each) => void each.addVaultCertificate('api-connector', await clientCertificate({ notAfter })),
+    });
+    expect(results.map(({ annotations }) => annotations[0]?.title)).toEqual(['CERTIFICATE_EXPIRES_TOO_SOON']);
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([]);
+  });
+
+  test('the policy in the header makes a certificate that connectors accept, and renews it', () => {
+    const [, policy = ''] = /--policy '(.*)'$/m.exec(read('examples/key-vault.yml')) ?? [];
+    expect(JSON.parse(policy)).toMatchObject({
+      issuerParameters: { name: 'Self' },
+      keyProperties: { exportable: true, keyType: 'RSA', keySize: 2048 },
+      secretProperties: { contentType: 'application/x-pkcs12' },
+      x509CertificateProperties: { ekus: ['1.3.6.1.5.5.7.3.2'], keyUsage: ['digitalSignature'] },
+      lifetimeActions: [{ action: { actionType: 'AutoRenew' }, trigger: { lifetimePercentage: 80 } }],
+    });
+  });
+});
 
 describe.each([
   [
