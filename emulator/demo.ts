@@ -1,9 +1,11 @@
 /**
  * `npm run demo`: the committed bundle at work, without a tenant. Starts the emulator, makes a certificate in the kind of
- * file that OpenSSL 3 exports, runs the action as the runner does, and shows what a person would see.
+ * file that OpenSSL 3 exports, runs the action as the runner does, and shows what a person would see. With `--key-vault` the
+ * certificate is in a key vault, in another tenant than the connectors.
  */
-import { clientCertificate } from './certificates.ts';
-import { Emulator, GLOBAL } from './emulator.ts';
+import { parseArgs } from 'node:util';
+import { clientCertificate, type ClientCertificate } from './certificates.ts';
+import { Emulator, GLOBAL, VAULT } from './emulator.ts';
 import { pfxOf } from './pfx.ts';
 import { runAction } from './runner.ts';
 
@@ -22,6 +24,17 @@ function certificatesNow(emulator: Emulator): string {
     .join('\n');
 }
 
+/** Where the step gets the certificate from. */
+function source(certificate: ClientCertificate): Readonly<Record<string, string>> {
+  if (!fromVault) return { pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64'), password: PASSWORD };
+  emulator.addVaultCertificate('api-connector', certificate);
+  return {
+    'key-vault-certificate': `https://${VAULT.name}.vault.azure.net/certificates/api-connector`,
+    'key-vault-client-id': VAULT.clientId,
+  };
+}
+
+const { 'key-vault': fromVault = false } = parseArgs({ options: { 'key-vault': { type: 'boolean' } } }).values;
 const emulator = await Emulator.start();
 try {
   const old = await clientCertificate({
@@ -50,8 +63,7 @@ try {
     'tenant-id': GLOBAL.tenantId,
     'client-id': GLOBAL.clientId,
     'connector-id': `${GLOBAL.connectorId}\n${SECOND}`,
-    pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64'),
-    password: PASSWORD,
+    ...source(certificate),
   };
 
   section(
