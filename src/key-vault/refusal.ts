@@ -142,7 +142,9 @@ export function explainContent(error: unknown, source: VaultSource, version: str
   if (!(error instanceof Failure)) return error;
   const { vault, name } = source.certificate;
   const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
-  switch (error.code) {
+  // Most codes need no words of a vault, so not every one has a case.
+  const code: string = error.code;
+  switch (code) {
     case 'PFX_NO_PRIVATE_KEY':
     case 'PFX_IS_CERTIFICATE':
       return new Failure(
