@@ -29319,7 +29319,7 @@ function openCertificate(source, now) {
             ...source.notes,
             ...decoded.notes,
             ...(note === undefined ? [] : [note]),
-            `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
+            `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
         ],
         secrets: secretsOf(source, decoded, certificate, pkcs12Value),
     };
@@ -31940,7 +31940,7 @@ const SUFFIXES = ['vault.azure.net', 'vault.azure.cn', 'vault.usgovcloudapi.net'
  * @returns what is wrong with the address, as the rest of a sentence, if it is not of that form
  */
 function parseAddress(address, cloud) {
-    // Not by URL: that would mend what it gets, and a host that was mended is a host that nobody wrote.
+    // Not by URL: that would correct what it gets, and a corrected host is a host that nobody wrote.
     const [, scheme, authority = '', path = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\]*)([^]*)$/i.exec(address) ?? [];
     if (scheme?.toLowerCase() !== 'https')
         return { wrong: 'does not begin with https://' };
@@ -48730,13 +48730,12 @@ function explainSignIn(error, { tenantId, clientId }, source) {
     const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
     if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND') {
         const remedy = source.sameApplication
-            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId}\naz ad sp create --id ${clientId}`;
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad sp create --id ${clientId}`;
         const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
         return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
     }
-    // The vault's tenant has subscriptions, or there would be no vault.
-    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId}`);
+    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId} --allow-no-subscriptions`);
 }
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
 function explainGraphSignIn(error, { tenantId, cloud }) {
@@ -48758,7 +48757,9 @@ function explainContent(error, source, version) {
         return error;
     const { vault, name } = source.certificate;
     const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
-    switch (error.code) {
+    // Most codes need no words of a vault, so not every one has a case.
+    const code = error.code;
+    switch (code) {
         case 'PFX_NO_PRIVATE_KEY':
         case 'PFX_IS_CERTIFICATE':
             return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
@@ -48908,7 +48909,7 @@ function otherTenant(message, asked) {
     return {
         code: 'KEY_VAULT_OF_ANOTHER_TENANT',
         what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`} --allow-no-subscriptions\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
     };
 }
 function throttled({ source }) {
@@ -48919,9 +48920,8 @@ function throttled({ source }) {
         retry: 'yes',
     };
 }
-/** The vault's tenant has subscriptions, or there would be no vault. */
 function loginTo({ tenantId }) {
-    return tenantId === undefined ? '' : `az login --tenant ${tenantId}\n`;
+    return tenantId === undefined ? '' : `az login --tenant ${tenantId} --allow-no-subscriptions\n`;
 }
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
 function messageOf(response) {

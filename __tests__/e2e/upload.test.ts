@@ -129,7 +129,7 @@ describe('a certificate is uploaded', () => {
   test('an AES-256 file, which the service rejects, is written again', async () => {
     const result = await run({ pfx: pfxOf(certificate, PASSWORD, 'aes256').toString('base64') });
     expect(result.exitCode).toBe(0);
-    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts, from AES-256');
+    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts (it was AES-256)');
     const sent = (JSON.parse(emulator.requests.at(-1)?.body ?? '') as { pkcs12Value: string }).pkcs12Value;
     expectNoLeak(result, [sent]);
   });
@@ -140,7 +140,7 @@ describe('a certificate is uploaded', () => {
     const encrypted = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }).toString();
     const result = await run({ pfx: `${certificate.certificatePem}\n${encrypted}`, password: passphrase });
     expect(result.outputs).toMatchObject({ thumbprint: certificate.thumbprint, uploaded: 'true' });
-    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts, from PEM');
+    expect(result.log).toContain('Written again as TripleDES-SHA1, which the service accepts (it was PEM)');
     const plain = key.export({ type: 'pkcs8', format: 'pem' }).toString().trim().split('\n').slice(1, -1);
     expect(result.masks).toEqual(expect.arrayContaining(plain.filter((line) => line.length >= 16)));
     expect(result.masks).toContain(plain.join(''));

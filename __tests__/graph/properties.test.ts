@@ -307,6 +307,6 @@ test('whatever lags or gets lost, a certificate is uploaded at most once, and wh
         expect(failure.message).toMatch(/could not be found out|was not seen on the connector/);
       else expect(failure.message).toMatch(/could not be found out|was not seen on the connector|Nothing was changed/);
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   );
 });

@@ -46,7 +46,7 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
       ...source.notes,
       ...decoded.notes,
       ...(note === undefined ? [] : [note]),
-      `Written again as TripleDES-SHA1, which the service accepts, from ${form}; key, certificate and password are unchanged.`,
+      `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
     ],
     secrets: secretsOf(source, decoded, certificate, pkcs12Value),
   };

@@ -46,7 +46,7 @@ const SUFFIXES = ['vault.azure.net', 'vault.azure.cn', 'vault.usgovcloudapi.net'
  * @returns what is wrong with the address, as the rest of a sentence, if it is not of that form
  */
 export function parseAddress(address: string, cloud: Cloud): VaultCertificate | { readonly wrong: string } {
-  // Not by URL: that would mend what it gets, and a host that was mended is a host that nobody wrote.
+  // Not by URL: that would correct what it gets, and a corrected host is a host that nobody wrote.
   const [, scheme, authority = '', path = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\]*)([^]*)$/i.exec(address) ?? [];
   if (scheme?.toLowerCase() !== 'https') return { wrong: 'does not begin with https://' };
   if (authority.includes('@')) return { wrong: 'has a user name in it' };
