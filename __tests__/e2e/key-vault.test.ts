@@ -210,7 +210,7 @@ describe('a challenge', () => {
       'Bearer authorization="https://login.microsoftonline.com/", resource="https://vault.azure.net"',
     ],
     ['with a path for a tenant', 'Bearer authorization="https://login.microsoftonline.com/../../evil", resource="x"'],
-    ['of rubbish', `${'Bearer authorization='.repeat(5000)}`],
+    ['of rubbish', 'Bearer authorization='.repeat(5000)],
     ['that is missing', null],
   ])('%s ends the step', async (_, challenge) => {
     emulator.addVaultCertificate(NAME, certificate);
