@@ -382,7 +382,8 @@ describe('pfx and pfx-file', () => {
     expect(refused({ 'pfx-file': 'a.pfx' })).toEqual({
       code: 'INPUT_INVALID',
       message: 'The inputs "pfx" and "pfx-file" are set, and only one of them may be.',
-      remedy: 'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.',
+      remedy:
+        'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.',
     });
   });
 

@@ -106,7 +106,11 @@ describe('the request', () => {
 
   test('is for the resource that is asked for', async () => {
     const http = new ScriptedHttp(issued(jwt({})));
-    const resource = { name: 'Microsoft Graph', audience: 'https://vault.example', origin: 'https://one.vault.example' };
+    const resource = {
+      name: 'Microsoft Graph',
+      audience: 'https://vault.example',
+      origin: 'https://one.vault.example',
+    };
     await exchange(http, application, resource, idToken);
     expect(new URLSearchParams(http.requests[0]?.body).get('scope')).toBe('https://vault.example/.default');
   });
