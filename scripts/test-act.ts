@@ -115,7 +115,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
 
 /** What an example calls, in bash; each call is recorded. What the real az and gh do there: `npm run test:clients`. */
 const COMMANDS: Readonly<Record<string, string>> = {
-  az: `if [ "$1" = keyvault ]; then base64 -d < "$STAND_INS/pfx" > "\${*: -1}"; fi`,
+  az: ':',
   gh: ':',
   kubectl: `if [ "$1" = apply ]; then cat > /dev/null; fi`,
 };
@@ -296,10 +296,6 @@ function variablesFor({ tenantId, clientId, connectorId }: typeof GLOBAL | typeo
     CLIENT_ID: clientId,
     CHECK_CLIENT_ID: clientId,
     CONNECTOR_ID: connectorId,
-    VAULT_TENANT_ID: VAULT.tenantId,
-    VAULT_CLIENT_ID: VAULT.clientId,
-    VAULT_NAME: VAULT.name,
-    CERTIFICATE_NAME: 'connector',
     KEY_VAULT_CERTIFICATE: `https://${VAULT.name}.vault.azure.net/certificates/connector`,
     KEY_VAULT_CLIENT_ID: VAULT.clientId,
     KEY_VAULT: `https://${VAULT.name}.vault.azure.net`,
@@ -349,8 +345,7 @@ async function startAct(start: Start): Promise<{ code: number; output: string }>
     return join(home, name);
   };
   await write('calls', '');
-  await write('pfx', pfxOf(certificate, '').toString('base64'));
-  // The token's file is no argument, so that it is in no list of processes.
+  // In files, so that no secret is in a list of processes.
   const environment = { ...emulator.environment(), CURL_CA_BUNDLE: emulator.caFile, STAND_INS: home };
   const args = [
     ...['workflow_dispatch', '--workflows', file, '--directory', repository, '--json'],
