@@ -190,8 +190,8 @@ const READERS: readonly Reader[] = [
   },
   {
     name: 'nss-pk12util',
-    install: async () => {
-      await run('certutil', ['-N', '--empty-password', '-d', await mkdtemp(join(tmpdir(), 'nss-'))]);
+    install: async (directory) => {
+      await run('certutil', ['-N', '--empty-password', '-d', await mkdtemp(join(directory, 'nss-'))]);
       return run('dpkg-query', ['--showformat=NSS ${Version}', '--show', 'libnss3-tools']).catch(
         () => 'NSS of unknown version',
       );
