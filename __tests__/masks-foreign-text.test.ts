@@ -67,6 +67,17 @@ describe('PEM text', () => {
     expect(masks()).toEqual(lines(key));
   });
 
+  test.each(['X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])('nor are those that OpenSSL calls %s', (label) => {
+    maskText(block(label, [0x30, 0x82, 0x01, 0x00, 0x30, 0x82, 0x00, 0xf0]) + key);
+    expect(masks()).toEqual(lines(key));
+  });
+
+  test('nor is a line that the key has in common with its certificate', () => {
+    const [shared = '', ...own] = lines(key);
+    maskText(certificate.replace(lines(certificate)[1] ?? '', shared) + key);
+    expect(masks()).toEqual([...new Set(own)].filter((line) => line !== shared));
+  });
+
   test('a PKCS#12 file in the armour of a certificate is masked', () => {
     const armoured = block('CERTIFICATE', [0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x03, 0x30]);
     maskText(armoured);

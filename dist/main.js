@@ -29293,6 +29293,7 @@ function ofPem({ code, message, remedy }) {
 }
 
 ;// CONCATENATED MODULE: ./lib/certificate/upload.js
+/** From what a source gave to what goes to the service. */
 
 
 
@@ -29331,16 +29332,25 @@ function upload_open(decoded, password) {
     return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
 }
 /** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
-function secretsOf({ content }, decoded, { privateKey }, pkcs12Value) {
+function secretsOf({ content }, decoded, certificate, pkcs12Value) {
     const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
-    const secret = [file.toString('base64'), ...lines, ...privateKeyForms(privateKey), pkcs12Value];
-    return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+    const secret = [file.toString('base64'), ...withoutPublicLines(lines, certificate), pkcs12Value];
+    return [...new Set([...secret, ...privateKeyForms(certificate)])].filter((line) => line.length >= SHORTEST_MASKED_LINE);
 }
 /** How a private key could be printed: on one line in base64, and the lines of its PEM. */
-function privateKeyForms(privateKey) {
+function privateKeyForms(certificate) {
+    const { privateKey } = certificate;
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
-    return [key, ...privateKeyLines(pem)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+    return [key, ...withoutPublicLines(privateKeyLines(pem), certificate)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+}
+/**
+ * Both hold the public key, and where it begins at the same place of a line, they have lines in common. Masked, these would
+ * keep the runner from passing the certificate on to another job.
+ */
+function withoutPublicLines(lines, { leaf }) {
+    const known = new Set(leaf.toString().split('\n'));
+    return lines.filter((line) => !known.has(line));
 }
 /** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
 const SHORTEST_MASKED_LINE = 16;
@@ -31457,7 +31467,7 @@ function retryAfter(response, now) {
 
 /***/ }),
 
-/***/ 1374:
+/***/ 482:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -31548,78 +31558,8 @@ function unescaped(value) {
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/key-vault/address.js
 var key_vault_address = __nccwpck_require__(2638);
-// EXTERNAL MODULE: ./lib/http/proxy.js
-var proxy = __nccwpck_require__(768);
-// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
-var text_secrets = __nccwpck_require__(3014);
-;// CONCATENATED MODULE: ./lib/masks.js
-/** Every secret that comes in from outside is masked here, before anything else can show it. */
-
-
-
-/** A file's last line of a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
-/** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
-function maskText(text) {
-    const lines = withoutCertificates(text).split(/\r\n|\r|\n/);
-    (0,text_secrets/* hide */.jD)(lines.map((line) => line.trim()).join('\n'), SHORTEST_MASKED_LINE);
-}
-/** Each line of a password; one that is too short is not masked, which the log warns of. */
-function maskPassword(password) {
-    if (password === '')
-        return;
-    (0,text_secrets/* hide */.jD)(password);
-    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= text_secrets/* SHORTEST_SECRET */.c3))
-        return;
-    (0,core/* warning */.$e)(`The password has fewer than ${text_secrets/* SHORTEST_SECRET */.c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
-}
-/** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
-function maskProxyCredentials(environment) {
-    for (const name of proxy/* PROXY_VARIABLES */.bD) {
-        const value = (0,proxy/* withScheme */.GV)(environment[name] ?? '');
-        for (const [username, password] of [asWritten(value), asParsed(value)]) {
-            if (username === '' && password === '')
-                continue;
-            const [user, secret] = [(0,text_secrets/* percentDecoded */.oF)(username), (0,text_secrets/* percentDecoded */.oF)(password)];
-            const basic = Buffer.from(`${user}:${secret}`).toString('base64');
-            // A name alone is what a token looks like; next to a password it is none.
-            const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
-            for (const form of [...secrets, basic])
-                (0,text_secrets/* hide */.jD)(form);
-        }
-    }
-}
-function asParsed(url) {
-    if (!URL.canParse(url))
-        return ['', ''];
-    const { username, password } = new URL(url);
-    return [username, password];
-}
-/** Also in a URL that cannot be parsed, or only as something else, since # or / in its password is not encoded. */
-function asWritten(url) {
-    const [, information = ''] = /^[a-z][a-z0-9+.-]*:\/\/(.*)@/is.exec(url) ?? [];
-    const colon = information.indexOf(':');
-    return colon < 0 ? [information, ''] : [information.slice(0, colon), information.slice(colon + 1)];
-}
-/**
- * The text without the certificates in it, which are blocks of PEM. What else is in such a block is kept: `certutil -encode`
- * puts this armour around any file, a PKCS#12 file as well.
- */
-function withoutCertificates(text) {
-    const [before = '', ...blocks] = text.split('-----BEGIN CERTIFICATE-----');
-    const rest = blocks.map((block) => {
-        const end = block.indexOf('-----END CERTIFICATE-----');
-        return end >= 0 && isCertificate(block.slice(0, end)) ? block.slice(end) : block;
-    });
-    return [before, ...rest].join('');
-}
-/** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */
-function isCertificate(base64) {
-    const [sequence, length = 0, ...rest] = Buffer.from(base64.trim().slice(0, 24), 'base64');
-    const lengthOctets = length > 0x80 ? length & 0x7f : 0;
-    return sequence === 0x30 && rest[lengthOctets] === 0x30;
-}
-
+// EXTERNAL MODULE: ./lib/masks.js
+var masks = __nccwpck_require__(8658);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var application = __nccwpck_require__(8509);
 ;// CONCATENATED MODULE: ./lib/inputs.js
@@ -31700,11 +31640,11 @@ function readUploadInputs() {
     const pfxText = (0,core/* getInput */.V4)('pfx');
     const pfxPath = (0,core/* getInput */.V4)('pfx-file');
     const password = (0,core/* getInput */.V4)('password', { trimWhitespace: false });
-    maskText(pfxText);
+    (0,masks/* maskText */.gC)(pfxText);
     if (BASE64_BY_MISTAKE.test(pfxPath))
-        maskText(pfxPath);
-    maskPassword(password);
-    maskProxyCredentials(process.env);
+        (0,masks/* maskText */.gC)(pfxPath);
+    (0,masks/* maskPassword */.yE)(password);
+    (0,masks/* maskProxyCredentials */.P_)(process.env);
     const problems = new Problems();
     const signsInAs = inputs_application(problems);
     const inputs = {
@@ -31726,7 +31666,7 @@ function readUploadInputs() {
  * @throws Failure as {@link readUploadInputs}
  */
 function readCheckInputs() {
-    maskProxyCredentials(process.env);
+    (0,masks/* maskProxyCredentials */.P_)(process.env);
     const problems = new Problems();
     const inputs = {
         application: inputs_application(problems),
@@ -31757,7 +31697,7 @@ function thresholds() {
  * @throws Failure as {@link readUploadInputs}
  */
 function readCreateInputs() {
-    maskProxyCredentials(process.env);
+    (0,masks/* maskProxyCredentials */.P_)(process.env);
     const problems = new Problems();
     const days = problems.catch(renewal, { renewDays: 0, validDays: 1 });
     const inputs = {
@@ -31978,6 +31918,100 @@ function parseAddress(address, cloud) {
 }
 function suffixOf(cloud) {
     return new URL(cloud.vaultOrigin).host;
+}
+
+
+/***/ }),
+
+/***/ 8658:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   P_: () => (/* binding */ maskProxyCredentials),
+/* harmony export */   gC: () => (/* binding */ maskText),
+/* harmony export */   yE: () => (/* binding */ maskPassword)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
+/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
+/** Every secret that comes in from outside is masked here, before anything else can show it. */
+
+
+
+/** A file's last line of a few letters would blank half the log. */
+const SHORTEST_MASKED_LINE = 16;
+const CERTIFICATE_BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+/**
+ * A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: an output holds them,
+ * and the runner passes no output on that a mask occurs in. A line of the key can be one of the certificate too, since both
+ * hold the public key.
+ */
+function maskText(text) {
+    const { certificates, rest } = apart(text);
+    const known = new Set(linesOf(certificates));
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(linesOf(rest)
+        .filter((line) => !known.has(line))
+        .join('\n'), SHORTEST_MASKED_LINE);
+}
+/** Each line of a password; one that is too short is not masked, which the log warns of. */
+function maskPassword(password) {
+    if (password === '')
+        return;
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(password);
+    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3))
+        return;
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(`The password has fewer than ${_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+}
+/** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
+function maskProxyCredentials(environment) {
+    for (const name of _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .PROXY_VARIABLES */ .bD) {
+        const value = (0,_http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .withScheme */ .GV)(environment[name] ?? '');
+        for (const [username, password] of [asWritten(value), asParsed(value)]) {
+            if (username === '' && password === '')
+                continue;
+            const [user, secret] = [(0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(username), (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(password)];
+            const basic = Buffer.from(`${user}:${secret}`).toString('base64');
+            // A name alone is what a token looks like; next to a password it is none.
+            const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
+            for (const form of [...secrets, basic])
+                (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(form);
+        }
+    }
+}
+function asParsed(url) {
+    if (!URL.canParse(url))
+        return ['', ''];
+    const { username, password } = new URL(url);
+    return [username, password];
+}
+/** Also in a URL that cannot be parsed, or only as something else, since # or / in its password is not encoded. */
+function asWritten(url) {
+    const [, information = ''] = /^[a-z][a-z0-9+.-]*:\/\/(.*)@/is.exec(url) ?? [];
+    const colon = information.indexOf(':');
+    return colon < 0 ? [information, ''] : [information.slice(0, colon), information.slice(colon + 1)];
+}
+/**
+ * The certificates in a text, which are blocks of PEM, and everything else. What is in such a block but no certificate is
+ * of the rest: `certutil -encode` puts this armour around any file, a PKCS#12 file as well.
+ */
+function apart(text) {
+    const certificates = [];
+    const rest = text.replace(CERTIFICATE_BLOCK, (block, body) => {
+        if (!isCertificate(body))
+            return block;
+        certificates.push(body);
+        return '';
+    });
+    return { certificates: certificates.join('\n'), rest };
+}
+function linesOf(text) {
+    return text.split(/\r\n|\r|\n/).map((line) => line.trim());
+}
+/** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */
+function isCertificate(base64) {
+    const [sequence, length = 0, ...rest] = Buffer.from(base64.trim().slice(0, 24), 'base64');
+    const lengthOctets = length > 0x80 ? length & 0x7f : 0;
+    return sequence === 0x30 && rest[lengthOctets] === 0x30;
 }
 
 
@@ -47638,7 +47672,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony import */ var _graph_client_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5081);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(8923);
 /* harmony import */ var _http_client_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7515);
-/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1374);
+/* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(482);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1116);
 /* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8568);
 /* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5570);
@@ -47916,8 +47950,8 @@ var client = __nccwpck_require__(5081);
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/http/client.js + 2 modules
 var http_client = __nccwpck_require__(7515);
-// EXTERNAL MODULE: ./lib/inputs.js + 2 modules
-var inputs = __nccwpck_require__(1374);
+// EXTERNAL MODULE: ./lib/inputs.js + 1 modules
+var inputs = __nccwpck_require__(482);
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -48116,7 +48150,7 @@ async function readAll({ application, connectorIds }, deadline) {
 async function make(request, now, { signal }) {
     const certificate = await createCertificate(request, now);
     signal.throwIfAborted();
-    for (const form of (0,upload/* privateKeyForms */._)(certificate.privateKey))
+    for (const form of (0,upload/* privateKeyForms */._)(certificate))
         (0,secrets/* hide */.jD)(form);
     const { thumbprint, notBefore, notAfter } = certificate;
     (0,core/* info */.pq)(`New certificate ${thumbprint}: RSA 2048, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)}.`);
@@ -48632,8 +48666,8 @@ var graph_client = __nccwpck_require__(5081);
 var concurrency = __nccwpck_require__(359);
 // EXTERNAL MODULE: ./lib/http/deadline.js + 1 modules
 var http_deadline = __nccwpck_require__(6027);
-// EXTERNAL MODULE: ./lib/inputs.js + 2 modules
-var lib_inputs = __nccwpck_require__(1374);
+// EXTERNAL MODULE: ./lib/inputs.js + 1 modules
+var lib_inputs = __nccwpck_require__(482);
 // EXTERNAL MODULE: ./lib/key-vault/address.js
 var address = __nccwpck_require__(2638);
 // EXTERNAL MODULE: external "node:crypto"
@@ -49026,6 +49060,8 @@ function typeOf(contentType) {
     return contentType === '' ? 'it has no content type' : `its content type is ${contentType}`;
 }
 
+// EXTERNAL MODULE: ./lib/masks.js
+var masks = __nccwpck_require__(8658);
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
@@ -49113,9 +49149,8 @@ var upload_disposeResources = (undefined && undefined.__disposeResources) || (fu
 
 
 
+
 const MINUTE = 60_000;
-/** Of a secret of several lines; a last line of a few letters would blank half the log. */
-const SHORTEST_SECRET_LINE = 16;
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
@@ -49204,7 +49239,7 @@ function certificateToUpload(content, minimumDaysLeft, deadline) {
 }
 /** The same for what a vault gave, in the words of a vault. */
 function openSecret({ content, value, version }, source, { minimumDaysLeft }, deadline) {
-    (0,text_secrets/* hide */.jD)(value, SHORTEST_SECRET_LINE);
+    (0,masks/* maskText */.gC)(value);
     const notes = [`Read from ${(0,address/* describeSource */.B6)(source)}, version ${version}.`];
     try {
         return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);

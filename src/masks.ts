@@ -5,11 +5,23 @@ import { hide, percentDecoded, SHORTEST_SECRET } from './text/secrets.ts';
 
 /** A file's last line of a few letters would blank half the log. */
 const SHORTEST_MASKED_LINE = 16;
+const CERTIFICATE_BLOCK =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 
-/** A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: outputs hold them. */
+/**
+ * A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: an output holds them,
+ * and the runner passes no output on that a mask occurs in. A line of the key can be one of the certificate too, since both
+ * hold the public key.
+ */
 export function maskText(text: string): void {
-  const lines = withoutCertificates(text).split(/\r\n|\r|\n/);
-  hide(lines.map((line) => line.trim()).join('\n'), SHORTEST_MASKED_LINE);
+  const { certificates, rest } = apart(text);
+  const known = new Set(linesOf(certificates));
+  hide(
+    linesOf(rest)
+      .filter((line) => !known.has(line))
+      .join('\n'),
+    SHORTEST_MASKED_LINE,
+  );
 }
 
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
@@ -54,16 +66,21 @@ function asWritten(url: string): Credentials {
 }
 
 /**
- * The text without the certificates in it, which are blocks of PEM. What else is in such a block is kept: `certutil -encode`
- * puts this armour around any file, a PKCS#12 file as well.
+ * The certificates in a text, which are blocks of PEM, and everything else. What is in such a block but no certificate is
+ * of the rest: `certutil -encode` puts this armour around any file, a PKCS#12 file as well.
  */
-function withoutCertificates(text: string): string {
-  const [before = '', ...blocks] = text.split('-----BEGIN CERTIFICATE-----');
-  const rest = blocks.map((block) => {
-    const end = block.indexOf('-----END CERTIFICATE-----');
-    return end >= 0 && isCertificate(block.slice(0, end)) ? block.slice(end) : block;
+function apart(text: string): { readonly certificates: string; readonly rest: string } {
+  const certificates: string[] = [];
+  const rest = text.replace(CERTIFICATE_BLOCK, (block: string, body: string) => {
+    if (!isCertificate(body)) return block;
+    certificates.push(body);
+    return '';
   });
-  return [before, ...rest].join('');
+  return { certificates: certificates.join('\n'), rest };
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r\n|\r|\n/).map((line) => line.trim());
 }
 
 /** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */

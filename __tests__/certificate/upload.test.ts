@@ -84,6 +84,31 @@ describe('what is to be masked', () => {
     expect(secrets).toContain(Buffer.from(text).toString('base64'));
   });
 
+  test('no line that the key has in common with its certificate, where the public key begins at the same place', async () => {
+    const rsa = {
+      name: 'RSASSA-PKCS1-v1_5',
+      hash: 'SHA-256',
+      publicExponent: new Uint8Array([1, 0, 1]),
+      modulusLength: 2048,
+    };
+    const keys = await crypto.subtle.generateKey(rsa, true, ['sign', 'verify']);
+    const issuer = { name: 'CN=Issuing', keys: await newKeys() };
+    const pem = (await privateKeyOf(keys)).export({ type: 'pkcs8', format: 'pem' }).toString();
+    let common: string[] = [];
+    for (let attempt = 1; common.length === 0 && attempt <= 1000; attempt += 1) {
+      const text = `${(await certificate(`CN=${'a'.repeat(1 + (attempt % 48))}`, keys, { issuer })).toString()}${pem}`;
+      const [published = [], own = []] = text.split('-----BEGIN PRIVATE KEY-----').map((part) => part.split('\n'));
+      common = own.filter((line) => line.length === 64 && published.includes(line));
+      if (common.length === 0) continue;
+      const { secrets } = opened(Buffer.from(text), '');
+      expect(secrets.filter((secret) => published.includes(secret))).toEqual([]);
+      expect(secrets).toEqual(
+        expect.arrayContaining(own.filter((line) => line.length === 64 && !published.includes(line))),
+      );
+    }
+    expect(common).not.toEqual([]);
+  });
+
   test('nothing that is short', () => {
     const { secrets } = opened(readFixture('pem/pkcs8.pem'), '');
     expect(secrets.filter((secret) => secret.length < 16)).toEqual([]);

@@ -88,6 +88,19 @@ test('PEM with its chain is read too', async () => {
   expect((await run()).outputs).toMatchObject({ uploaded: 'true' });
 });
 
+test.each(['application/x-pkcs12', 'application/x-pem-file'] as const)(
+  'no output is masked, since the runner passes such a one to no other job: %s',
+  async (contentType) => {
+    emulator.addVaultCertificate(NAME, certificate, { contentType });
+    const { outputs, masks } = await run();
+    expect(outputs['certificate']).toContain('-----BEGIN CERTIFICATE-----');
+    const masked = Object.entries(outputs).filter(([, value]) => masks.some((mask) => value.includes(mask)));
+    expect(masked).toEqual([]);
+    const key = certificate.keyPem.split('\n').filter((line) => line.length === 64);
+    expect(masks).toEqual(expect.arrayContaining(key));
+  },
+);
+
 test('a vault that is read as the application of client-id needs no second one', async () => {
   emulator.addVaultCertificate(NAME, certificate);
   emulator.registerApp({ ...VAULT, clientId: GLOBAL.clientId });

@@ -1,5 +1,4 @@
 /** From what a source gave to what goes to the service. */
-import type { KeyObject } from 'node:crypto';
 import { openPkcs12, type Encryption } from '../pkcs12/open.ts';
 import { writePkcs12 } from '../pkcs12/write.ts';
 import { clean } from '../text/clean.ts';
@@ -62,20 +61,34 @@ function open(decoded: Decoded, password: string): { readonly given: Given; read
 function secretsOf(
   { content }: SourceContent,
   decoded: Decoded,
-  { privateKey }: ClientCertificate,
+  certificate: ClientCertificate,
   pkcs12Value: string,
 ): readonly string[] {
   const [file, lines] =
     decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
-  const secret = [file.toString('base64'), ...lines, ...privateKeyForms(privateKey), pkcs12Value];
-  return [...new Set(secret.filter((line) => line.length >= SHORTEST_MASKED_LINE))];
+  const secret = [file.toString('base64'), ...withoutPublicLines(lines, certificate), pkcs12Value];
+  return [...new Set([...secret, ...privateKeyForms(certificate)])].filter(
+    (line) => line.length >= SHORTEST_MASKED_LINE,
+  );
 }
 
 /** How a private key could be printed: on one line in base64, and the lines of its PEM. */
-export function privateKeyForms(privateKey: KeyObject): readonly string[] {
+export function privateKeyForms(certificate: ClientCertificate): readonly string[] {
+  const { privateKey } = certificate;
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
-  return [key, ...privateKeyLines(pem)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+  return [key, ...withoutPublicLines(privateKeyLines(pem), certificate)].filter(
+    (line) => line.length >= SHORTEST_MASKED_LINE,
+  );
+}
+
+/**
+ * Both hold the public key, and where it begins at the same place of a line, they have lines in common. Masked, these would
+ * keep the runner from passing the certificate on to another job.
+ */
+function withoutPublicLines(lines: readonly string[], { leaf }: ClientCertificate): readonly string[] {
+  const known = new Set(leaf.toString().split('\n'));
+  return lines.filter((line) => !known.has(line));
 }
 
 /** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */

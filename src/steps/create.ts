@@ -94,7 +94,7 @@ async function readAll(
 async function make(request: CertificateRequest, now: Date, { signal }: StepDeadline): Promise<ClientCertificate> {
   const certificate = await createCertificate(request, now);
   signal.throwIfAborted();
-  for (const form of privateKeyForms(certificate.privateKey)) hide(form);
+  for (const form of privateKeyForms(certificate)) hide(form);
   const { thumbprint, notBefore, notAfter } = certificate;
   info(`New certificate ${thumbprint}: RSA 2048, valid from ${isoSeconds(notBefore)} to ${isoSeconds(notAfter)}.`);
   return certificate;

@@ -18,6 +18,7 @@ import { readUploadInputs, type UploadInputs } from '../inputs.ts';
 import { describeSource, type VaultSource } from '../key-vault/address.ts';
 import { readVault, type VaultSecret } from '../key-vault/client.ts';
 import { explainContent, explainGraphSignIn } from '../key-vault/refusal.ts';
+import { maskText } from '../masks.ts';
 import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs, setTrustOutput } from '../report/outputs.ts';
 import { appendSummary, uploadResult, uploadSummary, type SummaryContext } from '../report/summary.ts';
@@ -27,8 +28,6 @@ import { userAgent } from '../sign-in/workflow-run.ts';
 import { hide } from '../text/secrets.ts';
 
 const MINUTE = 60_000;
-/** Of a secret of several lines; a last line of a few letters would blank half the log. */
-const SHORTEST_SECRET_LINE = 16;
 
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
@@ -122,7 +121,7 @@ function openSecret(
   { minimumDaysLeft }: UploadInputs,
   deadline: StepDeadline,
 ): CertificateUpload {
-  hide(value, SHORTEST_SECRET_LINE);
+  maskText(value);
   const notes = [`Read from ${describeSource(source)}, version ${version}.`];
   try {
     return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
