@@ -1,5 +1,5 @@
 /** The outputs of the steps. */
-import { setOutput } from '@actions/core';
+import { info, setOutput } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { HandOver } from '../certificate/hand-over.ts';
 import type { Finding } from '../connectors/expiry.ts';
@@ -64,14 +64,35 @@ export function setUncheckedOutputs(): void {
   setOutput('status', 'failing');
 }
 
-/** The failure that stands for outputs that could not be written; `done` is what was done all the same. */
-export function outputsNotWritten(done: string, cause: unknown): Failure {
-  return new Failure(
-    'OUTPUTS_NOT_WRITTEN',
-    `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${clean(cause instanceof Error ? cause.message : String(cause))}.`,
-    'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.',
-    { cause },
-  );
+/**
+ * Writes outputs, or what is kept for the end of the job.
+ * @param done what was done until now: it is told first if they cannot be written
+ * @throws Failure OUTPUTS_NOT_WRITTEN
+ */
+export function writeOutputs(done: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new Failure(
+      'OUTPUTS_NOT_WRITTEN',
+      `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${reason(error)}.`,
+      'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.',
+      { cause: error },
+    );
+  }
+}
+
+/** Writes outputs of a step that has failed already: that failure is the one to be shown. */
+export function tryToWriteOutputs(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    info(`The outputs of the step could not be written: ${reason(error)}.`);
+  }
+}
+
+function reason(error: unknown): string {
+  return clean(error instanceof Error ? error.message : String(error));
 }
 
 function updatedConnector(outcome: Outcome, certificate: ClientCertificate): Record<string, unknown> {

@@ -9,7 +9,7 @@ import { Http } from '../http/client.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readCheckInputs, type CheckInputs } from '../inputs.ts';
 import { reportFailures, warn } from '../report/annotations.ts';
-import { outputsNotWritten, setCheckOutputs, setUncheckedOutputs } from '../report/outputs.ts';
+import { setCheckOutputs, setUncheckedOutputs, tryToWriteOutputs, writeOutputs } from '../report/outputs.ts';
 import { appendSummary, checkSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
@@ -19,7 +19,7 @@ import { userAgent } from '../sign-in/workflow-run.ts';
 export async function check(deadline: StepDeadline): Promise<void> {
   const inputs = readCheckInputs();
   const findings = await findAll(inputs, deadline).catch((error: unknown) => {
-    setUncheckedOutputs();
+    tryToWriteOutputs(setUncheckedOutputs);
     throw error;
   });
   report(findings, inputs.application.tenantId);
@@ -31,11 +31,9 @@ function report(findings: readonly Finding[], tenantId: string): void {
   warn(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
   reportFailures(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
   appendSummary(checkSummary(findings, { tenantId, now: new Date() }));
-  try {
+  writeOutputs('The API connectors were read', () => {
     setCheckOutputs(findings);
-  } catch (error) {
-    throw outputsNotWritten('The API connectors were read', error);
-  }
+  });
 }
 
 async function findAll(

@@ -16,11 +16,12 @@ import { readCreateInputs, type CreateInputs } from '../inputs.ts';
 import { logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { createSummary } from '../report/create-summary.ts';
 import {
-  outputsNotWritten,
   setCertificateOutputs,
   setHandOverOutputs,
   setNeededOutput,
   setTrustOutput,
+  tryToWriteOutputs,
+  writeOutputs,
 } from '../report/outputs.ts';
 import { appendSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
@@ -37,7 +38,9 @@ export async function create(deadline: StepDeadline): Promise<void> {
   try {
     await createWhereDue(readCreateInputs(), deadline);
   } catch (error) {
-    setNeededOutput(false);
+    tryToWriteOutputs(() => {
+      setNeededOutput(false);
+    });
     throw error;
   }
 }
@@ -51,13 +54,14 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   if (failures.length > 0) {
     // One whose certificate is not known could be shut out by the change of trust that follows.
     reportFailures(failures);
-    setNeededOutput(false);
-    setTrustOutput(
-      trustOf(
-        readings.map(({ connector }) => connector),
-        undefined,
-      ),
+    const inUse = trustOf(
+      readings.map(({ connector }) => connector),
+      undefined,
     );
+    tryToWriteOutputs(() => {
+      setNeededOutput(false);
+      setTrustOutput(inUse);
+    });
     appendSummary(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
     return;
   }
@@ -70,14 +74,12 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
   appendSummary(createSummary({ renewals, certificate, trust, now }));
-  try {
+  writeOutputs(needed ? 'A certificate was made' : 'No connector is due', () => {
     setTrustOutput(trust);
     if (certificate) setCertificateOutputs(certificate);
     if (handOver) setHandOverOutputs(handOver);
     setNeededOutput(needed);
-  } catch (error) {
-    throw outputsNotWritten(needed ? 'A certificate was made' : 'No connector is due', error);
-  }
+  });
 }
 
 async function readAll(
@@ -104,7 +106,9 @@ async function make(request: CertificateRequest, now: Date, { signal }: StepDead
 function handOverFor(certificate: ClientCertificate): HandOver {
   const handOver = planHandOver(process.env);
   hide(handOver.password);
-  saveState(HAND_OVER_STATE, handOver.path);
+  writeOutputs('Nothing was changed', () => {
+    saveState(HAND_OVER_STATE, handOver.path);
+  });
   writeHandOver(handOver, certificate);
   return handOver;
 }

@@ -20,7 +20,7 @@ import { readVault, type VaultSecret } from '../key-vault/client.ts';
 import { explainContent, explainGraphSignIn } from '../key-vault/refusal.ts';
 import { maskText } from '../masks.ts';
 import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
-import { outputsNotWritten, setCertificateOutputs, setConnectorOutputs, setTrustOutput } from '../report/outputs.ts';
+import { setCertificateOutputs, setConnectorOutputs, setTrustOutput, writeOutputs } from '../report/outputs.ts';
 import { appendSummary, uploadResult, uploadSummary, type SummaryContext } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
@@ -92,11 +92,9 @@ function report(outcomes: readonly Outcome[], certificate: ClientCertificate, co
   );
   reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
   appendSummary(uploadSummary(outcomes, certificate, context));
-  try {
+  writeOutputs(uploadResult(outcomes), () => {
     setConnectorOutputs(outcomes, certificate);
-  } catch (error) {
-    throw outputsNotWritten(uploadResult(outcomes), error);
-  }
+  });
 }
 
 /** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
@@ -110,7 +108,9 @@ function certificateToUpload(
   for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
   warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
-  setCertificateOutputs(upload.certificate);
+  writeOutputs('Nothing was changed', () => {
+    setCertificateOutputs(upload.certificate);
+  });
   return upload;
 }
 
@@ -170,6 +170,8 @@ async function updateConnectors(
 }
 
 function showTrust(trust: Trust): void {
-  setTrustOutput(trust);
+  writeOutputs('Nothing was changed', () => {
+    setTrustOutput(trust);
+  });
   logTrust(trust);
 }
