@@ -24,8 +24,11 @@ export interface IdTokenService {
 /** A signed JWT, and of its claims those that a federated credential is matched by. */
 export interface IdToken {
   readonly jwt: string;
+  /** @foreign */
   readonly issuer: string;
+  /** @foreign */
   readonly subject: string;
+  /** @foreign */
   readonly audience: string;
 }
 
