@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { foreignText } from './scripts/eslint/foreign-text.ts';
 
 export default tseslint.config(
   { ignores: ['dist/', 'lib/', 'coverage/'] },
@@ -20,6 +21,12 @@ export default tseslint.config(
   {
     files: ['scripts/clients/*.mjs'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', fetch: 'readonly' } },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/text/*.ts'],
+    plugins: { local: { rules: { 'foreign-text': foreignText } } },
+    rules: { 'local/foreign-text': 'error' },
   },
   {
     // Control characters are exactly what the cleaning of foreign text is about.

@@ -1,5 +1,7 @@
 /** How long the step may go on, and what ends it. */
+import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
+import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { STEP_TIMEOUT, StepDeadline } from '../../src/http/deadline.ts';
 
@@ -126,21 +128,37 @@ describe('sleeping', () => {
 });
 
 describe('work that blocks the event loop', () => {
-  test('gives its result; meanwhile the signals keep their default action', () => {
+  test('gives its result; meanwhile the signals keep their default action', async () => {
     const before = listeners();
     const deadline = open();
-    const meanwhile = deadline.blocking(() => listeners());
+    const meanwhile = await deadline.blocking(() => listeners());
     expect(meanwhile).toEqual(before);
     expect(listeners()).toEqual(before.map((count) => count + 1));
   });
 
-  test('that fails passes its failure on, and the signals count again', () => {
+  test('that fails passes its failure on, and the signals count again', async () => {
     const deadline = open();
     const before = listeners();
     const failing = (): never => {
       throw new RangeError('a fault');
     };
-    expect(() => deadline.blocking(failing)).toThrow(new RangeError('a fault'));
+    await expect(deadline.blocking(failing)).rejects.toThrow(new RangeError('a fault'));
     expect(listeners()).toEqual(before);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'])('does not begin if %s came while nobody could hear it', (signal) => {
+    // By the kernel and in a process of its own: the signal waits for the event loop, which waits for this script.
+    const script = `
+      import { StepDeadline } from ${JSON.stringify(join(import.meta.dirname, '../../src/http/deadline.ts'))};
+      const deadline = new StepDeadline();
+      process.kill(process.pid, '${signal}');
+      try {
+        await deadline.blocking(() => console.log('the work was done'));
+      } catch (error) {
+        console.log(error.message);
+      }
+      deadline.end();`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+    expect(stdout).toBe(`The job was cancelled (${signal}).\n`);
   });
 });

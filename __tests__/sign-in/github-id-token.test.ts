@@ -118,6 +118,14 @@ permissions:
 
 test.each([
   ['not a URL', 'run.actions', 'request-token', 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL'],
+  [
+    'cut by a line break',
+    'https://run.actions.example/\nx?y=1',
+    'request-token',
+    'holds characters that no URL can have',
+  ],
+  ['followed by a line break', `${service.url}\n`, 'request-token', 'holds characters that no URL can have'],
+  ['cut by a blank', 'https://run.actions.example/a b', 'request-token', 'holds characters that no URL can have'],
   ['http, and so in clear', 'http://run.example/x?y=1', 'request-token', 'must not go out in clear'],
   ['ftp', 'ftp://run.example/', 'request-token', 'is not an https URL'],
   ['fine, but its token has a line break', service.url, 'request\ntoken', 'holds characters that no header can have'],
@@ -138,10 +146,15 @@ test.each(['http://127.0.0.1:8080/x', 'http://localhost/x', 'http://[::1]:1/x'])
   },
 );
 
-test('an address without a query gets one', async () => {
+test.each([
+  ['none', '', '?audience=api%3A%2F%2Fx'],
+  ['an empty one', '?', '?audience=api%3A%2F%2Fx'],
+  ['one', '?api-version=2.0&x=%20+', '?api-version=2.0&x=%20+&audience=api%3A%2F%2Fx'],
+  ['one and a fragment', '?x=1#y', '?x=1&audience=api%3A%2F%2Fx'],
+])('an address whose query is %s gets the audience', async (_, query, asked) => {
   const http = new ScriptedHttp(answer(200, { value: jwt(claims) }));
-  await requestIdToken(http, { url: 'https://run.example/token', token: 'request-token' }, 'api://x');
-  expect(http.requests[0]?.url).toBe('https://run.example/token?audience=api%3A%2F%2Fx');
+  await requestIdToken(http, { url: `https://run.example/token${query}`, token: 'request-token' }, 'api://x');
+  expect(http.requests[0]?.url).toBe(`https://run.example/token${asked}`);
 });
 
 describe('asking for an ID token', () => {

@@ -15,7 +15,7 @@ export interface ClientCertificate {
   readonly sha256: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** On one line: `CN=connector, O=Contoso`. Foreign text: clean it before it is shown. */
+  /** On one line: `CN=connector, O=Contoso`. @foreign */
   readonly subject: string;
   /** Node's name: `rsa`, `rsa-pss`, `ec`, `dsa`, `ed25519`, … */
   readonly keyType: string;
@@ -67,7 +67,7 @@ export function thumbprintOf(certificate: X509Certificate): string {
   return hash('sha1', certificate.raw).toUpperCase();
 }
 
-/** The subject on one line; Node separates the parts of a name by line feeds. */
+/** The subject on one line; Node separates the parts of a name by line feeds. @foreign */
 export function subjectOf(certificate: X509Certificate): string {
   // The type says string, and a certificate without a subject gives undefined.
   const subject = certificate.subject as string | undefined;

@@ -43,9 +43,9 @@ export function privateKeyLines(text: string): readonly string[] {
 }
 
 interface Block {
-  /** `CERTIFICATE`, `RSA PRIVATE KEY`, … */
+  /** `CERTIFICATE`, `RSA PRIVATE KEY`, … @foreign */
   readonly label: string;
-  /** What stands between BEGIN and END. */
+  /** What stands between BEGIN and END. @foreign */
   readonly body: string;
   /** In hex, from the Bag Attributes that OpenSSL writes above a block. */
   readonly localKeyId: string | undefined;

@@ -6,6 +6,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import { Failure, withSentence, type FailureCode } from '../failure.ts';
 import { Http, type HttpResponse, type PemIdentity } from '../http/client.ts';
 import type { Deadline } from '../http/deadline.ts';
+import { pageTitle } from '../http/intercepted.ts';
 import { reason, TransportError } from '../http/transport-error.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { hideUrl } from '../text/secrets.ts';
@@ -143,7 +144,7 @@ async function whyTurnedAway(http: Http, url: string, answer: HttpResponse): Pro
   // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
   const page = await ask(http, url, 'GET');
   if (page instanceof TransportError || !/SSL certificate/i.test(page.body)) return undefined;
-  return `HTTP 400, ${clean(/<title>(.*?)<\/title>/i.exec(page.body)?.[1] ?? 'about the SSL certificate', 100)}`;
+  return `HTTP 400, ${pageTitle(page.body) || 'about the SSL certificate'}`;
 }
 
 function unanswered(error: TransportError, shown: string): Failure {

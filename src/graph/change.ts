@@ -7,8 +7,9 @@ import { Failure, withSentence } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { explainTransport } from '../http/refusal.ts';
 import { tryingAgain, waitAfter } from '../http/retry.ts';
-import { TransportError } from '../http/transport-error.ts';
+import { reason, TransportError } from '../http/transport-error.ts';
 import type { Verdict } from '../http/verdict.ts';
+import { clean } from '../text/clean.ts';
 import { SERVICE, type GraphClient } from './client.ts';
 import { byAge, certificatesOf, type Connector } from './connector.ts';
 
@@ -158,7 +159,7 @@ class Attempts {
       this.#graph.deadline.signal.throwIfAborted();
       throw new Failure(
         'UPLOAD_NOT_CONFIRMED',
-        `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`,
+        `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Failure ? error.message : clean(reason(error))}`,
         RUN_AGAIN,
         { cause: failure },
       );

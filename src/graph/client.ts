@@ -25,6 +25,7 @@ export interface Subject {
 /** One page of a list: its items, and where the next page is. */
 export interface ListPage<T> {
   readonly items: readonly T[];
+  /** @foreign */
   readonly nextLink: string | undefined;
 }
 
@@ -98,6 +99,7 @@ export class GraphClient {
       const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
       items.push(...page.items);
       if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(items.length, read.size);
+      // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
       next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
     }
     return items;
@@ -139,6 +141,7 @@ export class GraphClient {
     const list = `${this.#root}${path}`;
     const mark = nextLink.indexOf('?');
     const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
+
     if (start.toLowerCase() === list.toLowerCase()) return path + nextLink.slice(mark);
     throw new Failure(
       'GRAPH_REFUSED',

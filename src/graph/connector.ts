@@ -41,10 +41,11 @@ export type Authentication =
     };
 
 export interface Connector {
+  /** As the service sent it. @foreign */
   readonly id: string;
-  /** As the service sent it: clean it before it is shown. */
+  /** As the service sent it. @foreign */
   readonly displayName: string;
-  /** As the service sent it: clean it before it is shown. */
+  /** As the service sent it. @foreign */
   readonly targetUrl: string;
   readonly authentication: Authentication;
 }

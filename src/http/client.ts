@@ -22,8 +22,9 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number;
-  /** Names in lower case; the last value if one came several times. */
+  /** Names in lower case; the last value if one came several times. @foreign */
   readonly headers: Readonly<Record<string, string>>;
+  /** @foreign */
   readonly body: string;
 }
 

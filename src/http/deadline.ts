@@ -1,5 +1,5 @@
 /** How long the step may go on: until its time is over, or the job is cancelled. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 
 /** What the whole step may take, in milliseconds. */
@@ -65,8 +65,14 @@ export class StepDeadline implements Deadline {
   /**
    * Does work that blocks the event loop, such as opening a file. Nobody could hear a signal meanwhile, so the signals keep
    * their default action: they end the process at once.
+   * @throws the reason of {@link signal} if the step has to end before the work begins
    */
-  blocking<T>(work: () => T): T {
+  async blocking<T>(work: () => T): Promise<T> {
+    // A signal that came a moment ago waits for the event loop, and would be lost with its listener: the first turn may be
+    // past the place where signals are looked for.
+    await nextTurn();
+    await nextTurn();
+    this.signal.throwIfAborted();
     this.#ignore();
     try {
       return work();

@@ -13,7 +13,7 @@ export class TransportError extends Error {
   }
 }
 
-/** The innermost cause that says something: "fetch failed" and its like explain nothing. Foreign text: clean it before it is shown. */
+/** The innermost cause that says something: "fetch failed" and its like explain nothing. @foreign */
 export function reason(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error, depth = 0; Error.isError(at) && depth < 8; at = at.cause, depth++) {

@@ -10,6 +10,7 @@ import { TransportError } from '../http/transport-error.ts';
 import type { Verdict } from '../http/verdict.ts';
 import { vaultIn, type Resource } from '../sign-in/application.ts';
 import { requestFirstIdToken, signIn } from '../sign-in/sign-in.ts';
+import { clean } from '../text/clean.ts';
 import { parseObject, stringOf } from '../text/json.ts';
 import type { VaultCertificate, VaultSource } from './address.ts';
 import {
@@ -111,7 +112,7 @@ function tenantIn(response: HttpResponse, asked: Asked): { readonly done: string
 /** @throws Failure KEY_VAULT_NOT_A_CERTIFICATE */
 function secretIn(body: string, asked: Asked): { content: Buffer; value: string; version: string } | undefined {
   const { value, contentType, id } = parseObject(body);
-  const version = /\/([0-9a-f]{32})$/i.exec(stringOf(id))?.[1];
+  const version = versionIn(stringOf(id));
   if (typeof value !== 'string' || version === undefined) return undefined;
   const type = stringOf(contentType).trim().toLowerCase();
   if (type === 'application/x-pem-file') return { value, version, content: Buffer.from(value) };
@@ -121,6 +122,11 @@ function secretIn(body: string, asked: Asked): { content: Buffer; value: string;
   return { value, version, content: Buffer.from(base64, 'base64') };
 }
 
+/** 32 hex digits, at the end of a secret's identifier. */
+function versionIn(id: string): string | undefined {
+  return /\/([0-9a-f]{32})$/i.exec(id)?.[1];
+}
+
 function typeOf(contentType: string): string {
-  return contentType === '' ? 'it has no content type' : `its content type is ${contentType}`;
+  return contentType === '' ? 'it has no content type' : `its content type is ${clean(contentType, 80)}`;
 }

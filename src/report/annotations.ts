@@ -31,6 +31,11 @@ export function logTrust({ certificates, missing, unread }: Trust): void {
 const LONGEST_ANNOTATION = 4_000;
 const MORE_IN_LOG = '\n… (all of it is in the log and in the job summary)';
 
+/** Of what happened, so that there is room for what to do. */
+const LONGEST_MESSAGE = 2_500;
+/** The end of a message has the ids that support asks for. */
+const END_OF_MESSAGE = 500;
+
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
 
@@ -46,11 +51,20 @@ export function warn(messages: readonly string[], title: string): void {
 export function reportFailure({ code, message, remedy }: Failure): void {
   const url = troubleshootingUrl(code, process.env);
   const link = url === undefined ? '' : `\nMore: ${url}`;
-  const room = LONGEST_ANNOTATION - message.length - link.length;
+  const what = shortened(message);
+  const room = LONGEST_ANNOTATION - what.length - link.length;
   const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-  annotateError(`${message}\n${fix}${link}`, { title: code });
+  annotateError(`${what}\n${fix}${link}`, { title: code });
+  if (what !== message) info(message);
   if (fix !== remedy) info(remedy);
   process.exitCode = 1;
+}
+
+/** Without its middle, if it is too long. */
+function shortened(message: string): string {
+  if (message.length <= LONGEST_MESSAGE) return message;
+  const start = message.slice(0, LONGEST_MESSAGE - END_OF_MESSAGE).toWellFormed();
+  return `${start} … ${message.slice(-END_OF_MESSAGE).toWellFormed()}`;
 }
 
 function wholeLines(text: string, longest: number): string {

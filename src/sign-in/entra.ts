@@ -17,7 +17,7 @@ const SPREADING_PAUSE = 5_000;
 
 export interface AccessToken {
   readonly token: string;
-  /** The application permissions that it carries; empty where they cannot be read. */
+  /** The application permissions that it carries; empty where they cannot be read. @foreign */
   readonly roles: readonly string[];
 }
 

@@ -24,8 +24,11 @@ export interface IdTokenService {
 /** A signed JWT, and of its claims those that a federated credential is matched by. */
 export interface IdToken {
   readonly jwt: string;
+  /** @foreign */
   readonly issuer: string;
+  /** @foreign */
   readonly subject: string;
+  /** @foreign */
   readonly audience: string;
 }
 
@@ -57,6 +60,8 @@ export async function idTokenService(environment: NodeJS.ProcessEnv): Promise<Id
 /** What would not reach the service, or only in clear. */
 function whyUnusable(url: string, token: string): string | undefined {
   if (!/^[\x21-\x7e]+$/.test(token)) return 'ACTIONS_ID_TOKEN_REQUEST_TOKEN holds characters that no header can have';
+  // URL itself leaves out tabs and line breaks, wherever they stand.
+  if (!/^[\x21-\x7e]+$/.test(url)) return 'ACTIONS_ID_TOKEN_REQUEST_URL holds characters that no URL can have';
   if (!URL.canParse(url)) return 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL';
   const { protocol, hostname } = new URL(url);
   const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
@@ -131,8 +136,8 @@ export async function requestIdToken(
 
 /** Next to the parameters that the runner's URL has already. */
 function withAudience(url: string, audience: string): string {
-  const { href, search } = new URL(url);
-  return `${href.replace(/#.*$/, '')}${search === '' ? '?' : '&'}audience=${encodeURIComponent(audience)}`;
+  const { origin, pathname, search } = new URL(url);
+  return `${origin}${pathname}${search === '' ? '?' : `${search}&`}audience=${encodeURIComponent(audience)}`;
 }
 
 function matchedClaims(claims: JsonObject): Omit<IdToken, 'jwt'> {

@@ -52,7 +52,7 @@ interface Uploaded {
 /** A certificate that is here: everything wrong with it is reported before any connection is opened. */
 async function fromHere(inputs: UploadInputs, source: CertificateSource, deadline: StepDeadline): Promise<Uploaded> {
   const upload = await group('Certificate', async () =>
-    Promise.resolve(certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline)),
+    certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline),
   );
   await using http = new Http({ userAgent: await userAgent(process.env), deadline });
   const found = await group('Sign-in', async () => await findConnectors(http, inputs));
@@ -68,9 +68,7 @@ async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: St
     const [secret, found] = await group('Key vault and sign-in', async () =>
       Promise.all([readVault(http, source), findConnectors(http, inputs)]),
     );
-    const upload = await group('Certificate', async () =>
-      Promise.resolve(openSecret(secret, source, inputs, deadline)),
-    );
+    const upload = await group('Certificate', async () => openSecret(secret, source, inputs, deadline));
     const outcomes = await updateConnectors(found, upload, inputs, deadline);
     return {
       certificate: upload.certificate,
@@ -98,13 +96,13 @@ function report(outcomes: readonly Outcome[], certificate: ClientCertificate, co
 }
 
 /** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
-function certificateToUpload(
+async function certificateToUpload(
   content: SourceContent,
   minimumDaysLeft: number,
   deadline: StepDeadline,
-): CertificateUpload {
+): Promise<CertificateUpload> {
   const now = new Date();
-  const { upload, notes, secrets } = deadline.blocking(() => openCertificate(content, now));
+  const { upload, notes, secrets } = await deadline.blocking(() => openCertificate(content, now));
   for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
   warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
@@ -115,16 +113,16 @@ function certificateToUpload(
 }
 
 /** The same for what a vault gave, in the words of a vault. */
-function openSecret(
+async function openSecret(
   { content, value, version }: VaultSecret,
   source: VaultSource,
   { minimumDaysLeft }: UploadInputs,
   deadline: StepDeadline,
-): CertificateUpload {
+): Promise<CertificateUpload> {
   maskText(value);
   const notes = [`Read from ${describeSource(source)}, version ${version}.`];
   try {
-    return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
+    return await certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
   } catch (error) {
     throw explainContent(error, source, version);
   }

@@ -22,7 +22,7 @@ export function parseObject(text: string): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** The value if it is a string, else ''. */
+/** The value if it is a string, else ''. @foreign */
 export function stringOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }

@@ -1,0 +1,35 @@
+/** A web page in the place of a service's response. */
+import { expect, test } from '@jest/globals';
+import { intercepted, pageTitle } from '../../src/http/intercepted.ts';
+import { answer } from '../scripted-http.ts';
+
+test.each([
+  ['<!DOCTYPE html><html><head><title>Blocked by policy</title>', ', titled Blocked by policy'],
+  ['\ufeff\r\n  <html lang="en"><TITLE id="t">\n Sign in \n</TITLE>', ', titled Sign in'],
+  ['<!-- filter 7 --><html>', ''],
+  ['<script>location = "/login"</script>', ''],
+  ['<title></title>', ''],
+])('%j is one', (body, title) => {
+  const failure = intercepted(answer(403, body, { date: 'Tue, 24 Nov 2026 10:00:00 GMT' }), 'Microsoft Graph');
+  expect(failure?.code).toBe('INTERCEPTED');
+  expect(failure?.message).toBe(
+    `Not Microsoft Graph but something on the way to it answered: a web page${title} (HTTP 403, Tue, 24 Nov 2026 10:00:00 GMT).`,
+  );
+});
+
+test.each(['', '{"error":{}}', '\ufeff{"value":"<html>"}', 'Forbidden', '< 5'])('%j is none', (body) => {
+  expect(intercepted(answer(403, body), 'Microsoft Graph')).toBeUndefined();
+});
+
+test('a title is cut, and cleaned', () => {
+  expect(pageTitle(`<title>${'x'.repeat(5000)}`)).toBe(`${'x'.repeat(100)}…`);
+  expect(pageTitle('<title>a\u202eb\nc</title>')).toBe('a b c');
+});
+
+test.each(['<title>', '<title ', '<title', '<title><', '< title>', 'x'])(
+  'a page of nothing but %j is looked at in no time',
+  (unit) => {
+    // More than a minute, if each of them were read to the end of the page.
+    expect(pageTitle(unit.repeat(150_000)).length).toBeLessThanOrEqual(101);
+  },
+);
