@@ -27148,7 +27148,7 @@ const CLIENT_PURPOSES = [oids/* OID */.V.clientAuth, oids/* OID */.V.anyExtended
 function thumbprintOf(certificate) {
     return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
 }
-/** The subject on one line; Node separates the parts of a name by line feeds. */
+/** The subject on one line; Node separates the parts of a name by line feeds. @foreign */
 function subjectOf(certificate) {
     // The type says string, and a certificate without a subject gives undefined.
     const subject = certificate.subject;
@@ -29720,6 +29720,7 @@ var graph_connector = __nccwpck_require__(8923);
 
 
 
+
 /** How long a connector is read for a change that was not confirmed. Milliseconds. */
 const READ_BACK = {
     /** Before the change is sent again. */
@@ -29847,7 +29848,7 @@ class Attempts {
         }
         catch (error) {
             this.#graph.deadline.signal.throwIfAborted();
-            throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Error ? error.message : String(error)}`, RUN_AGAIN, { cause: failure });
+            throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof lib_failure/* Failure */.HR ? error.message : (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error))}`, RUN_AGAIN, { cause: failure });
         }
     }
 }
@@ -30311,6 +30312,7 @@ class GraphClient {
             items.push(...page.items);
             if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages)
                 throw tooLong(items.length, read.size);
+            // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
             next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
         }
         return items;
@@ -30910,8 +30912,14 @@ class StepDeadline {
     /**
      * Does work that blocks the event loop, such as opening a file. Nobody could hear a signal meanwhile, so the signals keep
      * their default action: they end the process at once.
+     * @throws the reason of {@link signal} if the step has to end before the work begins
      */
-    blocking(work) {
+    async blocking(work) {
+        // A signal that came a moment ago waits for the event loop, and would be lost with its listener: the first turn may be
+        // past the place where signals are looked for.
+        await (0,promises_namespaceObject.setImmediate)();
+        await (0,promises_namespaceObject.setImmediate)();
+        this.signal.throwIfAborted();
         this.#ignore();
         try {
             return work();
@@ -31033,6 +31041,7 @@ function messageOf(level) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   W: () => (/* binding */ pageTitle),
 /* harmony export */   c: () => (/* binding */ intercepted)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
@@ -31040,15 +31049,19 @@ function messageOf(level) {
 /** A response of something between the runner and a service: a filter, a portal, a proxy. */
 
 
+/** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
+function pageTitle(body) {
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.slice(0, 16_384))?.[1], 100);
+}
 /**
  * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
  * if the response is not a page. `service` is who was asked, as a person calls it.
  */
 function intercepted({ status, headers, body }, service) {
-    if (!/^\ufeff?\s*<(!doctype|html|head|body|\?xml)/i.test(body.slice(0, 512)))
+    if (!/^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512)))
         return undefined;
-    const title = /<title>([^<]{0,200})/i.exec(body.slice(0, 16_384))?.[1];
-    const named = title === undefined || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(title) === '' ? '' : `, titled ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(title, 100)}`;
+    const title = pageTitle(body);
+    const named = title === '' ? '' : `, titled ${title}`;
     return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
 }
 
@@ -31415,7 +31428,7 @@ class TransportError extends Error {
         this.sent = sent;
     }
 }
-/** The innermost cause that says something: "fetch failed" and its like explain nothing. Foreign text: clean it before it is shown. */
+/** The innermost cause that says something: "fetch failed" and its like explain nothing. @foreign */
 function reason(error) {
     const messages = [];
     for (let at = error, depth = 0; Error.isError(at) && depth < 8; at = at.cause, depth++) {
@@ -33681,6 +33694,10 @@ function logTrust({ certificates, missing, unread }) {
 /** The runner cuts a message at 4,096 characters, in the log too. */
 const LONGEST_ANNOTATION = 4_000;
 const MORE_IN_LOG = '\n… (all of it is in the log and in the job summary)';
+/** Of what happened, so that there is room for what to do. */
+const LONGEST_MESSAGE = 2_500;
+/** The end of a message has the ids that support asks for. */
+const END_OF_MESSAGE = 500;
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
@@ -33697,12 +33714,22 @@ function warn(messages, title) {
 function reportFailure({ code, message, remedy }) {
     const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_1__/* .troubleshootingUrl */ .KB)(code, process.env);
     const link = url === undefined ? '' : `\nMore: ${url}`;
-    const room = LONGEST_ANNOTATION - message.length - link.length;
+    const what = shortened(message);
+    const room = LONGEST_ANNOTATION - what.length - link.length;
     const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${message}\n${fix}${link}`, { title: code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
+    if (what !== message)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
     if (fix !== remedy)
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(remedy);
     process.exitCode = 1;
+}
+/** Without its middle, if it is too long. */
+function shortened(message) {
+    if (message.length <= LONGEST_MESSAGE)
+        return message;
+    const start = message.slice(0, LONGEST_MESSAGE - END_OF_MESSAGE).toWellFormed();
+    return `${start} … ${message.slice(-END_OF_MESSAGE).toWellFormed()}`;
 }
 function wholeLines(text, longest) {
     const cut = text.slice(0, Math.max(0, longest));
@@ -33804,10 +33831,11 @@ function paragraph(text) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   L1: () => (/* binding */ outputsNotWritten),
+/* harmony export */   Kn: () => (/* binding */ writeOutputs),
 /* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
 /* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
 /* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
+/* harmony export */   Wk: () => (/* binding */ tryToWriteOutputs),
 /* harmony export */   ZV: () => (/* binding */ setNeededOutput),
 /* harmony export */   cZ: () => (/* binding */ setConnectorOutputs),
 /* harmony export */   ir: () => (/* binding */ setTrustOutput),
@@ -33872,9 +33900,30 @@ function setCheckOutputs(findings) {
 function setUncheckedOutputs() {
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', 'failing');
 }
-/** The failure that stands for outputs that could not be written; `done` is what was done all the same. */
-function outputsNotWritten(done, cause) {
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}; but the outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(cause instanceof Error ? cause.message : String(cause))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause });
+/**
+ * Writes outputs, or what is kept for the end of the job.
+ * @param done what was done until now: it is told first if they cannot be written
+ * @throws Failure OUTPUTS_NOT_WRITTEN
+ */
+function writeOutputs(done, write) {
+    try {
+        write();
+    }
+    catch (error) {
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${reason(error)}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
+    }
+}
+/** Writes outputs of a step that has failed already: that failure is the one to be shown. */
+function tryToWriteOutputs(write) {
+    try {
+        write();
+    }
+    catch (error) {
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The outputs of the step could not be written: ${reason(error)}.`);
+    }
+}
+function reason(error) {
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error instanceof Error ? error.message : String(error));
 }
 function updatedConnector(outcome, certificate) {
     const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
@@ -47467,6 +47516,9 @@ async function idTokenService(environment) {
 function whyUnusable(url, token) {
     if (!/^[\x21-\x7e]+$/.test(token))
         return 'ACTIONS_ID_TOKEN_REQUEST_TOKEN holds characters that no header can have';
+    // URL itself leaves out tabs and line breaks, wherever they stand.
+    if (!/^[\x21-\x7e]+$/.test(url))
+        return 'ACTIONS_ID_TOKEN_REQUEST_URL holds characters that no URL can have';
     if (!URL.canParse(url))
         return 'ACTIONS_ID_TOKEN_REQUEST_URL is not a URL';
     const { protocol, hostname } = new URL(url);
@@ -47532,8 +47584,8 @@ async function requestIdToken(http, service, audience) {
 }
 /** Next to the parameters that the runner's URL has already. */
 function withAudience(url, audience) {
-    const { href, search } = new URL(url);
-    return `${href.replace(/#.*$/, '')}${search === '' ? '?' : '&'}audience=${encodeURIComponent(audience)}`;
+    const { origin, pathname, search } = new URL(url);
+    return `${origin}${pathname}${search === '' ? '?' : `${search}&`}audience=${encodeURIComponent(audience)}`;
 }
 function matchedClaims(claims) {
     return { issuer: (0,json/* stringOf */.Je)(claims['iss']), subject: (0,json/* stringOf */.Je)(claims['sub']), audience: (0,json/* stringOf */.Je)(claims['aud']) };
@@ -47750,7 +47802,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 async function check(deadline) {
     const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_6__/* .readCheckInputs */ .Y2)();
     const findings = await findAll(inputs, deadline).catch((error) => {
-        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setUncheckedOutputs */ .N)();
+        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .tryToWriteOutputs */ .Wk)(_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setUncheckedOutputs */ .N);
         throw error;
     });
     report(findings, inputs.application.tenantId);
@@ -47762,12 +47814,9 @@ function report(findings, tenantId) {
     (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .warn */ .R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
     (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .reportFailures */ .o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
     (0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .appendSummary */ .fe)((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .checkSummary */ .Z4)(findings, { tenantId, now: new Date() }));
-    try {
+    (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .writeOutputs */ .Kn)('The API connectors were read', () => {
         (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setCheckOutputs */ .Pr)(findings);
-    }
-    catch (error) {
-        throw (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .outputsNotWritten */ .L1)('The API connectors were read', error);
-    }
+    });
 }
 async function findAll({ application, connectorIds, thresholds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
@@ -48092,7 +48141,9 @@ async function create(deadline) {
         await createWhereDue((0,inputs/* readCreateInputs */.mU)(), deadline);
     }
     catch (error) {
-        (0,outputs/* setNeededOutput */.ZV)(false);
+        (0,outputs/* tryToWriteOutputs */.Wk)(() => {
+            (0,outputs/* setNeededOutput */.ZV)(false);
+        });
         throw error;
     }
 }
@@ -48105,8 +48156,11 @@ async function createWhereDue(inputs, deadline) {
     if (failures.length > 0) {
         // One whose certificate is not known could be shut out by the change of trust that follows.
         (0,annotations/* reportFailures */.o3)(failures);
-        (0,outputs/* setNeededOutput */.ZV)(false);
-        (0,outputs/* setTrustOutput */.ir)((0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), undefined));
+        const inUse = (0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), undefined);
+        (0,outputs/* tryToWriteOutputs */.Wk)(() => {
+            (0,outputs/* setNeededOutput */.ZV)(false);
+            (0,outputs/* setTrustOutput */.ir)(inUse);
+        });
         (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
         return;
     }
@@ -48116,17 +48170,14 @@ async function createWhereDue(inputs, deadline) {
     (0,annotations/* logTrust */.f9)(trust);
     const handOver = certificate && handOverFor(certificate);
     (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate, trust, now }));
-    try {
+    (0,outputs/* writeOutputs */.Kn)(needed ? 'A certificate was made' : 'No connector is due', () => {
         (0,outputs/* setTrustOutput */.ir)(trust);
         if (certificate)
             (0,outputs/* setCertificateOutputs */.U7)(certificate);
         if (handOver)
             (0,outputs/* setHandOverOutputs */.ul)(handOver);
         (0,outputs/* setNeededOutput */.ZV)(needed);
-    }
-    catch (error) {
-        throw (0,outputs/* outputsNotWritten */.L1)(needed ? 'A certificate was made' : 'No connector is due', error);
-    }
+    });
 }
 async function readAll({ application, connectorIds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
@@ -48160,7 +48211,9 @@ async function make(request, now, { signal }) {
 function handOverFor(certificate) {
     const handOver = (0,hand_over/* planHandOver */.rb)(process.env);
     (0,secrets/* hide */.jD)(handOver.password);
-    (0,core/* saveState */.LZ)(HAND_OVER_STATE, handOver.path);
+    (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {
+        (0,core/* saveState */.LZ)(HAND_OVER_STATE, handOver.path);
+    });
     (0,hand_over/* writeHandOver */.fq)(handOver, certificate);
     return handOver;
 }
@@ -48452,6 +48505,8 @@ function changed(outcome, certificate, replaced, now) {
 
 // EXTERNAL MODULE: ./lib/http/client.js + 2 modules
 var client = __nccwpck_require__(7515);
+// EXTERNAL MODULE: ./lib/http/intercepted.js
+var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
@@ -48511,6 +48566,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
     var e = new Error(message);
     return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
 });
+
 
 
 
@@ -48643,7 +48699,7 @@ async function whyTurnedAway(http, url, answer) {
     const page = await ask(http, url, 'GET');
     if (page instanceof transport_error/* TransportError */.w || !/SSL certificate/i.test(page.body))
         return undefined;
-    return `HTTP 400, ${(0,clean/* clean */.uH)(/<title>(.*?)<\/title>/i.exec(page.body)?.[1] ?? 'about the SSL certificate', 100)}`;
+    return `HTTP 400, ${(0,intercepted/* pageTitle */.W)(page.body) || 'about the SSL certificate'}`;
 }
 function unanswered(error, shown) {
     const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
@@ -48684,8 +48740,6 @@ var json = __nccwpck_require__(2845);
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ./lib/http/error-body.js
 var error_body = __nccwpck_require__(9223);
-// EXTERNAL MODULE: ./lib/http/intercepted.js
-var intercepted = __nccwpck_require__(8995);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
 var http_refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -48976,6 +49030,7 @@ function messageOf(response) {
 
 
 
+
 const API_VERSION = '7.4';
 /**
  * Reads the certificate with its key: asks the vault for its tenant, signs in there, and gets the secret. The ID token is on
@@ -49043,7 +49098,7 @@ function tenantIn(response, asked) {
 /** @throws Failure KEY_VAULT_NOT_A_CERTIFICATE */
 function secretIn(body, asked) {
     const { value, contentType, id } = (0,json/* parseObject */.lj)(body);
-    const version = /\/([0-9a-f]{32})$/i.exec((0,json/* stringOf */.Je)(id))?.[1];
+    const version = versionIn((0,json/* stringOf */.Je)(id));
     if (typeof value !== 'string' || version === undefined)
         return undefined;
     const type = (0,json/* stringOf */.Je)(contentType).trim().toLowerCase();
@@ -49056,8 +49111,12 @@ function secretIn(body, asked) {
         throw notACertificate(asked, version, 'its value is not base64');
     return { value, version, content: Buffer.from(base64, 'base64') };
 }
+/** 32 hex digits, at the end of a secret's identifier. */
+function versionIn(id) {
+    return /\/([0-9a-f]{32})$/i.exec(id)?.[1];
+}
 function typeOf(contentType) {
-    return contentType === '' ? 'it has no content type' : `its content type is ${contentType}`;
+    return contentType === '' ? 'it has no content type' : `its content type is ${(0,clean/* clean */.uH)(contentType, 80)}`;
 }
 
 // EXTERNAL MODULE: ./lib/masks.js
@@ -49165,7 +49224,7 @@ async function upload(deadline) {
 async function fromHere(inputs, source, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const upload = await (0,core/* group */.Os)('Certificate', async () => Promise.resolve(certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline)));
+        const upload = await (0,core/* group */.Os)('Certificate', async () => certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline));
         const http = upload_addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const found = await (0,core/* group */.Os)('Sign-in', async () => await findConnectors(http, inputs));
         const outcomes = await updateConnectors(found, upload, inputs, deadline);
@@ -49189,7 +49248,7 @@ async function fromVault(inputs, source, deadline) {
         const http = upload_addDisposableResource(env_2, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline: part }), true);
         try {
             const [secret, found] = await (0,core/* group */.Os)('Key vault and sign-in', async () => Promise.all([readVault(http, source), findConnectors(http, inputs)]));
-            const upload = await (0,core/* group */.Os)('Certificate', async () => Promise.resolve(openSecret(secret, source, inputs, deadline)));
+            const upload = await (0,core/* group */.Os)('Certificate', async () => openSecret(secret, source, inputs, deadline));
             const outcomes = await updateConnectors(found, upload, inputs, deadline);
             return {
                 certificate: upload.certificate,
@@ -49218,31 +49277,30 @@ function report(outcomes, certificate, context) {
     (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
     (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
     (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, context));
-    try {
+    (0,outputs/* writeOutputs */.Kn)((0,summary/* uploadResult */.Fi)(outcomes), () => {
         (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
-    }
-    catch (error) {
-        throw (0,outputs/* outputsNotWritten */.L1)((0,summary/* uploadResult */.Fi)(outcomes), error);
-    }
+    });
 }
 /** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
-function certificateToUpload(content, minimumDaysLeft, deadline) {
+async function certificateToUpload(content, minimumDaysLeft, deadline) {
     const now = new Date();
-    const { upload, notes, secrets } = deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(content, now));
+    const { upload, notes, secrets } = await deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(content, now));
     for (const secret of secrets)
         (0,text_secrets/* hide */.jD)(secret);
     for (const note of notes)
         (0,core/* info */.pq)(note);
     (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
-    (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
+    (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {
+        (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
+    });
     return upload;
 }
 /** The same for what a vault gave, in the words of a vault. */
-function openSecret({ content, value, version }, source, { minimumDaysLeft }, deadline) {
+async function openSecret({ content, value, version }, source, { minimumDaysLeft }, deadline) {
     (0,masks/* maskText */.gC)(value);
     const notes = [`Read from ${(0,address/* describeSource */.B6)(source)}, version ${version}.`];
     try {
-        return certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
+        return await certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
     }
     catch (error) {
         throw explainContent(error, source, version);
@@ -49271,7 +49329,9 @@ async function updateConnectors({ connectors, readings }, upload, { verifyTarget
     });
 }
 function showTrust(trust) {
-    (0,outputs/* setTrustOutput */.ir)(trust);
+    (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {
+        (0,outputs/* setTrustOutput */.ir)(trust);
+    });
     (0,annotations/* logTrust */.f9)(trust);
 }
 
@@ -49394,7 +49454,7 @@ function parseObject(text) {
     const value = parseJson(text);
     return isObject(value) ? value : {};
 }
-/** The value if it is a string, else ''. */
+/** The value if it is a string, else ''. @foreign */
 function stringOf(value) {
     return typeof value === 'string' ? value : '';
 }
