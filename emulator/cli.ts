@@ -9,7 +9,7 @@ import { CHINA, Emulator, GLOBAL, VAULT } from './emulator.ts';
 const emulator = await Emulator.start();
 const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
-console.log('# The services are up. In another shell, before you run dist/index.js:');
+console.log('# The services are up. In another shell, before you run dist/upload.js:');
 for (const [name, value] of Object.entries(emulator.environment())) console.log(`export ${name}=${quoted(value)}`);
 const file = process.argv[2];
 if (file !== undefined) {
