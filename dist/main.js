@@ -34184,11 +34184,19 @@ function checkSummary(findings, { tenantId, now }) {
         ...table(['connector', 'authenticates with', 'days left', 'finding'], folded(first, (finding) => [
             authentication(finding.connector),
             finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
-            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(finding.text, 600)}`,
+            `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(findingInShort(finding), 600)}`,
         ])),
         ...timeline(first),
         ...connectorDetails(first, now),
     ].join('\n');
+}
+/** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
+function findingInShort({ status, daysLeft, text }) {
+    if (daysLeft === undefined)
+        return text;
+    if (status === 'ok')
+        return 'fine';
+    return daysLeft < 0 ? 'has expired' : 'ends soon';
 }
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
 function appendSummary(text) {
@@ -48013,6 +48021,10 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 const MARKS = { due: '🔁 due:', fine: '✅', skipped: '⚠️', failing: '❌' };
+function byUrgency(a, b) {
+    const order = ['failing', 'due', 'skipped', 'fine'];
+    return order.indexOf(a.status) - order.indexOf(b.status);
+}
 /** The summary of the create step. */
 function createSummary({ renewals, certificate, trust, now }) {
     return [
@@ -48022,7 +48034,9 @@ function createSummary({ renewals, certificate, trust, now }) {
         '',
         '| connector | finding |',
         '| --- | --- |',
-        ...renewals.map(({ id, connector, status, text }) => `| ${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> | ${MARKS[status]} ${(0,clean/* markdown */.wD)(text, 600)} |`),
+        ...renewals
+            .toSorted(byUrgency)
+            .map(({ id, connector, status, text }) => `| ${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> | ${MARKS[status]} ${(0,clean/* markdown */.wD)(text, 600)} |`),
         '',
         ...(trust ? (0,trust_summary/* trustSection */.e)(trust, certificate?.thumbprint) : []),
         ...(certificate ? NEXT : []),

@@ -68,6 +68,17 @@ test('every connector of the tenant, over several pages: the one that ends first
   expect(emulator.requests.map(({ kind }) => kind)).toEqual(['id-token', 'token', 'list', 'list', 'list']);
 });
 
+test('the summary: what is urgent first, and equal findings in one row', async () => {
+  for (let n = 10; n < 20; n += 1) add(`a${n}`, 200);
+  add('b1', 20);
+  const { summary } = await run({ all: 'true' });
+  const rows = summary.split('\n').filter((line) => /^\| .*(✅|⚠️)/.test(line));
+  expect(rows).toEqual([
+    expect.stringMatching(/Connector b1 .*\| 20 \| ⚠️ ends soon \|$/),
+    expect.stringMatching(/10 connectors:.*\| 200 \| ✅ fine \|$/),
+  ]);
+});
+
 test.each(['basic', 'none'] as const)(
   'a connector without a certificate (%s): a warning where it was named, a note where all were asked for',
   async (kind) => {

@@ -63,6 +63,13 @@ function active(id: string, daysLeft: number, thumbprint = OLD): void {
 
 const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 
+test('the summary names what is due first', async () => {
+  active('a1', 200);
+  active('a2', 20);
+  const { summary } = await create({ 'connector-id': 'a1\na2' });
+  expect(summary.indexOf('Connector a2')).toBeLessThan(summary.indexOf('Connector a1'));
+});
+
 test.each([
   ['bundle', true],
   ['sources', false],

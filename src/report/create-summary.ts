@@ -19,6 +19,11 @@ export interface Created {
 
 const MARKS = { due: '🔁 due:', fine: '✅', skipped: '⚠️', failing: '❌' } as const;
 
+function byUrgency(a: Renewal, b: Renewal): number {
+  const order = ['failing', 'due', 'skipped', 'fine'];
+  return order.indexOf(a.status) - order.indexOf(b.status);
+}
+
 /** The summary of the create step. */
 export function createSummary({ renewals, certificate, trust, now }: Created): string {
   return [
@@ -28,10 +33,12 @@ export function createSummary({ renewals, certificate, trust, now }: Created): s
     '',
     '| connector | finding |',
     '| --- | --- |',
-    ...renewals.map(
-      ({ id, connector, status, text }) =>
-        `| ${markdown(nameOf(id, connector), 80)}<br><code>${markdown(id, 80)}</code> | ${MARKS[status]} ${markdown(text, 600)} |`,
-    ),
+    ...renewals
+      .toSorted(byUrgency)
+      .map(
+        ({ id, connector, status, text }) =>
+          `| ${markdown(nameOf(id, connector), 80)}<br><code>${markdown(id, 80)}</code> | ${MARKS[status]} ${markdown(text, 600)} |`,
+      ),
     '',
     ...(trust ? trustSection(trust, certificate?.thumbprint) : []),
     ...(certificate ? NEXT : []),

@@ -99,12 +99,19 @@ export function checkSummary(findings: readonly Finding[], { tenantId, now }: Su
       folded(first, (finding) => [
         authentication(finding.connector),
         finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
-        `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${markdown(finding.text, 600)}`,
+        `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${markdown(findingInShort(finding), 600)}`,
       ]),
     ),
     ...timeline(first),
     ...connectorDetails(first, now),
   ].join('\n');
+}
+
+/** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
+function findingInShort({ status, daysLeft, text }: Finding): string {
+  if (daysLeft === undefined) return text;
+  if (status === 'ok') return 'fine';
+  return daysLeft < 0 ? 'has expired' : 'ends soon';
 }
 
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
