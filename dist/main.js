@@ -30151,8 +30151,8 @@ function explainGraph(response, asked) {
     if ((0,http_refusal/* isRedirect */.N6)(status))
         return { failure: (0,http_refusal/* redirected */.cP)('Microsoft Graph', status), retry: 'no' };
     const page = (0,intercepted/* intercepted */.c)(response, 'Microsoft Graph');
-    // A gateway's page with 5xx is the service's own trouble.
-    if (page && status < 500)
+    // A gateway's page with a status that may pass means that, and the service may have acted.
+    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no')
         return { failure: page, retry: 'no' };
     const said = (0,error_body/* saidBy */.T)(response);
     const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
@@ -47285,7 +47285,7 @@ function explainEntra(response, application, idToken, resource = (0,sign_in_appl
     }
     const { status } = response;
     const page = (0,intercepted/* intercepted */.c)(response, application.cloud.loginOrigin);
-    if (page && status < 500)
+    if (page && (0,http_verdict/* retryForStatus */.C)(status) === 'no')
         return { failure: page, retry: 'no' };
     const said = errorIn(response);
     const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
@@ -47565,7 +47565,7 @@ async function requestIdToken(http, service, audience) {
     });
     const { status } = response;
     const page = (0,intercepted/* intercepted */.c)(response, SERVICE);
-    if (page && status < 500)
+    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no')
         return { failure: page, retry: 'no' };
     if ((0,refusal/* isRedirect */.N6)(status))
         return { failure: (0,refusal/* redirected */.cP)(SERVICE, status), retry: 'no' };
@@ -48784,8 +48784,8 @@ function explainVault(response, asked, n) {
     if ((0,http_refusal/* isRedirect */.N6)(status))
         return { failure: (0,http_refusal/* redirected */.cP)(`The key vault ${host}`, status), retry: 'no' };
     const page = (0,intercepted/* intercepted */.c)(response, `the key vault ${host}`);
-    // A gateway's page with 5xx is the service's own trouble.
-    if (page && status < 500) {
+    // A gateway's page with a status that may pass means that, and the service may have acted.
+    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no') {
         const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
         return { failure: new lib_failure/* Failure */.HR(page.code, page.message, remedy), retry: 'no' };
     }

@@ -151,8 +151,8 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
   if (isRedirect(status)) return { failure: redirected('Microsoft Graph', status), retry: 'no' };
   const page = intercepted(response, 'Microsoft Graph');
-  // A gateway's page with 5xx is the service's own trouble.
-  if (page && status < 500) return { failure: page, retry: 'no' };
+  // A gateway's page with a status that may pass means that, and the service may have acted.
+  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
   const said = saidBy(response);
   const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
   const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);

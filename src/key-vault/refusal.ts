@@ -43,8 +43,8 @@ export function explainVault(response: HttpResponse, asked: Asked, n: number): V
   const host = new URL(asked.vault.origin).host;
   if (isRedirect(status)) return { failure: redirected(`The key vault ${host}`, status), retry: 'no' };
   const page = intercepted(response, `the key vault ${host}`);
-  // A gateway's page with 5xx is the service's own trouble.
-  if (page && status < 500) {
+  // A gateway's page with a status that may pass means that, and the service may have acted.
+  if (page && retryForStatus(status) === 'no') {
     const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
     return { failure: new Failure(page.code, page.message, remedy), retry: 'no' };
   }

@@ -156,7 +156,7 @@ export function explainEntra(
   }
   const { status } = response;
   const page = intercepted(response, application.cloud.loginOrigin);
-  if (page && status < 500) return { failure: page, retry: 'no' };
+  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
   const said = errorIn(response);
   const unavailable =
     retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));

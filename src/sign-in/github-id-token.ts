@@ -103,7 +103,7 @@ export async function requestIdToken(
   });
   const { status } = response;
   const page = intercepted(response, SERVICE);
-  if (page && status < 500) return { failure: page, retry: 'no' };
+  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
   if (isRedirect(status)) return { failure: redirected(SERVICE, status), retry: 'no' };
   const jwt = status === 200 ? parseObject(response.body)['value'] : undefined;
   if (isToken(jwt)) {
