@@ -49752,7 +49752,7 @@ function percentDecoded(text) {
  */
 function withoutSecrets(text) {
     const seen = text.slice(0, LONGEST_TEXT);
-    if (known.size === 0)
+    if (known.size === 0 || seen.length < SHORTEST_SECRET)
         return seen;
     const plain = decoded(seen);
     const found = [];

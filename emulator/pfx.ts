@@ -29,7 +29,12 @@ const FORMATS = {
 
 type Source = Pick<ClientCertificate, 'certificatePem'> & Partial<Pick<ClientCertificate, 'keyPem'>>;
 
-/** Files made before: each takes a fifth of a second, and is asked for again and again. */
+/** What OpenSSL and most other tools derive a key with. */
+export const USUAL_ITERATIONS = 2048;
+/** Enough to see that they are counted; with as many as usual, a file takes a fifth of a second to make. */
+const FEW_ITERATIONS = 100;
+
+/** Files made before: they are asked for again and again. */
 const made = new WeakMap<Source, Map<string, Buffer>>();
 
 /** The certificate and its key, if it has one, in a .pfx, the same whenever it is asked for; `3des` is the only kind that the service takes. */
@@ -37,7 +42,7 @@ export function pfxOf(
   certificate: Source,
   password: string,
   kind: keyof typeof FORMATS = '3des',
-  iterations = 2048,
+  iterations = FEW_ITERATIONS,
 ): Buffer {
   const files = made.get(certificate) ?? new Map<string, Buffer>();
   made.set(certificate, files);

@@ -136,6 +136,11 @@ function shown(result: RunResult): Record<string, unknown> {
 
 const DEEP = '['.repeat(10_000) + ']'.repeat(10_000);
 
+/** Bodies with what a test of them is called. */
+function titled(...bodies: readonly string[]): readonly (readonly [title: string, body: string])[] {
+  return bodies.map((body) => [body.slice(0, 20), body]);
+}
+
 describe('a connector', () => {
   test.each<[string, (connector: Record<string, unknown>) => object | string]>([
     ['whose name and target are hostile', (it) => ({ ...it, displayName: HOSTILE, targetUrl: HOSTILE })],
@@ -195,9 +200,9 @@ describe('a connector', () => {
     expect(result.outputs['connectors']?.length).toBeLessThan(1024 * 1024);
   });
 
-  test.each(['null', '[]', '"text"', '7', '{', '', DEEP, '{"id":7}'])(
-    'that is none, but %.20s: it is asked for again',
-    async (body) => {
+  test.each(titled('null', '[]', '"text"', '7', '{', '', DEEP, '{"id":7}'))(
+    'that is none, but %s: it is asked for again',
+    async (_, body) => {
       answers('get', { status: 200, body }, 1);
       expect((await run()).exitCode).toBe(0);
     },
@@ -246,9 +251,9 @@ describe('a refusal of Graph', () => {
     expect(shown(result)['failure']).toBe('GRAPH_REFUSED');
   });
 
-  test.each(['null', '{"error":null}', '{"error":[[]]}', DEEP, `{"error":${DEEP}}`, '::error::forged'])(
-    'that is none, but %.20s',
-    async (body) => {
+  test.each(titled('null', '{"error":null}', '{"error":[[]]}', DEEP, `{"error":${DEEP}}`, '::error::forged'))(
+    'that is none, but %s',
+    async (_, body) => {
       answers('get', { status: 400, body });
       expect(only((await run()).annotations).title).toBe('GRAPH_REFUSED');
     },

@@ -78,7 +78,7 @@ export function percentDecoded(text: string): string {
  */
 export function withoutSecrets(text: string): string {
   const seen = text.slice(0, LONGEST_TEXT);
-  if (known.size === 0) return seen;
+  if (known.size === 0 || seen.length < SHORTEST_SECRET) return seen;
   const plain = decoded(seen);
   const found: (readonly [start: number, end: number])[] = [];
   for (const secret of known) for (const at of places(seen, secret)) found.push([at, at + secret.length]);
