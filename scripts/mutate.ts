@@ -1,0 +1,87 @@
+/**
+ * `npm run mutate [-- ROOM …]`: changes the code of each room of src/, one place at a time, and counts how many of the
+ * changes the room's own tests notice. Prints those that nobody noticed. With all rooms, writes the table of
+ * docs/reliability.md.
+ */
+import { Stryker } from '@stryker-mutator/core';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { format } from 'prettier';
+
+interface Room {
+  readonly mutate: string;
+  /** Those beside the room; for what only puts rooms together the runs in process, end to end. */
+  readonly tests: string;
+}
+
+const room = (name: string): [string, Room] => [
+  name,
+  { mutate: `src/${name}/**/*.ts`, tests: `__tests__/${name}/**/*.test.ts` },
+];
+const ROOMS = new Map<string, Room>([
+  ['inputs', { mutate: 'src/{inputs,failure,masks}.ts', tests: '__tests__/{inputs,failure,masks}*.test.ts' }],
+  room('text'),
+  room('http'),
+  room('sign-in'),
+  room('graph'),
+  room('key-vault'),
+  room('certificate'),
+  room('pkcs12'),
+  room('connectors'),
+  room('report'),
+  ['steps', { mutate: 'src/steps/*.ts', tests: '__tests__/e2e/{check,create,upload,key-vault}.test.ts' }],
+]);
+const ROOT = join(import.meta.dirname, '..');
+const RELIABILITY = join(ROOT, 'docs', 'reliability.md');
+
+interface Count {
+  noticed: number;
+  all: number;
+}
+
+/** Runs a room's tests against each change of its code; what became of them, by file. */
+async function mutate({ mutate, tests }: Room): Promise<ReadonlyMap<string, Count>> {
+  const results = await new Stryker({
+    mutate: [mutate],
+    jest: { config: { testMatch: [`<rootDir>/${tests}`] } },
+  }).runMutationTest();
+  const files = new Map<string, Count>();
+  for (const { status, fileName } of results) {
+    const noticed = status === 'Killed' || status === 'Timeout';
+    if (!noticed && status !== 'Survived' && status !== 'NoCoverage') continue;
+    const name = relative(join(ROOT, 'src'), fileName);
+    const count = files.get(name) ?? { noticed: 0, all: 0 };
+    files.set(name, { noticed: count.noticed + (noticed ? 1 : 0), all: count.all + 1 });
+  }
+  return files;
+}
+
+function score({ noticed, all }: Count): string {
+  return `${((100 * noticed) / all).toFixed(1)} %`;
+}
+
+function row(name: string, files: ReadonlyMap<string, Count>): string {
+  const sum = [...files.values()].reduce((a, b) => ({ noticed: a.noticed + b.noticed, all: a.all + b.all }));
+  const [least] = [...files].sort(([, a], [, b]) => a.noticed / a.all - b.noticed / b.all);
+  const lowest = least ? `\`${least[0]}\` ${score(least[1])}` : '';
+  return `| ${name} | ${score(sum)} | ${sum.all} | ${sum.all - sum.noticed} | ${lowest} |`;
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !ROOMS.has(name));
+if (unknown.length > 0) throw new Error(`No room: ${unknown.join(', ')}. Rooms: ${[...ROOMS.keys()].join(', ')}.`);
+
+const rows = ['| room | noticed | changes | not noticed | lowest file |', '| --- | --- | --- | --- | --- |'];
+for (const [name, of] of ROOMS) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const files = await mutate(of);
+  for (const [file, count] of files) console.log(`${file}: ${score(count)} of ${count.all}`);
+  rows.push(row(name, files));
+}
+console.log(rows.join('\n'));
+if (wanted.length === 0) {
+  const [begin, end] = ['<!-- mutants: begin -->', '<!-- mutants: end -->'];
+  const [before = '', , after = ''] = readFileSync(RELIABILITY, 'utf8').split(new RegExp(`${begin}|${end}`));
+  const text = `${before}${begin}\n\n${rows.join('\n')}\n\n${end}${after}`;
+  writeFileSync(RELIABILITY, await format(text, { parser: 'markdown' }));
+}
