@@ -1,24 +1,15 @@
 /** What comes in from outside and is secret: masked for the runner, and taken out of foreign text. */
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { maskPassword, maskProxyCredentials, maskText } from '../src/masks.ts';
 import { clean } from '../src/text/clean.ts';
 import { forgetSecrets } from '../src/text/secrets.ts';
+import { keepPrinted } from './printed.ts';
 
-let printed = '';
-beforeEach(() => {
-  forgetSecrets();
-  printed = '';
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const printed = keepPrinted();
+beforeEach(forgetSecrets);
 
 const masks = (): string[] =>
-  [...printed.matchAll(/^::add-mask::(.*)$/gm)].map((match) => (match[1] ?? '').replaceAll('%25', '%'));
+  [...printed().matchAll(/^::add-mask::(.*)$/gm)].map((match) => (match[1] ?? '').replaceAll('%25', '%'));
 
 describe('the credentials of a proxy', () => {
   test.each([

@@ -28837,6 +28837,8 @@ var write = __nccwpck_require__(4123);
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/text/dates.js
 var dates = __nccwpck_require__(9006);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
 var client_certificate = __nccwpck_require__(855);
 ;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
@@ -29302,6 +29304,7 @@ function ofPem({ code, message, remedy }) {
 
 
 
+
 /**
  * Opens what a source gave, chooses the certificate and writes it as the service documents it.
  * @throws Failure PFX_* for each way in which that cannot be done
@@ -29335,14 +29338,14 @@ function upload_open(decoded, password) {
 function secretsOf({ content }, decoded, certificate, pkcs12Value) {
     const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
     const secret = [file.toString('base64'), ...withoutPublicLines(lines, certificate), pkcs12Value];
-    return [...new Set([...secret, ...privateKeyForms(certificate)])].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+    return [...new Set([...secret, ...privateKeyForms(certificate)])].filter((line) => line.length >= secrets/* SHORTEST_MASKED_LINE */.iq);
 }
 /** How a private key could be printed: on one line in base64, and the lines of its PEM. */
 function privateKeyForms(certificate) {
     const { privateKey } = certificate;
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
-    return [key, ...withoutPublicLines(privateKeyLines(pem), certificate)].filter((line) => line.length >= SHORTEST_MASKED_LINE);
+    return [key, ...withoutPublicLines(privateKeyLines(pem), certificate)].filter((line) => line.length >= secrets/* SHORTEST_MASKED_LINE */.iq);
 }
 /**
  * Both hold the public key, and where it begins at the same place of a line, they have lines in common. Masked, these would
@@ -29352,8 +29355,6 @@ function withoutPublicLines(lines, { leaf }) {
     const known = new Set(leaf.toString().split('\n'));
     return lines.filter((line) => !known.has(line));
 }
-/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
 function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
     return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
 }
@@ -31951,8 +31952,6 @@ function suffixOf(cloud) {
 
 
 
-/** A file's last line of a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
 const CERTIFICATE_BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 /**
  * A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: an output holds them,
@@ -31964,7 +31963,7 @@ function maskText(text) {
     const known = new Set(linesOf(certificates));
     (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(linesOf(rest)
         .filter((line) => !known.has(line))
-        .join('\n'), SHORTEST_MASKED_LINE);
+        .join('\n'), _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {
@@ -49494,6 +49493,7 @@ function isToken(value) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  iq: () => (/* binding */ SHORTEST_MASKED_LINE),
   c3: () => (/* binding */ SHORTEST_SECRET),
   DL: () => (/* binding */ forgetSecrets),
   jD: () => (/* binding */ hide),
@@ -49686,6 +49686,8 @@ function isBlank(unit) {
 
 /** Anything shorter is not masked: every place where these letters occur would read ***. */
 const SHORTEST_SECRET = 4;
+/** Of a file or a key: the last line of a block may be a few letters, which would blank half the log. */
+const SHORTEST_MASKED_LINE = 16;
 /** A piece of a secret that was cut counts as one from this length on. */
 const SHORTEST_PIECE = 8;
 /** A secret of this length was made by a machine: no other text has a piece in common with it. */

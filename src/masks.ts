@@ -1,10 +1,8 @@
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 import { warning } from '@actions/core';
 import { PROXY_VARIABLES, withScheme } from './http/proxy.ts';
-import { hide, percentDecoded, SHORTEST_SECRET } from './text/secrets.ts';
+import { hide, percentDecoded, SHORTEST_MASKED_LINE, SHORTEST_SECRET } from './text/secrets.ts';
 
-/** A file's last line of a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
 const CERTIFICATE_BLOCK =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 

@@ -1,24 +1,17 @@
 /** What the runner keeps of failures and warnings: 4,096 characters of each, 10 errors and 10 warnings of a step. */
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
 import { reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { keepPrinted } from '../printed.ts';
 
-let written = '';
-beforeEach(() => {
-  written = '';
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    written += String(text);
-    return true;
-  });
-});
+const printed = keepPrinted();
 afterEach(() => {
-  jest.restoreAllMocks();
   process.exitCode = undefined;
 });
 
 /** The messages at this level, as the runner reads them. */
 function annotations(level: 'error' | 'warning'): string[] {
-  return [...written.matchAll(new RegExp(`^::${level} [^:]*::(.*)$`, 'gm'))].map((match) =>
+  return [...printed().matchAll(new RegExp(`^::${level} [^:]*::(.*)$`, 'gm'))].map((match) =>
     (match[1] ?? '').replaceAll('%0A', '\n').replaceAll('%25', '%'),
   );
 }
@@ -33,14 +26,14 @@ test.each([
   ['with both', `The service refused: ${'😀'.repeat(9000)} (request-id 1234).`, `Run this:\n${lines(200)}`],
 ])('a failure that is %s fits, and the log has all of it', (_, message, remedy) => {
   reportFailure(new Failure('GRAPH_REFUSED', message, remedy));
-  expect(written).toContain('::error title=GRAPH_REFUSED::');
+  expect(printed()).toContain('::error title=GRAPH_REFUSED::');
   const [shown = ''] = annotations('error');
   expect(shown.length).toBeLessThanOrEqual(4096);
   expect(shown).toMatch(/^The service refused/);
   expect(shown).toContain('(request-id 1234).');
   expect(shown).toContain(remedy.split('\n')[0]);
   expect(shown.isWellFormed()).toBe(true);
-  const log = written.replaceAll('%0A', '\n');
+  const log = printed().replaceAll('%0A', '\n');
   expect([log.includes(message), log.includes(remedy)]).toEqual([true, true]);
   expect(process.exitCode).toBe(1);
 });
@@ -55,6 +48,6 @@ test('of 120 failures and warnings there are at most 10 annotations each, and th
   for (const level of ['error', 'warning'] as const) expect(annotations(level).length).toBeLessThanOrEqual(10);
   expect(annotations('error').at(-1)).toContain('more API connectors failed (GRAPH_FORBIDDEN)');
   for (const n of numbers) {
-    for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(written).toContain(text);
+    for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(printed()).toContain(text);
   }
 });

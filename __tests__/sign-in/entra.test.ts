@@ -1,5 +1,5 @@
 /** Signing in at Microsoft Entra: what is asked, and what comes of each answer. */
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { cloudByName, graphIn, type Application, type Cloud } from '../../src/sign-in/application.ts';
 import { exchange } from '../../src/sign-in/entra.ts';
 import { Failure } from '../../src/failure.ts';
@@ -8,6 +8,7 @@ import { TransportError } from '../../src/http/transport-error.ts';
 import type { Verdict } from '../../src/http/verdict.ts';
 import type { IdToken } from '../../src/sign-in/github-id-token.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
+import { keepPrinted } from '../printed.ts';
 
 const TENANT = '11111111-2222-4333-8444-555555555555';
 const CLIENT = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee';
@@ -64,16 +65,8 @@ async function final(outcome: Promise<{ readonly done: unknown } | Verdict>): Pr
   return verdict.failure;
 }
 
-let written = '';
-beforeEach(() => {
-  written = '';
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    written += String(text);
-    return true;
-  });
-});
+const printed = keepPrinted();
 afterEach(() => {
-  jest.restoreAllMocks();
   delete process.env['MSAL_FORCE_REGION'];
 });
 
@@ -162,7 +155,7 @@ describe('an access token', () => {
     const token = jwt({ roles: ['APIConnectors.ReadWrite.All', 'User.Read.All'] });
     const outcome = await exchange(new ScriptedHttp(issued(token)), application, graph, idToken);
     expect(outcome).toEqual({ done: { token, roles: ['APIConnectors.ReadWrite.All', 'User.Read.All'] } });
-    expect(written).toContain(`::add-mask::${token}`);
+    expect(printed()).toContain(`::add-mask::${token}`);
   });
 
   test.each<[string, string, string[]]>([
@@ -190,7 +183,7 @@ describe('an access token', () => {
   ])('%s is none: Entra is asked again', async (_name, token) => {
     const outcome = await exchange(new ScriptedHttp(issued(token)), application, graph, idToken);
     expect(outcome).toMatchObject({ failure: { code: 'SERVICE_UNAVAILABLE' }, retry: 'yes' });
-    expect(written).not.toContain('::add-mask::');
+    expect(printed()).not.toContain('::add-mask::');
   });
 });
 

@@ -1,11 +1,12 @@
 /** GitHub's ID token: whether the job may ask, what it asks, and what comes of each answer. */
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 import type { Verdict } from '../../src/http/verdict.ts';
 import { idTokenService, requestIdToken } from '../../src/sign-in/github-id-token.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
 import { inRun, type RunOf } from './in-run.ts';
+import { keepPrinted } from '../printed.ts';
 
 const URL_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_URL';
 const TOKEN_VARIABLE = 'ACTIONS_ID_TOKEN_REQUEST_TOKEN';
@@ -32,17 +33,7 @@ async function final(outcome: Promise<{ readonly done: unknown } | Verdict>): Pr
   return verdict.failure;
 }
 
-let written = '';
-beforeEach(() => {
-  written = '';
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    written += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const printed = keepPrinted();
 
 describe('the service that gives out ID tokens', () => {
   const permissions = `Add to the job (in a reusable workflow, to the job that calls it as well: the caller can only take away):
@@ -61,7 +52,7 @@ permissions:
   test('is the one that the runner names; its token is masked', async () => {
     const environment = { [URL_VARIABLE]: service.url, [TOKEN_VARIABLE]: service.token };
     expect(await idTokenService(environment)).toEqual(service);
-    expect(written).toContain('::add-mask::request-token');
+    expect(printed()).toContain('::add-mask::request-token');
   });
 
   test.each<[string, Record<string, string>]>([
@@ -78,7 +69,7 @@ permissions:
         remedy: permissions,
       }),
     );
-    expect(written).toBe('');
+    expect(printed()).toBe('');
   });
 
   test.each<[string, RunOf]>([
@@ -179,7 +170,7 @@ describe('asking for an ID token', () => {
     expect(await ask(new ScriptedHttp(answer(200, { value: token, count: 1 })))).toEqual({
       done: { jwt: token, issuer: claims.iss, subject: claims.sub, audience: claims.aud },
     });
-    expect(written).toContain(`::add-mask::${token}`);
+    expect(printed()).toContain(`::add-mask::${token}`);
   });
 
   test.each<[string, unknown]>([
@@ -210,7 +201,7 @@ describe('asking for an ID token', () => {
         remedy: 'Run the job again; see https://www.githubstatus.com.',
       },
     });
-    expect(written).toBe('');
+    expect(printed()).toBe('');
   });
 
   test.each([
@@ -221,7 +212,7 @@ describe('asking for an ID token', () => {
     expect(await ask(new ScriptedHttp(answer(200, { value })))).toMatchObject({
       failure: { code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(ISO) },
     });
-    expect(written).toContain(`::add-mask::${value}`);
+    expect(printed()).toContain(`::add-mask::${value}`);
   });
 
   test.each([408, 423, 425, 429, 500, 503, 599])('HTTP %d is asked again, when the service says', async (status) => {

@@ -3,6 +3,7 @@ import { openPkcs12, type Encryption } from '../pkcs12/open.ts';
 import { writePkcs12 } from '../pkcs12/write.ts';
 import { clean } from '../text/clean.ts';
 import { daysUntil, isoSeconds } from '../text/dates.ts';
+import { SHORTEST_MASKED_LINE } from '../text/secrets.ts';
 import { choose, type Given } from './choose.ts';
 import { describeCertificate, type ClientCertificate } from './client-certificate.ts';
 import { decode, type Decoded } from './decode.ts';
@@ -90,9 +91,6 @@ function withoutPublicLines(lines: readonly string[], { leaf }: ClientCertificat
   const known = new Set(leaf.toString().split('\n'));
   return lines.filter((line) => !known.has(line));
 }
-
-/** Shorter lines are the last ones of their block: masking a few letters would blank half the log. */
-const SHORTEST_MASKED_LINE = 16;
 
 function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }: ClientCertificate, now: Date): string {
   return `Certificate ${thumbprint}, ${clean(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${isoSeconds(notBefore)} to ${isoSeconds(notAfter)} (${daysUntil(notAfter, now)} days left).`;

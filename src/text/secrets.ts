@@ -7,6 +7,8 @@ import { decoded, type Decoded } from './decoded.ts';
 
 /** Anything shorter is not masked: every place where these letters occur would read ***. */
 export const SHORTEST_SECRET = 4;
+/** Of a file or a key: the last line of a block may be a few letters, which would blank half the log. */
+export const SHORTEST_MASKED_LINE = 16;
 /** A piece of a secret that was cut counts as one from this length on. */
 const SHORTEST_PIECE = 8;
 /** A secret of this length was made by a machine: no other text has a piece in common with it. */
