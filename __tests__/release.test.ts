@@ -138,6 +138,7 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
   const state = join(sandbox, 'state');
   const OLD = '0'.repeat(40);
   let commit = '';
+  let dryRun: ReturnType<typeof spawnSync>;
 
   const git = (...args: string[]): string =>
     execFileSync('git', ['-c', 'user.name=T', '-c', 'user.email=t@example.com', ...args], {
@@ -147,6 +148,8 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
   const env = (more: Record<string, string>): NodeJS.ProcessEnv => ({
     ...process.env,
     PATH: [join(sandbox, 'bin'), dirname(process.execPath), process.env['PATH']].join(delimiter),
+    // Taking the types away takes longer than all the rest of a run.
+    NODE_COMPILE_CACHE: join(sandbox, 'compiled'),
     GH_STATE: state,
     GH_REPO: 'octo-org/action',
     REPOSITORY: repository,
@@ -189,8 +192,10 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
     git('add', '--all');
     git('commit', '--quiet', '--message', 'Release');
     commit = git('rev-parse', 'HEAD');
-    const { status, stderr } = release(['1.2.3', '--dry-run']);
-    expect([status, stderr]).toEqual([0, '']);
+    // Writes what every release after it needs.
+    mkdirSync(join(sandbox, 'dry-run'));
+    dryRun = release(['1.2.3', '--dry-run'], { GH_STATE: join(sandbox, 'dry-run') });
+    expect([dryRun.status, dryRun.stderr]).toEqual([0, '']);
   });
 
   beforeEach(() => {
@@ -205,14 +210,13 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
   });
 
   test('a dry run lists the metadata of each action and all of dist/, with their checksums, and asks GitHub nothing', () => {
-    const { stdout } = release(['1.2.3', '--dry-run']);
     const lines = ['action.yml', 'check/action.yml', 'dist/check.js', 'dist/main.js', 'dist/package.json'];
     const checksums = readFileSync(join(repository, 'reports/release/files.sha256'), 'utf8');
     expect(checksums.split('\n').map((line) => line.slice(66))).toEqual([...lines, 'dist/upload.js', '']);
     const digest = createHash('sha256').update('// main.js\n').digest('hex');
     expect(checksums).toContain(`${digest}  dist/main.js\n`);
-    expect(stdout).toContain(`Would release ${commit}`);
-    expect(existsSync(join(state, 'calls'))).toBe(false);
+    expect(dryRun.stdout).toContain(`Would release ${commit}`);
+    expect(readdirSync(join(sandbox, 'dry-run'))).toEqual([]);
   });
 
   test('a release makes the fixed tag first and moves the floating one last', () => {

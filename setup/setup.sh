@@ -71,15 +71,21 @@ misused() { fail "$1" 'setup.sh --help shows the options.'; }
 # call COMMAND...: its output in OUT, what it said on standard error in ERR; the exit code is the command's.
 call() {
   local code=0
-  OUT=$("$@" 2>"$SCRATCH/stderr" </dev/null | tr -d '\r') || code=$?
-  ERR=$(tr -d '\r' <"$SCRATCH/stderr")
+  OUT=$("$@" 2>"$SCRATCH/stderr" </dev/null) || code=$?
+  ERR=$(<"$SCRATCH/stderr")
+  # On Windows, lines end in a carriage return as well.
+  if [[ $OUT$ERR == *$'\r'* ]]; then OUT=$(printf %s "${OUT//$'\r'/}") ERR=$(printf %s "${ERR//$'\r'/}"); fi
   return "$code"
 }
 
 # azure ARGUMENT...: the answer as tab-separated values.
 azure() { call az "$@" --only-show-errors --output tsv; }
 
-says() { printf '%s' "$ERR" | grep -Eqi -- "$1"; }
+# says PATTERN: whether it stands in ERR, in whatever case. In a subshell, so that the option ends with it.
+says() (
+  shopt -s nocasematch
+  [[ $ERR =~ $1 ]]
+)
 
 # try DOING LINES ARGUMENT...: az, or the end, with what helps. LINES is said if the right to do it is missing.
 try() {
@@ -785,7 +791,8 @@ main() {
   derive_subject
   check_azure_cloud
   tenant_id "$TENANT" && TENANT_ID=$OUT
-  tenant_id "${VAULT_TENANT:-$TENANT_ID}" && VAULT_TENANT_ID=$OUT
+  VAULT_TENANT_ID=$TENANT_ID
+  if [ -n "$VAULT_TENANT" ]; then tenant_id "$VAULT_TENANT" && VAULT_TENANT_ID=$OUT; fi
 
   say 'This is what will be there at the end (+ is made now, = is there already):'
   PLANNING=true

@@ -11,6 +11,7 @@ import { GraphClient } from '../../src/graph/client.ts';
 import { certificatesOf, parseConnector, type Connector } from '../../src/graph/connector.ts';
 import type { HttpRequest, HttpResponse } from '../../src/http/client.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
+import { anyCharacter } from '../any-character.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
 
 /** Control and format characters, half characters, line and paragraph separators. */
@@ -26,7 +27,7 @@ const application = {
 const text = fc
   .array(
     fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.string({ unit: anyCharacter, maxLength: 20 }),
       fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
       fc.constantFrom('\u001b[31m', '\u001b', '[', '#', '##[', '\n::error::', '\u202e', ' ', '|', '<img>', '`', 'www.'),
     ),

@@ -42,6 +42,22 @@ describe('what each maker writes', () => {
       HEALTHY.map(({ file, password }) => openFixture(file, password).thumbprint),
     );
   });
+
+  test.each(HEALTHY)('$file, written again, opens with the same key, leaf and chain', ({ file, password }) => {
+    const certificate = openFixture(file, password);
+    const written = writePkcs12(certificate, password);
+    const again = certificateIn(written, password);
+    expect(again.thumbprint).toBe(certificate.thumbprint);
+    expect(openPkcs12(written, password).encryption).toEqual({
+      key: 'TripleDES-SHA1',
+      certificates: 'TripleDES-SHA1',
+      mac: 'HMAC-SHA1',
+    });
+    expect(again.privateKey.equals(certificate.privateKey)).toBe(true);
+    expect(again.chain.map(({ fingerprint256 }) => fingerprint256)).toEqual(
+      certificate.chain.map(({ fingerprint256 }) => fingerprint256),
+    );
+  });
 });
 
 describe('what is told of a certificate', () => {

@@ -26,7 +26,14 @@ interface Run {
   readonly err: string;
 }
 
+/** Where a command of this machine is. */
+const whereIs = (command: string): string =>
+  spawnSync('bash', ['-c', `command -v ${command}`])
+    .stdout.toString()
+    .trim();
+
 let folder: string;
+let bash: string;
 let server: Server;
 let port: number;
 let services: Services;
@@ -34,6 +41,7 @@ let tenant: Tenant;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'setup-'));
+  bash = whereIs('bash');
   const standIn = join(folder, 'stand-in.sh');
   copyFileSync(join(import.meta.dirname, 'stand-in.sh'), standIn);
   chmodSync(standIn, 0o755);
@@ -81,9 +89,16 @@ async function run(
   args: readonly string[],
   { path = `${folder}:${process.env['PATH']}`, env = {} } = {},
 ): Promise<Run> {
-  const bash = spawnSync('bash', ['-c', 'command -v bash']).stdout.toString().trim();
   const child = spawn(bash, [SCRIPT, ...args], {
-    env: { PATH: path, HOME: folder, TMPDIR: folder, STAND_IN_PORT: String(port), LANG: 'C.UTF-8', ...env },
+    env: {
+      PATH: path,
+      HOME: folder,
+      TMPDIR: folder,
+      LANG: 'C.UTF-8',
+      BASH_ENV: join(folder, 'stand-in.sh'),
+      STAND_IN_PORT: String(port),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';
@@ -206,6 +221,19 @@ describe('from nothing', () => {
     const lines = services.calls.map((call) => call.join(' ')).join('\n');
     expect(lines).not.toMatch(/\/apiConnectors/i);
     expect(lines).not.toMatch(/--password|get-access-token|auth token|credential reset|secret set/i);
+  });
+
+  test('az and gh are processes of their own, with the line ends of Windows', async () => {
+    const answer = services.answer.bind(services);
+    services.answer = (call) => {
+      const { code, out, err } = answer(call);
+      return { code, out: out.replaceAll('\n', '\r\n'), err: err.replaceAll('\n', '\r\n') };
+    };
+    const { code, out, err } = await run(ARGS, { env: { BASH_ENV: '' } });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).not.toContain('\r');
+    expect(variables()).toEqual({ TENANT_ID: TENANT, CLIENT_ID: only(tenant.applications).appId });
+    expect(only(tenant.assignments).principalId).toBe(only(tenant.principals).id);
   });
 
   test('a tenant given by its domain is found, and stored by its ID', async () => {
@@ -695,14 +723,11 @@ describe('a failure ends with what helps', () => {
   test.each(['az', 'gh'])('%s is missing', async (missing) => {
     const path = mkdtempSync(join(folder, 'path-'));
     for (const tool of ['mktemp', 'tr', 'rm', 'cat', 'sed', 'grep', 'tail', 'cut', 'head']) {
-      const found = spawnSync('bash', ['-c', `command -v ${tool}`])
-        .stdout.toString()
-        .trim();
-      symlinkSync(found, join(path, tool));
+      symlinkSync(whereIs(tool), join(path, tool));
     }
     const other = missing === 'az' ? 'gh' : 'az';
     symlinkSync(join(folder, 'stand-in.sh'), join(path, other));
-    const { code, err } = await run(ARGS, { path });
+    const { code, err } = await run(ARGS, { path, env: { BASH_ENV: '' } });
     expect(code).toBe(1);
     expect(err).toContain(`(${missing}) is missing.`);
     expect(err).toContain('Azure Cloud Shell');
