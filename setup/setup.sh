@@ -70,11 +70,11 @@ misused() { fail "$1" 'setup.sh --help shows the options.'; }
 
 # call COMMAND...: its output in OUT, what it said on standard error in ERR; the exit code is the command's.
 call() {
-  local code=0
+  local code=0 cr=$'\r'
   OUT=$("$@" 2>"$SCRATCH/stderr" </dev/null) || code=$?
   ERR=$(<"$SCRATCH/stderr")
   # On Windows, lines end in a carriage return as well.
-  if [[ $OUT$ERR == *$'\r'* ]]; then OUT=$(printf %s "${OUT//$'\r'/}") ERR=$(printf %s "${ERR//$'\r'/}"); fi
+  if [[ $OUT$ERR == *"$cr"* ]]; then OUT=$(printf %s "${OUT//$cr/}") ERR=$(printf %s "${ERR//$cr/}"); fi
   return "$code"
 }
 
