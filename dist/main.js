@@ -30157,7 +30157,7 @@ function explainGraph(response, asked) {
     const said = (0,error_body/* saidBy */.T)(response);
     const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
     const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
+    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
     const subject = asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`;
     const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
     return {
@@ -30226,8 +30226,8 @@ function forbidden({ roles, application, permission }) {
     const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
     const carried = roles.slice(0, SHOWN_ROLES).map((role) => (0,clean/* clean */.uH)(role, 80));
     const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
-    // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely.
-    const readIsNotEnough = permission === 'APIConnectors.Read.All' && roles.includes(permission);
+    // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
+    const readIsNotEnough = roles.includes(permission);
     const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
     const why = readIsNotEnough
         ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
@@ -30518,10 +30518,9 @@ function digestOf(thumbprint) {
         return bytes;
     if (!/^[\w+/-]+={0,2}$/.test(text))
         return undefined;
-    // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer in hex, so that nothing is both.
+    // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer than in hex, so that nothing is both.
     const decoded = Buffer.from(text, 'base64');
-    const digits = text.replace(/=+$/, '').length;
-    return isDigest(decoded) && digits === Math.ceil((decoded.length * 8) / 6) ? decoded : undefined;
+    return isDigest(decoded) ? decoded : undefined;
 }
 function isDigest(bytes) {
     return bytes.length === SHA1_LENGTH || bytes.length === SHA256_LENGTH;
