@@ -433,7 +433,10 @@ describe('a sign-in that fails', () => {
     });
   });
 
-  test.each([refusal('NETWORK_UNREACHABLE'), new RangeError('a fault')])('%s is left as it is', (error) => {
+  test.each([
+    ['that had no response', refusal('NETWORK_UNREACHABLE')],
+    ['by a fault of our own', new RangeError('a fault')],
+  ])('%s is left as it is', (_why, error) => {
     expect(explainSignIn(error, APPLICATION, SOURCE)).toBe(error);
     expect(explainGraphSignIn(error, APPLICATION)).toBe(error);
   });
