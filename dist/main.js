@@ -30158,7 +30158,7 @@ function explainGraph(response, asked) {
     const said = (0,error_body/* saidBy */.T)(response);
     const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
     const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
+    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
     const subject = asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`;
     const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
     return {
@@ -30227,8 +30227,8 @@ function forbidden({ roles, application, permission }) {
     const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
     const carried = roles.slice(0, SHOWN_ROLES).map((role) => (0,clean/* clean */.uH)(role, 80));
     const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
-    // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely.
-    const readIsNotEnough = permission === 'APIConnectors.Read.All' && roles.includes(permission);
+    // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
+    const readIsNotEnough = roles.includes(permission);
     const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
     const why = readIsNotEnough
         ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
@@ -30519,10 +30519,9 @@ function digestOf(thumbprint) {
         return bytes;
     if (!/^[\w+/-]+={0,2}$/.test(text))
         return undefined;
-    // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer in hex, so that nothing is both.
+    // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer than in hex, so that nothing is both.
     const decoded = Buffer.from(text, 'base64');
-    const digits = text.replace(/=+$/, '').length;
-    return isDigest(decoded) && digits === Math.ceil((decoded.length * 8) / 6) ? decoded : undefined;
+    return isDigest(decoded) ? decoded : undefined;
 }
 function isDigest(bytes) {
     return bytes.length === SHA1_LENGTH || bytes.length === SHA256_LENGTH;
@@ -48754,7 +48753,7 @@ var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ./lib/http/error-body.js
 var error_body = __nccwpck_require__(9223);
 // EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var http_refusal = __nccwpck_require__(3945);
+var refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 ;// CONCATENATED MODULE: ./lib/key-vault/refusal.js
@@ -48778,26 +48777,35 @@ const RESOLVING = 2_000;
 const THROTTLE_PAUSE = 1_000;
 /** What a response other than the wanted one means, to the nth request. */
 function explainVault(response, asked, n) {
-    const { status } = response;
-    const host = new URL(asked.vault.origin).host;
-    if ((0,http_refusal/* isRedirect */.N6)(status))
-        return { failure: (0,http_refusal/* redirected */.cP)(`The key vault ${host}`, status), retry: 'no' };
-    const page = (0,intercepted/* intercepted */.c)(response, `the key vault ${host}`);
-    // A gateway's page with a status that may pass means that, and the service may have acted.
-    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no') {
-        const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
-        return { failure: new lib_failure/* Failure */.HR(page.code, page.message, remedy), retry: 'no' };
-    }
+    const instead = inPlaceOfTheVault(response, asked);
+    if (instead)
+        return { failure: instead, retry: 'no' };
     const refusal = refusalFor(response, asked);
-    const pause = status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
+    const pause = response.status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
     return {
         failure: failed(refusal, response, asked),
         retry: refusal.retry ?? 'no',
         retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()) ?? pause,
     };
 }
+/** The failure of a response that is not the vault's, or undefined if it may be. */
+function inPlaceOfTheVault(response, { vault }) {
+    const { status } = response;
+    const { host } = new URL(vault.origin);
+    if ((0,refusal/* isRedirect */.N6)(status))
+        return (0,refusal/* redirected */.cP)(`The key vault ${host}`, status);
+    const page = (0,intercepted/* intercepted */.c)(response, `the key vault ${host}`);
+    // A gateway's page with a status that may pass means that, and the service may have acted.
+    if (!page || (0,verdict/* retryForStatus */.C)(status) !== 'no')
+        return undefined;
+    const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
+    return new lib_failure/* Failure */.HR(page.code, page.message, remedy);
+}
 /** What it means that the vault does not say which tenant it is in. */
 function withoutTenant(response, asked) {
+    const instead = inPlaceOfTheVault(response, asked);
+    if (instead)
+        return { failure: instead, retry: 'no' };
     const refusal = {
         code: 'KEY_VAULT_REFUSED',
         what: 'The key vault does not say in WWW-Authenticate which tenant it belongs to',
@@ -48808,11 +48816,12 @@ function withoutTenant(response, asked) {
 /** What a request without a response means. */
 function explainVaultTransport(error, asked) {
     const host = new URL(asked.vault.origin).host;
-    const verdict = (0,http_refusal/* explainTransport */.B4)(error, `the key vault ${host}`);
+    const verdict = (0,refusal/* explainTransport */.B4)(error, `the key vault ${host}`);
     const { failure } = verdict;
     const why = (0,transport_error/* reason */.l)(error);
-    // A proxy resolves the name itself, and answers 502 to 504 if it cannot.
-    if (/\bENOTFOUND\b|Proxy response \(50[234]\)/.test(why)) {
+    // A proxy resolves the name itself, and answers 502 to 504 if it cannot. A vault that has named its tenant is there.
+    const unresolved = (why.includes('ENOTFOUND') && why.includes(host)) || /Proxy response \(50[234]\)/.test(why);
+    if (unresolved && asked.tenantId === undefined) {
         return {
             retry: 'yes',
             within: RESOLVING,
@@ -48825,28 +48834,28 @@ function explainVaultTransport(error, asked) {
     return { ...verdict, failure: new lib_failure/* Failure */.HR(failure.code, failure.message, remedy, { cause: error }) };
 }
 /** What a failed sign-in to the vault means; any other error is left as it is. */
-function explainSignIn(error, { tenantId, clientId }, source) {
+function explainSignIn(error, application, source) {
+    const { tenantId, clientId, cloud } = application;
     const host = source.certificate.vault;
     const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
     const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
     if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND') {
         const remedy = source.sameApplication
-            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad sp create --id ${clientId}`;
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${login(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${login(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
         const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
         return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
     }
-    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId} --allow-no-subscriptions`);
+    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\n${login(cloud, tenantId)}`);
 }
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
 function explainGraphSignIn(error, { tenantId, cloud }) {
     const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
     return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`);
 }
-/** The failure of a secret that is no certificate. `why` is a clause about the secret; foreign text in it is cleaned here. */
-function notACertificate({ source }, version, why, cause) {
-    const { vault, name } = source.certificate;
-    return new lib_failure/* Failure */.HR('KEY_VAULT_NOT_A_CERTIFICATE', `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${(0,clean/* clean */.uH)(why)}.`, `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`, { cause });
+/** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
+function notACertificate({ certificate: { vault, name } }, version, why, cause) {
+    return new lib_failure/* Failure */.HR('KEY_VAULT_NOT_A_CERTIFICATE', `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${(0,clean/* clean */.uH)(why).replace(/\.$/, '')}.`, `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`, { cause });
 }
 /** How to have the vault renew a certificate now, by its own policy. */
 function renewCommands({ certificate: { vault, name } }) {
@@ -48868,7 +48877,7 @@ function explainContent(error, source, version) {
         case 'PFX_NOT_PKCS12':
         case 'PFX_TRUNCATED':
         case 'PFX_WRONG_PASSWORD':
-            return notACertificate({ source, vault: { name: '', audience: '', origin: '' } }, version, error.message, error);
+            return notACertificate(source, version, error.message, error);
         case 'CERTIFICATE_EXPIRED':
         case 'CERTIFICATE_EXPIRES_TOO_SOON':
             return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
@@ -48904,8 +48913,7 @@ function refusalFor(response, asked) {
         return notFound(asked);
     if (status === 429)
         return throttled(asked);
-    const again = status === 200 ? 'yes' : (0,verdict/* retryForStatus */.C)(status);
-    if (again !== 'no') {
+    if (status === 200 || (0,verdict/* retryForStatus */.C)(status) !== 'no') {
         return {
             code: 'SERVICE_UNAVAILABLE',
             what: status === 200 ? 'The key vault answered without the secret' : 'The key vault could not answer',
@@ -49010,7 +49018,7 @@ function otherTenant(message, asked) {
     return {
         code: 'KEY_VAULT_OF_ANOTHER_TENANT',
         what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`} --allow-no-subscriptions\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
     };
 }
 function throttled({ source }) {
@@ -49021,8 +49029,12 @@ function throttled({ source }) {
         retry: 'yes',
     };
 }
-function loginTo({ tenantId }) {
-    return tenantId === undefined ? '' : `az login --tenant ${tenantId} --allow-no-subscriptions\n`;
+function loginTo({ tenantId, source }) {
+    return tenantId === undefined ? '' : `${login(source.application.cloud, tenantId)}\n`;
+}
+function login({ azureCliName }, tenantId) {
+    const tenant = tenantId ? ` --tenant ${tenantId}` : '';
+    return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
 }
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
 function messageOf(response) {
@@ -49058,7 +49070,7 @@ async function readVault(http, source) {
     // Of its own: the sign-in to Graph has the other one.
     http.preconnect(cloud.loginOrigin);
     const asked = { vault, source };
-    const tenantId = await retried(http, asked, async () => tenantIn(await request(http, vault, certificate), asked));
+    const tenantId = await retried(http, asked, async (n) => tenantIn(await request(http, vault, certificate), asked, n));
     const signedIn = { ...application, tenantId };
     const access = await (0,sign_in/* signIn */.Jv)(http, signedIn, vault, first).catch((error) => {
         throw explainSignIn(error, signedIn, source);
@@ -49101,9 +49113,9 @@ const TENANT = /\bBearer\b[^]*?\bauthorization(?:_uri)?="https:\/\/[^/"]+\/([0-9
  * cloud's to say, and the resource that the token is for too.
  * @see https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses#authentication
  */
-function tenantIn(response, asked) {
+function tenantIn(response, asked, n) {
     if (response.status !== 401)
-        return explainVault(response, asked, 1);
+        return explainVault(response, asked, n);
     const challenge = (response.headers['www-authenticate'] ?? '').slice(0, CHALLENGE_LENGTH);
     const [, tenantId] = TENANT.exec(challenge) ?? [];
     return tenantId === undefined ? withoutTenant(response, asked) : { done: tenantId.toLowerCase() };
@@ -49118,10 +49130,10 @@ function secretIn(body, asked) {
     if (type === 'application/x-pem-file')
         return { value, version, content: Buffer.from(value) };
     if (type !== 'application/x-pkcs12')
-        throw notACertificate(asked, version, typeOf(type));
+        throw notACertificate(asked.source, version, typeOf(type));
     const base64 = value.replace(/\s/g, '');
     if (!/^[a-z0-9+/]+={0,2}$/i.test(base64))
-        throw notACertificate(asked, version, 'its value is not base64');
+        throw notACertificate(asked.source, version, 'its value is not base64');
     return { value, version, content: Buffer.from(base64, 'base64') };
 }
 /** 32 hex digits, at the end of a secret's identifier. */

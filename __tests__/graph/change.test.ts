@@ -1,6 +1,5 @@
 /** Changing a connector, and making sure of it. */
 import { describe, expect, test } from '@jest/globals';
-import { READ_BACK } from '../../src/graph/change.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 import { answer, type Answer } from '../scripted-http.ts';
 import {
@@ -11,6 +10,7 @@ import {
   NEW,
   OLD,
   UNTRUSTED,
+  CANCELLED,
   online,
   cancelled,
   failureOf,
@@ -73,6 +73,7 @@ describe('uploading a certificate', () => {
     [400, 'AADB2C90213', 'UPLOAD_PASSWORD_REFUSED'],
     [403, 'x', 'GRAPH_FORBIDDEN'],
     [404, 'x', 'CONNECTOR_NOT_FOUND'],
+    [300, 'x', 'REDIRECTED'],
     [302, 'x', 'REDIRECTED'],
   ])('HTTP %d, %s, is final: nothing was changed', async (status, code, expected) => {
     const { http, connectors, log } = online(answer(status, error(code, 'No.')));
@@ -176,6 +177,14 @@ describe('uploading a certificate', () => {
     expect(http.waits).toEqual([]);
   });
 
+  test('ended while it was being sent: what is known is said', async () => {
+    const { connectors } = online(() => {
+      throw CANCELLED;
+    });
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
+    expect(failure.message).toMatch(/^The job was cancelled\. An upload was under way: /);
+  });
+
   test('cancelled while looking for a lost upload: what is known is said', async () => {
     const { http, connectors } = online(new TransportError('reset', true), () => cancelled(http));
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
@@ -240,14 +249,15 @@ describe('an upload whose response is lost, or does not show the certificate', (
       const read = answer(200, connectorBody('c1', [entry(OLD)]));
       const { http, connectors } = online(lost, ...Array.from({ length: 40 }, () => read));
       const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
-      expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
+      expect(failure).toMatchObject({ code: 'UPLOAD_NOT_CONFIRMED', cause: { code: 'UPLOAD_NOT_CONFIRMED' } });
       expect(failure.message).toMatch(
         new RegExp(
           `^Microsoft Graph accepted the change \\(HTTP 20\\d\\), but its response does not show the certificate\\. The certificate was not seen on the connector within 30 s\\. The connector has now: ${OLD}\\.$`,
         ),
       );
       expect(methods(http).filter((method) => method === 'POST')).toHaveLength(1);
-      expect(http.scripted.now()).toBeGreaterThanOrEqual(READ_BACK.accepted);
+      // 30 s in all.
+      expect(http.waits).toEqual([500, 1000, 2000, 4000, 4000, 4000, 4000, 4000, 4000, 2500]);
     },
   );
 
@@ -304,9 +314,9 @@ describe('an upload whose response is lost, or does not show the certificate', (
     expect(failure.message).not.toContain('Nothing was changed');
   });
 
-  test('there is no time to read for so long: it is read as long as there is, and not sent again', async () => {
+  test.each([4_000, 500])('there are only %d ms to read: it is read as long, and not sent again', async (left) => {
     const { http, connectors } = neverActing();
-    http.scripted.left = 4_000;
+    http.scripted.left = left;
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
     expect(failure.message).toMatch(/was not seen on the connector within [0-4] s/);
     expect(http.scripted.left).toBeGreaterThan(0);
@@ -353,6 +363,7 @@ describe('an upload whose response is lost, or does not show the certificate', (
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', NEW), UPLOAD, CERTIFICATE));
     expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
     expect(failure.message).toMatch(/that does not tell whether this upload took effect\.$/);
+    expect(failure.cause).toMatchObject({ code: 'NETWORK_UNREACHABLE' });
     expect(methods(http).filter((method) => method === 'POST')).toHaveLength(1);
   });
 });
@@ -376,7 +387,9 @@ describe('replacing the authentication', () => {
       },
       expect.objectContaining({ method: 'GET', url: `${ROOT}/c1` }),
     ]);
-    expect(log).toEqual([expect.stringContaining('accepted the change (HTTP 204)')]);
+    expect(log).toEqual([
+      'Microsoft Graph accepted the change (HTTP 204), but its response does not show the certificate. Reading the connector for up to 30 s, until it shows the certificate.',
+    ]);
     expect(http.waits).toEqual([]);
   });
 
@@ -391,6 +404,42 @@ describe('replacing the authentication', () => {
     expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
     expect(failure.message).toContain('accepted the change (HTTP 204)');
     expect(methods(http).filter((method) => method === 'PATCH')).toHaveLength(1);
+  });
+
+  const basic = { '@odata.type': '#microsoft.graph.basicAuthentication' };
+  const thumbprints = [1, 2, 3, 4, 5, 6].map((n) => String(n).repeat(40));
+  const six = thumbprints.map((thumbprint, n) => ({ ...entry(thumbprint), notBefore: n }));
+  const five = thumbprints.slice(1);
+
+  test.each<[string, unknown]>([
+    ['a user name and password', basic],
+    ['nothing', null],
+    ['something unknown', {}],
+    ['no certificate', { certificateList: [] }],
+    ['(no thumbprint)', { certificateList: [{ ...entry(''), notAfter: 1 }] }],
+    [five.join(', '), { certificateList: six.slice(1) }],
+    [`${five.join(', ')} and 1 more`, { certificateList: six }],
+  ])('accepted, and never shown: that the connector has %s is said', async (has, authenticationConfiguration) => {
+    const { http, connectors } = online(answer(204));
+    http.otherwise = () => answer(200, { id: 'c1', authenticationConfiguration });
+    const failure = await failureOf(connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.message).toMatch(/within 30 s\. The connector has now: .*\.$/);
+    expect(failure.message.split('has now: ')[1]).toBe(`${has}.`);
+  });
+
+  test('lost, and not seen for 15 s: it is sent again', async () => {
+    const { http, connectors } = online(answer(500));
+    http.otherwise = ({ method }) =>
+      method === 'PATCH'
+        ? answer(204)
+        : answer(
+            200,
+            connectorBody('c1', [entry(methods(http).filter((one) => one === 'PATCH').length > 1 ? NEW : OLD)]),
+          );
+    expect(await connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE)).toEqual(
+      connector('c1', NEW),
+    );
+    expect(methods(http).filter((method) => method === 'PATCH')).toHaveLength(2);
   });
 
   test('a change that shows a little later is not sent again', async () => {

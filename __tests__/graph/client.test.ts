@@ -116,7 +116,9 @@ describe('asking for a connector', () => {
     const { http, connectors } = online(answer(status, page));
     expect(await failureOf(connectors.get('c1'))).toMatchObject({
       code: 'INTERCEPTED',
-      message: expect.stringContaining(`a web page, titled Blocked by policy (HTTP ${status}, `),
+      message: expect.stringContaining(
+        `Not Microsoft Graph but something on the way to it answered: a web page, titled Blocked by policy (HTTP ${status}, `,
+      ),
     });
     expect(http.requests).toHaveLength(1);
   });
@@ -230,12 +232,17 @@ describe('a connector that does not exist', () => {
     expect(failure.remedy).toBe('The tenant has no API connector at all: check tenant-id.');
   });
 
-  test('a display name is recognised, with its ID', async () => {
-    const { connectors } = online(answer(404), answer(200, { value: [{ id: 'c2', displayName: 'Verify sign-up' }] }));
-    expect(await failureOf(connectors.get('verify sign-up'))).toMatchObject({
+  test.each([
+    ['verify sign-up', 'Verify sign-up'],
+    ['verify sign-up ', 'Verify sign-up'],
+    ['verify sign-up', ' Verify sign-up'],
+  ])('a display name is recognised, with its ID: %j, %j', async (id, displayName) => {
+    const { connectors } = online(answer(404), answer(200, { value: [{ id: 'c2', displayName }] }));
+    expect(await failureOf(connectors.get(id))).toMatchObject({
       code: 'CONNECTOR_NOT_FOUND',
       message: 'verify sign-up is the display name of an API connector, not its ID.',
       remedy: 'Set connector-id to its ID:\n  c2  Verify sign-up',
+      cause: { code: 'CONNECTOR_NOT_FOUND', message: expect.stringContaining('The tenant has no such API connector') },
     });
   });
 
@@ -244,6 +251,16 @@ describe('a connector that does not exist', () => {
     const { http, connectors } = online(answer(404), list, answer(404), list, answer(200, connectorBody('c1')));
     expect((await connectors.get('c1')).id).toBe('c1');
     expect(http.requests).toHaveLength(5);
+  });
+
+  test('one that the list has and that is never found: both are said', async () => {
+    const list = answer(200, { value: [{ id: 'c1', displayName: 'New' }] });
+    const { http, connectors } = online(...Array.from({ length: 5 }, () => [answer(404), list]).flat());
+    expect(await failureOf(connectors.get('c1'))).toMatchObject({
+      code: 'CONNECTOR_NOT_FOUND',
+      message: expect.stringMatching(/^The tenant has no such API connector .*\. The list of API connectors has it\.$/),
+    });
+    expect(http.requests).toHaveLength(10);
   });
 
   test('AADB2C90063 for an ID that the list does not have is that: no such connector', async () => {
@@ -265,6 +282,20 @@ describe('a connector that does not exist', () => {
       remedy: 'The check step with all: true lists the API connectors of the tenant with their IDs.',
     });
     expect(http.requests).toHaveLength(2);
+  });
+});
+
+describe('while those that exist are listed', () => {
+  test('cancelled: the cancellation is what is reported', async () => {
+    const { http, connectors } = online(answer(404), () => cancelled(http));
+    expect(await failureOf(connectors.get('c1'))).toBe(CANCELLED);
+  });
+
+  test('a fault of our own is passed on as it is', async () => {
+    const { connectors } = online(answer(404), () => {
+      throw new RangeError('a fault');
+    });
+    await expect(connectors.get('c1')).rejects.toThrow(new RangeError('a fault'));
   });
 });
 
@@ -325,20 +356,33 @@ describe('listing connectors', () => {
     expect(http.requests[1]?.url).toBe(`${ROOT}?$skiptoken=2`);
   });
 
-  test('a list without an end is ended, and that is said', async () => {
-    const { http, connectors } = online();
+  /** A list of so many pages, each with one connector. */
+  const ofPages = (count: number) => {
+    const scripted = online();
     let page = 0;
-    http.otherwise = () => answer(200, { value: [], '@odata.nextLink': `${ROOT}?$skiptoken=${++page}` });
-    expect(await failureOf(connectors.list())).toMatchObject({ code: 'LIST_TOO_LONG' });
-    expect(http.requests.length).toBeLessThan(200);
+    scripted.http.otherwise = () => {
+      const next = ++page < count ? { '@odata.nextLink': `${ROOT}?$skiptoken=${page}` } : {};
+      return answer(200, { value: [{ id: `c${page}` }], ...next });
+    };
+    return scripted;
+  };
+  const tooLong = (items: number, pages: number) => ({
+    code: 'LIST_TOO_LONG',
+    message: `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most 1000 items on 100 pages are read.`,
+    remedy: 'Name the connectors in connector-id instead of all: true.',
   });
 
-  test('a list of too many connectors is refused, and that is said', async () => {
-    const { connectors } = online(answer(200, { value: numbered(1001) }));
-    expect(await failureOf(connectors.list())).toMatchObject({
-      code: 'LIST_TOO_LONG',
-      message: expect.stringContaining('goes on after 1001 items'),
-    });
+  test('100 pages are read; a list without an end is ended, and that is said', async () => {
+    expect(await ofPages(100).connectors.list()).toHaveLength(100);
+    const { http, connectors } = ofPages(Infinity);
+    expect(await failureOf(connectors.list())).toMatchObject(tooLong(101, 101));
+    expect(http.requests).toHaveLength(101);
+  });
+
+  test('1000 connectors are read; a list of more is refused, and that is said', async () => {
+    const listOf = async (count: number) => online(answer(200, { value: numbered(count) })).connectors.list();
+    expect(await listOf(1000)).toHaveLength(1000);
+    expect(await failureOf(listOf(1001))).toMatchObject(tooLong(1001, 1));
   });
 
   test.each([

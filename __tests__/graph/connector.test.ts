@@ -1,7 +1,17 @@
 /** A connector as Microsoft Graph describes it. */
 import { describe, expect, test } from '@jest/globals';
-import { certificatesOf, entriesAfter, entriesOf, parseConnector, type Connector } from '../../src/graph/connector.ts';
-import { NEW, entry, connectorBody } from './scripted-graph.ts';
+import {
+  activeCertificate,
+  byAge,
+  certificatesOf,
+  entriesAfter,
+  entriesOf,
+  nameOf,
+  parseConnector,
+  type Connector,
+  type ConnectorCertificate,
+} from '../../src/graph/connector.ts';
+import { NEW, OLD, connector, entry, connectorBody } from './scripted-graph.ts';
 
 /** The response on https://learn.microsoft.com/graph/api/identityapiconnector-uploadclientcertificate, as printed there. */
 const EXAMPLE = {
@@ -154,6 +164,9 @@ describe('what a connector authenticates with, in any spelling', () => {
     ['unknown', { '@odata.type': '#microsoft.graph.apiAuthenticationConfigurationBase' }],
     ['unknown', { '@odata.type': '#microsoft.graph.pkcs12Certificate', pkcs12Value: null, password: '******' }],
     ['unknown', { '@odata.type': '#microsoft.graph.managedIdentityAuthentication' }],
+    ['unknown', { '@odata.type': '#microsoft.graph.somethingNew', username: 'u' }],
+    ['unknown', { '@odata.type': '#microsoft.graph.somethingNew', certificateList: [] }],
+    ['unknown', { '@odata.type': 'basic#microsoft.graph.authentication' }],
   ])('%s: %j', (type, configuration) => {
     expect(typeOf(configuration)).toBe(type);
   });
@@ -192,7 +205,8 @@ describe('a certificate is recognised', () => {
 
   test.each([[null], ['in some new form'], ['']])('by its two dates, if the thumbprint is %j', (thumbprint) => {
     expect(entriesOf(withEntries({ ...entry(''), thumbprint }), own)).toHaveLength(1);
-    expect(entriesOf(withEntries({ ...entry(''), thumbprint, notAfter: 1 }), own)).toEqual([]);
+    for (const date of ['notBefore', 'notAfter'])
+      expect(entriesOf(withEntries({ ...entry(''), thumbprint, [date]: 1 }), own)).toEqual([]);
   });
 
   test('not by its dates alone, if the thumbprint is of another certificate', () => {
@@ -209,11 +223,57 @@ describe('a certificate is recognised', () => {
   test.each([
     [1666350522, 1666350522],
     ['1666350522', 1666350522],
+    [' 1666350522 ', 1666350522],
+    ['-1', -1],
     ['2022-10-21T11:08:42Z', 1666350522],
+    ['2022-10-21', 1666310400],
+    [1e13, Number.NaN],
     [null, Number.NaN],
     ['', Number.NaN],
     ['soon', Number.NaN],
   ])('the date %j is read as %j', (notAfter, seconds) => {
     expect(certificatesOf(withEntries({ ...entry(SHA1), notAfter }))[0]?.notAfter).toBe(seconds);
+  });
+});
+
+describe('what is shown of a connector', () => {
+  const NAMED: Connector = { ...connector('c1', OLD), displayName: 'n'.repeat(90) };
+
+  test.each<[string, Connector | undefined, string]>([
+    ['its name', connector('c1'), 'Sign-up'],
+    ['a long name, cut', NAMED, `${'n'.repeat(80)}…`],
+    ['its id, if it has no name', { ...NAMED, displayName: ' ' }, `c${'1'.repeat(79)}…`],
+    ['its id, if it was not read', undefined, `c${'1'.repeat(79)}…`],
+  ])('%s', (_what, shown, name) => {
+    expect(nameOf(`c${'1'.repeat(90)}`, shown)).toBe(name);
+  });
+
+  test('the certificate that is active', () => {
+    const [active] = certificatesOf(NAMED);
+    const list = [{ ...entry(NEW), isActive: false }, entry(OLD)];
+    expect(activeCertificate(parseConnector(connectorBody('c1', list)))).toEqual(active);
+    expect(activeCertificate(parseConnector(connectorBody('c1', [list[0]])))).toBeUndefined();
+    expect(activeCertificate(undefined)).toBeUndefined();
+  });
+
+  /** Certificates that begin on these days. */
+  const since = (days: readonly number[], isActive = false): ConnectorCertificate[] =>
+    days.map((day) => ({ thumbprint: `${isActive} ${day}`, notBefore: day, notAfter: day + 9, isActive }));
+  const days = (from: number, count: number): number[] => Array.from({ length: count }, (_, n) => from + n);
+
+  test('certificates oldest first, by when they begin and then by when they expire', () => {
+    const [one, two, three] = since([1, 2, 3]) as [ConnectorCertificate, ConnectorCertificate, ConnectorCertificate];
+    const longer = { ...two, notAfter: 99 };
+    const active = { ...two, notAfter: 50, isActive: true };
+    expect(byAge([three, longer, active, two, one])).toEqual([one, two, active, longer, three]);
+    expect(byAge([])).toEqual([]);
+  });
+
+  test.each([
+    ['the active one and the newest', since([5], true), days(100, 60), [5, ...days(111, 49)]],
+    ['the newest', [], days(100, 60).reverse(), days(110, 50)],
+    ['half of them active', since(days(1, 30), true), days(100, 30), [...days(1, 25), ...days(105, 25)]],
+  ])('of very many certificates 50: %s', (_what, active, others, shown) => {
+    expect(byAge([...since(others), ...active]).map(({ notBefore }) => notBefore)).toEqual(shown);
   });
 });

@@ -65,6 +65,36 @@ describe('what a response of the B2C backend means', () => {
       'The service finds no private key in the file, though there is one',
       'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
     ]),
+    [
+      'AADB2C90137',
+      'UPLOAD_FILE_REFUSED',
+      'The service finds the RSA key too short',
+      'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+    ],
+    [
+      'AADB2C90179',
+      'UPLOAD_FILE_REFUSED',
+      'The service finds no valid X.509 certificate in the file',
+      'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.',
+    ],
+    [
+      'AADB2C95047',
+      'UPLOAD_FILE_REFUSED',
+      'The service cannot decode the file',
+      'The file went out in TripleDES-SHA1 and opens here. If the password has characters beyond ASCII, export the certificate again with a password of ASCII letters and digits.',
+    ],
+    [
+      'AADB2C95048',
+      'UPLOAD_FILE_REFUSED',
+      'The service does not find a PKCS#12 file in the request',
+      'Please report it, with the request-id: the file opens here.',
+    ],
+    [
+      'AADB2C90205',
+      'GRAPH_FORBIDDEN',
+      'The service reports that the application has no permission for this',
+      'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
+    ],
     ...['AADB2C90180', 'AADB2C95049'].map((code) => [
       code,
       'UPLOAD_ALREADY_THERE',
@@ -171,6 +201,7 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
     ['one permission', ['APIConnectors.Read.All'], 'APIConnectors.Read.All'],
     ['several permissions', ['User.Read.All', 'Group.Read.All'], 'User.Read.All, Group.Read.All'],
     ['what is no permission', [`\u001b[1m${'r'.repeat(90)}`], `${'r'.repeat(80)}…`],
+    ['ten', Array.from({ length: 10 }, () => 'R'), Array.from({ length: 10 }, () => 'R').join(', ')],
     [
       'very many',
       Array.from({ length: 120 }, () => 'R'),
@@ -202,7 +233,9 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
     const verdict = denied({ roles: ['APIConnectors.ReadWrite.All'] });
     expect(verdict).toMatchObject({ retry: 'yes', within: 15_000 });
     expect(verdict.failure.message).toContain('though the access token carries APIConnectors.ReadWrite.All');
-    expect(verdict.failure.remedy).not.toContain('appRoleAssignments');
+    expect(verdict.failure.remedy).toBe(
+      'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
+    );
   });
 
   test('in China the commands are for the cloud there', () => {
@@ -216,8 +249,14 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
     const said =
       "'' is an Azure AD B2C directory. Access to this Api can only be made for an Azure AD directory (non b2c).";
     const { failure } = explainGraph(answer(403, error('AADB2C', said)), ASKED);
-    expect(failure.code).toBe('TENANT_KIND_UNSUPPORTED');
-    expect(failure.remedy).not.toContain('appRoleAssignments');
+    expect(failure).toMatchObject({
+      code: 'TENANT_KIND_UNSUPPORTED',
+      message: expect.stringMatching(
+        /^The service does not offer this in a tenant of this kind \(API connector c1\): /,
+      ),
+      remedy:
+        'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
+    });
   });
 });
 
@@ -373,6 +412,13 @@ describe('sending the request again', () => {
 
   test('not if something else answers in place of Graph', () => {
     expect(explainGraph(answer(302, error('AADB2C90229')), ASKED).retry).toBe('no');
+  });
+
+  test.each([
+    [429, 'THROTTLED', 'yes'],
+    [503, 'SERVICE_UNAVAILABLE', 'after-read'],
+  ])("a gateway's page with HTTP %d may pass", (status, code, retry) => {
+    expect(explainGraph(answer(status, '<html>'), ASKED)).toMatchObject({ failure: { code }, retry });
   });
 
   test('not before the time that the service asks for', () => {

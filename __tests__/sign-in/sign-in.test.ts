@@ -1,11 +1,12 @@
 /** Signing in from end to end: which requests, in which order, and what another attempt helps with. */
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 import { cloudByName, graphIn, type Application } from '../../src/sign-in/application.ts';
 import type { AccessToken } from '../../src/sign-in/entra.ts';
 import { signIn } from '../../src/sign-in/sign-in.ts';
-import { answer, ScriptedHttp, type Answer } from '../scripted-http.ts';
+import { answer, ScriptedHttp } from '../scripted-http.ts';
+import { ACCESS, idToken, inJob, issued, refused } from './scripted-sign-in.ts';
 
 const application: Application = {
   tenantId: '11111111-2222-4333-8444-555555555555',
@@ -13,37 +14,7 @@ const application: Application = {
   cloud: cloudByName('global'),
   audience: 'api://ours',
 };
-const SERVICE = 'https://run.actions.githubusercontent.com/x?api-version=2.0';
-
-function jwt(payload: unknown): string {
-  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return `${part({ alg: 'RS256' })}.${part(payload)}.c2lnbmF0dXJl`;
-}
-
-const idToken = (n = 1): Answer => answer(200, { value: jwt({ iss: 'i', sub: 's', aud: 'a', jti: n }) });
-const ACCESS = jwt({ roles: ['APIConnectors.ReadWrite.All'] });
-const issued = answer(200, { token_type: 'Bearer', expires_in: 3599, access_token: ACCESS });
-const refused = (code: number): Answer =>
-  answer(401, { error: 'invalid_client', error_description: `AADSTS${code}: No.`, error_codes: [code] });
-
-const before = process.env;
-let written = '';
-beforeEach(() => {
-  process.env = {
-    ...before,
-    ACTIONS_ID_TOKEN_REQUEST_URL: SERVICE,
-    ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'throw-away-request-token',
-  };
-  written = '';
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    written += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  process.env = before;
-  jest.restoreAllMocks();
-});
+const job = inJob();
 
 async function signedIn(http: ScriptedHttp): Promise<AccessToken> {
   return await signIn(http, application, graphIn(application.cloud));
@@ -56,7 +27,7 @@ test('an ID token for the audience of the federated credential, and an access to
   expect(await signedIn(http)).toEqual({ token: ACCESS, roles: ['APIConnectors.ReadWrite.All'] });
   expect(urls(http)).toEqual(['run.actions.githubusercontent.com', 'login.microsoftonline.com']);
   expect(new URL(http.requests[0]?.url ?? '').searchParams.get('audience')).toBe('api://ours');
-  expect(written).toContain(`Signed in to ${application.tenantId} as the application ${application.clientId}.`);
+  expect(job.written).toContain(`Signed in to ${application.tenantId} as the application ${application.clientId}.`);
 });
 
 test('the connections that are needed next are opened meanwhile', async () => {
@@ -77,7 +48,7 @@ describe("GitHub's ID token service", () => {
     const http = new ScriptedHttp(new TransportError('other side closed', true), idToken(), issued);
     expect(await signedIn(http)).toHaveProperty('token', ACCESS);
     expect(http.requests).toHaveLength(3);
-    expect(written).toMatch(/GitHub's ID token service did not answer: other side closed .*Trying again in /);
+    expect(job.written).toMatch(/GitHub's ID token service did not answer: other side closed .*Trying again in /);
   });
 
   test('that is not trusted ends the step', async () => {
@@ -111,14 +82,14 @@ describe('Microsoft Entra', () => {
     expect(await signedIn(http)).toHaveProperty('token', ACCESS);
     const assertions = [1, 3].map((n) => new URLSearchParams(http.requests[n]?.body).get('client_assertion'));
     expect(new Set(assertions).size).toBe(2);
-    expect(written).not.toContain('Waiting for the federated credential');
+    expect(job.written).not.toContain('Waiting for the federated credential');
   });
 
   test('that knows no credential yet is asked again, and a notice reports the wait once', async () => {
     const http = new ScriptedHttp(idToken(), refused(700213), idToken(), refused(700213), idToken(), issued);
     expect(await signedIn(http)).toHaveProperty('token', ACCESS);
     expect(http.waits).toEqual([5000, 5000]);
-    expect(written.match(/::notice title=Waiting for the federated credential::.*up to 30 s\./g)).toHaveLength(1);
+    expect(job.written.match(/::notice title=Waiting for the federated credential::.*up to 30 s\./g)).toHaveLength(1);
   });
 
   test('that refuses for good ends the step', async () => {

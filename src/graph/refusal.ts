@@ -156,7 +156,7 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const said = saidBy(response);
   const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
   const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-  const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date].filter((part) => part !== '');
+  const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
   const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
   return {
@@ -230,8 +230,8 @@ function forbidden({ roles, application, permission }: Asked): Refusal {
   const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
   const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
   const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
-  // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely.
-  const readIsNotEnough = permission === 'APIConnectors.Read.All' && roles.includes(permission);
+  // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
+  const readIsNotEnough = roles.includes(permission);
   const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
   const why = readIsNotEnough
     ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'

@@ -14,10 +14,9 @@ export function digestOf(thumbprint: string): Buffer | undefined {
   const bytes = /^[0-9a-f]+$/i.test(hex) && hex.length % 2 === 0 ? Buffer.from(hex, 'hex') : undefined;
   if (bytes && isDigest(bytes)) return bytes;
   if (!/^[\w+/-]+={0,2}$/.test(text)) return undefined;
-  // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer in hex, so that nothing is both.
+  // 20 bytes are 27 digits of base64 and 32 bytes are 43; fewer than in hex, so that nothing is both.
   const decoded = Buffer.from(text, 'base64');
-  const digits = text.replace(/=+$/, '').length;
-  return isDigest(decoded) && digits === Math.ceil((decoded.length * 8) / 6) ? decoded : undefined;
+  return isDigest(decoded) ? decoded : undefined;
 }
 
 function isDigest(bytes: Buffer): boolean {

@@ -47,7 +47,7 @@ export async function readVault(http: Http, source: VaultSource): Promise<VaultS
   // Of its own: the sign-in to Graph has the other one.
   http.preconnect(cloud.loginOrigin);
   const asked = { vault, source };
-  const tenantId = await retried(http, asked, async () => tenantIn(await request(http, vault, certificate), asked));
+  const tenantId = await retried(http, asked, async (n) => tenantIn(await request(http, vault, certificate), asked, n));
   const signedIn = { ...application, tenantId };
   const access = await signIn(http, signedIn, vault, first).catch((error: unknown) => {
     throw explainSignIn(error, signedIn, source);
@@ -102,8 +102,8 @@ const TENANT =
  * cloud's to say, and the resource that the token is for too.
  * @see https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses#authentication
  */
-function tenantIn(response: HttpResponse, asked: Asked): { readonly done: string } | Verdict {
-  if (response.status !== 401) return explainVault(response, asked, 1);
+function tenantIn(response: HttpResponse, asked: Asked, n: number): { readonly done: string } | Verdict {
+  if (response.status !== 401) return explainVault(response, asked, n);
   const challenge = (response.headers['www-authenticate'] ?? '').slice(0, CHALLENGE_LENGTH);
   const [, tenantId] = TENANT.exec(challenge) ?? [];
   return tenantId === undefined ? withoutTenant(response, asked) : { done: tenantId.toLowerCase() };
@@ -116,9 +116,9 @@ function secretIn(body: string, asked: Asked): { content: Buffer; value: string;
   if (typeof value !== 'string' || version === undefined) return undefined;
   const type = stringOf(contentType).trim().toLowerCase();
   if (type === 'application/x-pem-file') return { value, version, content: Buffer.from(value) };
-  if (type !== 'application/x-pkcs12') throw notACertificate(asked, version, typeOf(type));
+  if (type !== 'application/x-pkcs12') throw notACertificate(asked.source, version, typeOf(type));
   const base64 = value.replace(/\s/g, '');
-  if (!/^[a-z0-9+/]+={0,2}$/i.test(base64)) throw notACertificate(asked, version, 'its value is not base64');
+  if (!/^[a-z0-9+/]+={0,2}$/i.test(base64)) throw notACertificate(asked.source, version, 'its value is not base64');
   return { value, version, content: Buffer.from(base64, 'base64') };
 }
 

@@ -10,7 +10,7 @@ import { intercepted } from '../http/intercepted.ts';
 import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
 import { reason, type TransportError } from '../http/transport-error.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
-import type { Application, Resource } from '../sign-in/application.ts';
+import type { Application, Cloud, Resource } from '../sign-in/application.ts';
 import { whichApplication } from '../sign-in/sign-in.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseObject, stringOf } from '../text/json.ts';
@@ -39,17 +39,10 @@ const THROTTLE_PAUSE = 1_000;
 
 /** What a response other than the wanted one means, to the nth request. */
 export function explainVault(response: HttpResponse, asked: Asked, n: number): Verdict {
-  const { status } = response;
-  const host = new URL(asked.vault.origin).host;
-  if (isRedirect(status)) return { failure: redirected(`The key vault ${host}`, status), retry: 'no' };
-  const page = intercepted(response, `the key vault ${host}`);
-  // A gateway's page with a status that may pass means that, and the service may have acted.
-  if (page && retryForStatus(status) === 'no') {
-    const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
-    return { failure: new Failure(page.code, page.message, remedy), retry: 'no' };
-  }
+  const instead = inPlaceOfTheVault(response, asked);
+  if (instead) return { failure: instead, retry: 'no' };
   const refusal = refusalFor(response, asked);
-  const pause = status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
+  const pause = response.status === 429 ? THROTTLE_PAUSE * 2 ** (n - 1) : undefined;
   return {
     failure: failed(refusal, response, asked),
     retry: refusal.retry ?? 'no',
@@ -57,8 +50,22 @@ export function explainVault(response: HttpResponse, asked: Asked, n: number): V
   };
 }
 
+/** The failure of a response that is not the vault's, or undefined if it may be. */
+function inPlaceOfTheVault(response: HttpResponse, { vault }: Asked): Failure | undefined {
+  const { status } = response;
+  const { host } = new URL(vault.origin);
+  if (isRedirect(status)) return redirected(`The key vault ${host}`, status);
+  const page = intercepted(response, `the key vault ${host}`);
+  // A gateway's page with a status that may pass means that, and the service may have acted.
+  if (!page || retryForStatus(status) !== 'no') return undefined;
+  const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
+  return new Failure(page.code, page.message, remedy);
+}
+
 /** What it means that the vault does not say which tenant it is in. */
 export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
+  const instead = inPlaceOfTheVault(response, asked);
+  if (instead) return { failure: instead, retry: 'no' };
   const refusal: Refusal = {
     code: 'KEY_VAULT_REFUSED',
     what: 'The key vault does not say in WWW-Authenticate which tenant it belongs to',
@@ -74,8 +81,9 @@ export function explainVaultTransport(error: TransportError, asked: Asked): Verd
   const verdict = explainTransport(error, `the key vault ${host}`);
   const { failure } = verdict;
   const why = reason(error);
-  // A proxy resolves the name itself, and answers 502 to 504 if it cannot.
-  if (/\bENOTFOUND\b|Proxy response \(50[234]\)/.test(why)) {
+  // A proxy resolves the name itself, and answers 502 to 504 if it cannot. A vault that has named its tenant is there.
+  const unresolved = (why.includes('ENOTFOUND') && why.includes(host)) || /Proxy response \(50[234]\)/.test(why);
+  if (unresolved && asked.tenantId === undefined) {
     return {
       retry: 'yes',
       within: RESOLVING,
@@ -93,22 +101,19 @@ export function explainVaultTransport(error: TransportError, asked: Asked): Verd
 }
 
 /** What a failed sign-in to the vault means; any other error is left as it is. */
-export function explainSignIn(error: unknown, { tenantId, clientId }: Application, source: VaultSource): unknown {
+export function explainSignIn(error: unknown, application: Application, source: VaultSource): unknown {
+  const { tenantId, clientId, cloud } = application;
   const host = source.certificate.vault;
   const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
   const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\naz login --tenant ${tenantId} --allow-no-subscriptions\naz ad sp create --id ${clientId}`;
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${login(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${login(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
   }
-  return whichApplication(
-    error,
-    which,
-    `Sign in to the vault's tenant before any command:\naz login --tenant ${tenantId} --allow-no-subscriptions`,
-  );
+  return whichApplication(error, which, `Sign in to the vault's tenant before any command:\n${login(cloud, tenantId)}`);
 }
 
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
@@ -121,12 +126,16 @@ export function explainGraphSignIn(error: unknown, { tenantId, cloud }: Applicat
   );
 }
 
-/** The failure of a secret that is no certificate. `why` is a clause about the secret; foreign text in it is cleaned here. */
-export function notACertificate({ source }: Asked, version: string, why: string, cause?: unknown): Failure {
-  const { vault, name } = source.certificate;
+/** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
+export function notACertificate(
+  { certificate: { vault, name } }: VaultSource,
+  version: string,
+  why: string,
+  cause?: unknown,
+): Failure {
   return new Failure(
     'KEY_VAULT_NOT_A_CERTIFICATE',
-    `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${clean(why)}.`,
+    `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${clean(why).replace(/\.$/, '')}.`,
     `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
     { cause },
   );
@@ -157,7 +166,7 @@ export function explainContent(error: unknown, source: VaultSource, version: str
     case 'PFX_NOT_PKCS12':
     case 'PFX_TRUNCATED':
     case 'PFX_WRONG_PASSWORD':
-      return notACertificate({ source, vault: { name: '', audience: '', origin: '' } }, version, error.message, error);
+      return notACertificate(source, version, error.message, error);
     case 'CERTIFICATE_EXPIRED':
     case 'CERTIFICATE_EXPIRES_TOO_SOON':
       return new Failure(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
@@ -191,8 +200,7 @@ function refusalFor(response: HttpResponse, asked: Asked): Refusal {
   if (status === 401 && /AKV10032|invalid issuer/i.test(message)) return otherTenant(message, asked);
   if (status === 404) return notFound(asked);
   if (status === 429) return throttled(asked);
-  const again = status === 200 ? 'yes' : retryForStatus(status);
-  if (again !== 'no') {
+  if (status === 200 || retryForStatus(status) !== 'no') {
     return {
       code: 'SERVICE_UNAVAILABLE',
       what: status === 200 ? 'The key vault answered without the secret' : 'The key vault could not answer',
@@ -309,7 +317,7 @@ function otherTenant(message: string, asked: Asked): Refusal {
   return {
     code: 'KEY_VAULT_OF_ANOTHER_TENANT',
     what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\naz login${tenantId === undefined ? '' : ` --tenant ${tenantId}`} --allow-no-subscriptions\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
   };
 }
 
@@ -322,8 +330,13 @@ function throttled({ source }: Asked): Refusal {
   };
 }
 
-function loginTo({ tenantId }: Asked): string {
-  return tenantId === undefined ? '' : `az login --tenant ${tenantId} --allow-no-subscriptions\n`;
+function loginTo({ tenantId, source }: Asked): string {
+  return tenantId === undefined ? '' : `${login(source.application.cloud, tenantId)}\n`;
+}
+
+function login({ azureCliName }: Cloud, tenantId: string | undefined): string {
+  const tenant = tenantId ? ` --tenant ${tenantId}` : '';
+  return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
