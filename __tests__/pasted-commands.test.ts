@@ -140,8 +140,6 @@ const blocks = [
 const broken = (rule: (block: Block) => readonly string[]): readonly string[] =>
   blocks.flatMap((block) => rule(block).map((command) => `${block.where}: ${command.trim()}`));
 
-/** Messages that break a rule and are still to be fixed. This list has to become empty, and go. */
-
 /** Variables that bash, or the runner, defines. */
 const GIVEN = /^(HOME|PWD|RANDOM|RUNNER_\w+|GITHUB_\w+)$/;
 

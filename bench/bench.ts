@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --quick]`: the committed bundle beside the barest script that does the same upload, in one run and
- * in interleaved pairs, so that whatever else the machine does falls on both. Writes bench/results.md.
+ * `npm run bench [-- --quick]`: compares the committed bundle with the barest script that does the same upload, in one
+ * run and in interleaved pairs, so that whatever else the machine does falls on both. Writes bench/results.md.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@
  * How the service judges a .pfx. Written for the emulator alone and shared with nothing in src/, so that a mistake there
  * is not repeated here: OpenSSL, by way of node:tls, opens the file, and its own structure says how it is encrypted.
  *
- * Documented: only TripleDES-SHA1 is taken, an AES file is refused as if its password were wrong, and the codes.
+ * Documented: only TripleDES-SHA1 is accepted, an AES file is refused as if its password were wrong, and the codes.
  * Assumed: that other algorithms (RC2, no encryption, a SHA-2 MAC) are refused in the same way.
  */
 import { Constructed, fromBER, ObjectIdentifier, OctetString, type BaseBlock } from 'asn1js';

@@ -1,7 +1,8 @@
 /**
- * Stands in for GitHub's OIDC provider, Microsoft Entra, Microsoft Graph and Azure Key Vault, so that the bundle runs unchanged: HTTPS_PROXY
- * leads the real URLs here, NODE_EXTRA_CA_CERTS makes their certificates trusted. What the services check is checked, and
- * what is refused is refused in their words; the head of each file says what of it is documented and what is assumed.
+ * Stands in for GitHub's OIDC provider, Microsoft Entra, Microsoft Graph and Azure Key Vault, so that the action runs
+ * unchanged: HTTPS_PROXY leads the real URLs here, NODE_EXTRA_CA_CERTS makes their certificates trusted. What the services
+ * check is checked, and what is refused is refused in their words; the head of each file says what of it is documented and
+ * what is assumed.
  */
 import type { JWTPayload } from 'jose';
 import { EventEmitter, once } from 'node:events';
@@ -402,7 +403,7 @@ export class Emulator {
   }
 }
 
-/** The .pfx in the body of an upload or an update: it may have been written anew on the runner, so that nobody else knows it. */
+/** The .pfx in the body of an upload or an update: it may have been written again on the runner, so that nobody else knows it. */
 function uploadedSecrets(body: string): string[] {
   return [...body.matchAll(/"pkcs12Value":"([^"]{16,})"/g)].map(([, pkcs12Value = '']) => pkcs12Value);
 }

@@ -1,6 +1,6 @@
 /**
  * Makes .pfx files for the demo and the tests: the kind that the service takes, and the kind that today's tools export and
- * that it turns away. Shared with nothing in src/.
+ * that it rejects. Shared with nothing in src/.
  * @see RFC 7292, appendix A (the structures) and B (the MAC's key)
  */
 import forge from 'node-forge';

@@ -61,7 +61,7 @@ export interface RunResult {
   /** What the step wrote. */
   readonly rawSummary: string;
   readonly durationMs: number;
-  /** What the action left in its workspace and temporary directories, beside `files`. */
+  /** What the action left in its workspace and temporary directories, in addition to `files`. */
   readonly filesLeft: readonly string[];
 }
 

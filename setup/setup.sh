@@ -42,7 +42,7 @@ Prepares a tenant and a repository for upload-api-connector-certificate.
                        is made there, with the variable KEY_VAULT_CLIENT_ID
   --cloud CLOUD        global (default) or china
   --what-if            shows what would be done, and changes nothing
-  --yes                does not ask before the first change
+  --yes                does not ask before the first change; without a terminal nothing is asked either
 
 If the defaults do not fit:
   --name NAME          the application's display name

@@ -70,7 +70,7 @@ type Name = (typeof NAMES)[number];
 
 const workflow = (name: Name): Workflow => parse(read(`examples/${name}.yml`)) as Workflow;
 
-/** Our two actions as a workflow refers to them, and the file behind each. */
+/** Our actions as a workflow refers to them, and the file behind each. */
 const OURS: Readonly<Record<string, string>> = {
   'PUBLISHER/upload-api-connector-certificate@v1': 'action.yml',
   'PUBLISHER/upload-api-connector-certificate/check@v1': 'check/action.yml',

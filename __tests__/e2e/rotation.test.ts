@@ -147,10 +147,11 @@ describe('verify-target', () => {
   };
 
   test('the API takes the certificate: it is presented by a HEAD without any token, then uploaded', async () => {
-    const seen: { method: string | undefined; authorization: string | undefined; thumbprint: string }[] = [];
+    const seen: unknown[] = [];
     await emulator.addHost(HOST, (request, response) => {
       seen.push({
         method: request.method,
+        userAgent: request.headers['user-agent'],
         authorization: request.headers.authorization,
         thumbprint: presented(request),
       });
@@ -159,9 +160,11 @@ describe('verify-target', () => {
     const result = await run({ 'verify-target': 'true' }, true);
     expect(titles(result)).toEqual([]);
     expect(result.outputs['uploaded']).toBe('true');
+    // Without the page of the run.
+    const userAgent = expect.stringMatching(/^upload-api-connector-certificate\/[\d.]+$/);
     expect(seen).toEqual([
-      { method: 'HEAD', authorization: undefined, thumbprint: certificate.thumbprint },
-      { method: 'HEAD', authorization: undefined, thumbprint: '' },
+      { method: 'HEAD', userAgent, authorization: undefined, thumbprint: certificate.thumbprint },
+      { method: 'HEAD', userAgent, authorization: undefined, thumbprint: '' },
     ]);
   });
 
