@@ -30046,7 +30046,7 @@ var verdict = __nccwpck_require__(8761);
 
 
 /** Replicas of the service may take a while to know a token, a consent or a connector. */
-const REPLICAS = 15_000;
+const REPLICAS = 10_000;
 const STATUS_PAGE = 'Run the job again; see https://status.cloud.microsoft.';
 const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.';
 const PASSWORD_REFUSED = {
@@ -31037,6 +31037,18 @@ function messageOf(level) {
 
 /***/ }),
 
+/***/ 2947:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   k: () => (/* binding */ HOSTS)
+/* harmony export */ });
+/** The hosts that the network of a runner has to let through, in words. A key vault has a host of its own. */
+const HOSTS = 'login.microsoftonline.com and graph.microsoft.com (in China login.partner.microsoftonline.cn and microsoftgraph.chinacloudapi.cn) and GitHub’s *.actions.githubusercontent.com';
+
+
+/***/ }),
+
 /***/ 8995:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -31046,7 +31058,9 @@ function messageOf(level) {
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _hosts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2947);
 /** A response of something between the runner and a service: a filter, a portal, a proxy. */
+
 
 
 /** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
@@ -31062,7 +31076,7 @@ function intercepted({ status, headers, body }, service) {
         return undefined;
     const title = pageTitle(body);
     const named = title === '' ? '' : `, titled ${title}`;
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, 'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.');
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, `Let the firewall, web filter or proxy of your network pass ${_hosts_js__WEBPACK_IMPORTED_MODULE_2__/* .HOSTS */ .k} unchanged, without a sign-in page.`);
 }
 
 
@@ -31242,10 +31256,13 @@ function parsed(pem) {
     }
 }
 
+// EXTERNAL MODULE: ./lib/http/hosts.js
+var hosts = __nccwpck_require__(2947);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 ;// CONCATENATED MODULE: ./lib/http/refusal.js
 /** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
+
 
 
 
@@ -31307,7 +31324,7 @@ function explainTransport(error, service) {
     if (proxy !== undefined) {
         return {
             retry: Number(proxy) >= 500 || proxy === '429' ? again : 'no',
-            failure: failed('PROXY_REFUSED', `The proxy did not open the way to ${service}: HTTP ${proxy}`, 'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com, graph.microsoft.com and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.'),
+            failure: failed('PROXY_REFUSED', `The proxy did not open the way to ${service}: HTTP ${proxy}`, `Let the proxy pass CONNECT to port 443 of ${hosts/* HOSTS */.k}, or list them in NO_PROXY.`),
         };
     }
     if (/the response is larger than \d+ bytes/.test(why)) {
@@ -31355,7 +31372,6 @@ const RETRY = {
     /** Requests in all, the first one included. */
     attempts: 5,
     firstWait: 500,
-    longestWait: 20_000,
 };
 /**
  * Tries until an attempt is done, with growing, jittered waits. A {@link TransportError} that an attempt throws is explained
@@ -31380,7 +31396,7 @@ async function retry({ deadline, service, log }, attempt) {
  */
 function waitAfter(n, verdict, started, deadline) {
     const { failure, retryAfter = 0, within = Infinity } = verdict;
-    const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1));
+    const longest = RETRY.firstWait * 2 ** (n - 1);
     const wait = Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
     if (verdict.retry === 'no' || n === RETRY.attempts || deadline.now() - started + wait > within)
         throw failure;
@@ -47182,7 +47198,7 @@ var sign_in_application = __nccwpck_require__(8509);
 
 
 /** A federated credential that was just made takes a while to be known everywhere. */
-const SPREADING = 30_000;
+const SPREADING = 25_000;
 const noMatch = {
     code: 'FEDERATED_CREDENTIAL_MISMATCH',
     what: ({ application }) => `No federated credential of the application ${application.clientId} fits this job`,
@@ -49238,7 +49254,8 @@ const MINUTE = 60_000;
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
-    deadline.extend(inputs.verifyWait * MINUTE);
+    if (inputs.verifyTarget)
+        deadline.extend(inputs.verifyWait * MINUTE);
     const { source } = inputs;
     const { certificate, outcomes, origin } = await (source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);

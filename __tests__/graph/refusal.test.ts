@@ -231,7 +231,7 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
 
   test('a token that carries the permission: it may not be known everywhere yet, and no command grants it again', () => {
     const verdict = denied({ roles: ['APIConnectors.ReadWrite.All'] });
-    expect(verdict).toMatchObject({ retry: 'yes', within: 15_000 });
+    expect(verdict).toMatchObject({ retry: 'yes', within: 10_000 });
     expect(verdict.failure.message).toContain('though the access token carries APIConnectors.ReadWrite.All');
     expect(verdict.failure.remedy).toBe(
       'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',

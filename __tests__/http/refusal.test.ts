@@ -43,7 +43,7 @@ test.each([
     code: 'PROXY_REFUSED',
     message: dated(`The proxy did not open the way to graph.example: HTTP ${status}`),
     remedy:
-      'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com, graph.microsoft.com and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.',
+      'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com and graph.microsoft.com (in China login.partner.microsoftonline.cn and microsoftgraph.chinacloudapi.cn) and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.',
   });
 });
 

@@ -63,7 +63,7 @@ describe('a refusal that is known', () => {
       message: `No federated credential of the application the-client fits this job: Because (AADSTS${code}, trace t-1, ${TIME}).`,
       remedy: `${PRESENTED}\n${WITHOUT_IDS}Register exactly these (upper and lower case count):\n${CREATE}`,
       retry: 'yes',
-      within: 30_000,
+      within: 25_000,
     });
   });
 
@@ -125,7 +125,7 @@ describe('a refusal that is known', () => {
       message: `The application the-client has no federated credential: Because (AADSTS70025, trace t-1, ${TIME}).`,
       remedy: `Check that client-id is the right application. If so, register this job:\n${CREATE}`,
       retry: 'yes',
-      within: 30_000,
+      within: 25_000,
     });
   });
 
@@ -310,7 +310,7 @@ test('a policy on the enterprise may let the next job pass: it is tried again fo
   expect(explainEntra(answer(401, body), application, idToken)).toMatchObject({
     failure: { code: 'ENTERPRISE_POLICY' },
     retry: 'yes',
-    within: 30_000,
+    within: 25_000,
   });
 });
 

@@ -190,7 +190,7 @@ describe('an access token', () => {
 describe('a refusal', () => {
   test('that may be a credential just made is tried again every 5 seconds, for 30', async () => {
     const outcome = await exchange(new ScriptedHttp(refused(700213)), application, graph, idToken);
-    expect(outcome).toEqual({ failure: expect.any(Failure), retry: 'yes', retryAfter: 5000, within: 30_000 });
+    expect(outcome).toEqual({ failure: expect.any(Failure), retry: 'yes', retryAfter: 5000, within: 25_000 });
     expect(outcome).toMatchObject({
       failure: {
         code: 'FEDERATED_CREDENTIAL_MISMATCH',
@@ -206,7 +206,7 @@ describe('a refusal', () => {
       graph,
       idToken,
     );
-    expect(outcome).toMatchObject({ retryAfter: 7000, within: 30_000 });
+    expect(outcome).toMatchObject({ retryAfter: 7000, within: 25_000 });
   });
 
   test('by a service that is busy is tried again, at no time of its own', async () => {

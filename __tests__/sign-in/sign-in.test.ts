@@ -89,7 +89,7 @@ describe('Microsoft Entra', () => {
     const http = new ScriptedHttp(idToken(), refused(700213), idToken(), refused(700213), idToken(), issued);
     expect(await signedIn(http)).toHaveProperty('token', ACCESS);
     expect(http.waits).toEqual([5000, 5000]);
-    expect(job.written.match(/::notice title=Waiting for the federated credential::.*up to 30 s\./g)).toHaveLength(1);
+    expect(job.written.match(/::notice title=Waiting for the federated credential::.*up to 25 s\./g)).toHaveLength(1);
   });
 
   test('that refuses for good ends the step', async () => {

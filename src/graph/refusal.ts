@@ -37,7 +37,7 @@ interface Refusal {
 }
 
 /** Replicas of the service may take a while to know a token, a consent or a connector. */
-const REPLICAS = 15_000;
+const REPLICAS = 10_000;
 
 const STATUS_PAGE = 'Run the job again; see https://status.cloud.microsoft.';
 const KEY_ASKED_FOR = 'Its documents ask for RSA 2048 with the key usage digitalSignature. Make such a certificate.';

@@ -2,6 +2,7 @@
 import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import type { HttpResponse } from './client.ts';
+import { HOSTS } from './hosts.ts';
 
 /** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
 export function pageTitle(body: string): string {
@@ -19,6 +20,6 @@ export function intercepted({ status, headers, body }: HttpResponse, service: st
   return new Failure(
     'INTERCEPTED',
     `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
-    'Let the firewall, web filter or proxy of your network pass login.microsoftonline.com, graph.microsoft.com and *.actions.githubusercontent.com unchanged, without a sign-in page.',
+    `Let the firewall, web filter or proxy of your network pass ${HOSTS} unchanged, without a sign-in page.`,
   );
 }

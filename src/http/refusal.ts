@@ -2,6 +2,7 @@
 import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import { adviseExtraCa } from './extra-ca.ts';
+import { HOSTS } from './hosts.ts';
 import { reason, type TransportError } from './transport-error.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -88,7 +89,7 @@ export function explainTransport(error: TransportError, service: string): Verdic
       failure: failed(
         'PROXY_REFUSED',
         `The proxy did not open the way to ${service}: HTTP ${proxy}`,
-        'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com, graph.microsoft.com and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.',
+        `Let the proxy pass CONNECT to port 443 of ${HOSTS}, or list them in NO_PROXY.`,
       ),
     };
   }

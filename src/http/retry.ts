@@ -10,7 +10,6 @@ export const RETRY = {
   /** Requests in all, the first one included. */
   attempts: 5,
   firstWait: 500,
-  longestWait: 20_000,
 } as const;
 
 /** How {@link retry} waits, reports, and names whom it asks. */
@@ -47,7 +46,7 @@ export async function retry<T>(
  */
 export function waitAfter(n: number, verdict: Verdict, started: number, deadline: Deadline): number {
   const { failure, retryAfter = 0, within = Infinity } = verdict;
-  const longest = Math.min(RETRY.longestWait, RETRY.firstWait * 2 ** (n - 1));
+  const longest = RETRY.firstWait * 2 ** (n - 1);
   const wait = Math.max(longest * (0.5 + Math.random() / 2), retryAfter);
   if (verdict.retry === 'no' || n === RETRY.attempts || deadline.now() - started + wait > within) throw failure;
   if (wait < deadline.remaining()) return wait;

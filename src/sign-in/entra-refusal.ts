@@ -27,7 +27,7 @@ interface Refusal {
 }
 
 /** A federated credential that was just made takes a while to be known everywhere. */
-const SPREADING = 30_000;
+const SPREADING = 25_000;
 
 const noMatch: Refusal = {
   code: 'FEDERATED_CREDENTIAL_MISMATCH',
