@@ -48443,9 +48443,10 @@ function reasonToLeave(connector, { force, replace }, certificate, now) {
     if (entries.some((entry) => entry.isActive)) {
         return { text: 'already uses this certificate; nothing to do.', warnings: [] };
     }
+    const why = (0,graph_connector/* activeCertificate */.OZ)(connector) ? ': another one was uploaded later' : '';
     const text = certificate.notBefore > now
         ? `has this certificate already; the service uses it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
-        : 'has this certificate already, but does not use it: another one was uploaded later. If this one is to be used, set force: true to upload it again.';
+        : `has this certificate already, but does not use it${why}. If this one is to be used, set force: true to upload it again.`;
     return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
 }
 /** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
@@ -48457,10 +48458,13 @@ function refuseWhatCannotWork(connector, { replace }, certificate, now) {
         throw unknownAuthentication(connector);
     if (certificate.notBefore <= now)
         return;
-    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
-    if (!replace && active)
+    const authenticates = type === 'certificate' ? (0,graph_connector/* activeCertificate */.OZ)(connector) !== undefined : type !== 'none';
+    if (!replace && authenticates)
         return;
-    throw new lib_failure/* Failure */.HR('CERTIFICATE_NOT_YET_VALID', `The certificate is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} only, and ${replace ? 'replace: true would take away what the API connector' : 'the API connector'} ${update_name(connector)} ${replace ? 'authenticates with now' : 'has no active certificate until then'}. Nothing was changed.`, `Upload a certificate that is valid now, or run this again after ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
+    const gap = authenticates
+        ? `replace: true would take away what the API connector ${update_name(connector)} authenticates with now`
+        : `the API connector ${update_name(connector)} has no active certificate until then`;
+    throw new lib_failure/* Failure */.HR('CERTIFICATE_NOT_YET_VALID', `The certificate is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} only, and ${gap}. Nothing was changed.`, `Upload a certificate that is valid now, or run this again after ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
 }
 function usesBasicAuthentication(connector) {
     return new lib_failure/* Failure */.HR('CONNECTOR_USES_BASIC_AUTHENTICATION', `The API connector ${update_name(connector)} authenticates with a user name and password, not with a certificate. Nothing was changed.`, 'To switch it to this certificate, set replace: true. The API has to accept the certificate before that: verify-target: true asks it.');
