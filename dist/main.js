@@ -33841,13 +33841,15 @@ function paragraph(text) {
 /* harmony export */   ir: () => (/* binding */ setTrustOutput),
 /* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9006);
+/* harmony import */ var _http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6146);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9006);
 /** The outputs of the steps. */
+
 
 
 
@@ -33856,10 +33858,10 @@ function paragraph(text) {
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notBefore));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
 }
 /**
  * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
@@ -33867,38 +33869,38 @@ function setCertificateOutputs(certificate) {
  */
 function setTrustOutput({ certificates, unread }) {
     if (unread === 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
 /** The create step's output whether the job goes on; also false if it failed. */
 function setNeededOutput(needed) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('needed', String(needed));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('needed', String(needed));
 }
 /** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
 function setHandOverOutputs({ path, password }) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('pfx-file', path);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('password', password);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('pfx-file', path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('password', password);
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
-/** The check step's outputs: the worst status, and the certificate that expires first. */
+/** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
 function setCheckOutputs(findings) {
     const worst = ['failing', 'warning'].find((status) => findings.some((finding) => finding.status === status));
     const first = findings
-        .filter((finding) => finding.active)
-        .sort((a, b) => (a.active?.notAfter ?? 0) - (b.active?.notAfter ?? 0))[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+        .flatMap(({ active, daysLeft }) => (active && daysLeft !== undefined ? [{ ...active, daysLeft }] : []))
+        .sort((a, b) => a.notAfter - b.notAfter)[0];
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
 }
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
 function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', 'failing');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', 'failing');
 }
 /**
  * Writes outputs, or what is kept for the end of the job.
@@ -33910,7 +33912,7 @@ function writeOutputs(done, write) {
         write();
     }
     catch (error) {
-        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${reason(error)}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
     }
 }
 /** Writes outputs of a step that has failed already: that failure is the one to be shown. */
@@ -33919,11 +33921,8 @@ function tryToWriteOutputs(write) {
         write();
     }
     catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The outputs of the step could not be written: ${reason(error)}.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`);
     }
-}
-function reason(error) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error instanceof Error ? error.message : String(error));
 }
 function updatedConnector(outcome, certificate) {
     const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
@@ -33953,7 +33952,11 @@ function checkedConnector(finding) {
 }
 /** What every output has of a connector, cleaned. */
 function shown(id, connector) {
-    return { id, displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(connector?.displayName), targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000) };
+    return {
+        id: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(id),
+        displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(connector?.displayName),
+        targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000),
+    };
 }
 
 
