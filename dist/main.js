@@ -33989,7 +33989,7 @@ var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/report/failure-summary.js
 var failure_summary = __nccwpck_require__(3253);
 // EXTERNAL MODULE: ./lib/text/dates.js
-var dates = __nccwpck_require__(9006);
+var text_dates = __nccwpck_require__(9006);
 ;// CONCATENATED MODULE: ./lib/report/markdown-parts.js
 /** Parts that the job summaries are made of. Everything foreign in them is escaped. */
 
@@ -34046,7 +34046,7 @@ function authentication(connector) {
         return 'not known';
     const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
     if (active)
-        return `certificate until ${day((0,dates/* dateFromSeconds */.id)(active.notAfter))}`;
+        return `certificate until ${day((0,text_dates/* dateFromSeconds */.id)(active.notAfter))}`;
     return {
         basic: 'user name and password',
         certificate: 'no active certificate',
@@ -34056,11 +34056,11 @@ function authentication(connector) {
 }
 /** `364 days left`, `expired`, or '' for a date that cannot be read. */
 function left(date, now) {
-    const days = (0,dates/* daysUntil */.AQ)(date, now);
+    const days = (0,text_dates/* daysUntil */.AQ)(date, now);
     return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
 }
 function day(date) {
-    return (0,dates/* isoSeconds */.nE)(date).slice(0, 10);
+    return (0,text_dates/* isoSeconds */.nE)(date).replace(/T.*/, '');
 }
 function plural(n, noun) {
     return `${n} ${noun}${n === 1 ? '' : 's'}`;
@@ -34074,21 +34074,25 @@ function connectorDetails(items, now) {
         '',
         ...table(['thumbprint', 'valid from', 'to', ''], (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector)).map((entry) => certificateRow(entry, now))),
     ]);
-    const more = items.length > inDetail.length ? [`… and ${items.length - inDetail.length} more connectors`, ''] : [];
+    const rest = items.length - inDetail.length;
+    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
     return details('IDs and certificates', [...lines, ...more]);
 }
 function certificateRow(entry, now) {
     const cells = [
         `<code>${(0,clean/* markdown */.wD)(entry.thumbprint, 64)}</code>`,
-        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notBefore)),
-        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notAfter)),
-        `${left((0,dates/* dateFromSeconds */.id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
+        (0,text_dates/* isoSeconds */.nE)((0,text_dates/* dateFromSeconds */.id)(entry.notBefore)),
+        (0,text_dates/* isoSeconds */.nE)((0,text_dates/* dateFromSeconds */.id)(entry.notAfter)),
+        `${left((0,text_dates/* dateFromSeconds */.id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
     ];
     return entry.isActive ? cells.map((cell) => `**${cell}**`) : cells;
 }
 
 ;// CONCATENATED MODULE: ./lib/report/timeline.js
-/** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
+/**
+ * Mermaid's gantt chart: a bar a certificate. Only letters with their marks, digits and dates go in, since its grammar has
+ * no escapes.
+ */
 
 
 
@@ -34106,25 +34110,27 @@ function timeline(items) {
     if (sections.length === 0)
         return [];
     const rest = charted.length - shown.length;
-    const more = rest > 0 ? [`… and ${rest} more connectors`, ''] : [];
+    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
     return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...sections, '```', '', ...more];
 }
 function plain(name) {
-    const letters = name.replace(/[^\p{L}\p{N} -]/gu, ' ').trim();
-    return letters.slice(0, 40) || 'connector';
+    const letters = name.replace(/[^\p{L}\p{M}\p{N} -]/gu, ' ').trim();
+    return Array.from(letters).slice(0, 40).join('') || 'connector';
 }
 function bar(entry) {
-    const [from, to] = [(0,dates/* dateFromSeconds */.id)(entry.notBefore), (0,dates/* dateFromSeconds */.id)(entry.notAfter)];
-    if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+    const dates = [entry.notBefore, entry.notAfter].map((date) => day((0,text_dates/* dateFromSeconds */.id)(date)));
+    // One that cannot be read, or would stretch the axis over thousands of years.
+    if (!dates.every((date) => /^\d{4}-/.test(date)))
         return [];
     const name = shortThumbprint(entry.thumbprint);
-    return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${day(from)}, ${day(to)}`];
+    return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${dates.join(', ')}`];
 }
 function plannedBar({ thumbprint, notBefore, notAfter }) {
     return `  ${shortThumbprint(thumbprint)} new :active, ${day(notBefore)}, ${day(notAfter)}`;
 }
+/** Never empty, nor a word of the grammar: one line with such a name, and there is no chart. */
 function shortThumbprint(thumbprint) {
-    return thumbprint.replace(/[^0-9A-Za-z]/g, '').slice(0, 8);
+    return /^[\da-f]{8}/i.exec(thumbprint)?.[0] ?? 'certificate';
 }
 
 // EXTERNAL MODULE: ./lib/report/trust-summary.js
