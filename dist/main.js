@@ -33669,10 +33669,12 @@ function derive(secret, salt, purpose, length) {
 /* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1382);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
 /* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3253);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9878);
 /** Log lines and annotations. */
+
 
 
 
@@ -33680,15 +33682,15 @@ function derive(secret, salt, purpose, length) {
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
 /** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
 function logTrust({ certificates, missing, unread }) {
     if (unread > 0) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${unread} API connector${unread === 1 ? '' : 's'} could not be read.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
         return;
     }
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
     warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
@@ -33703,12 +33705,12 @@ const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
 function warn(messages, title) {
     for (const message of messages.slice(0, SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(message, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(message, { title });
     const rest = messages.length - SHOWN;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(`${rest} more warnings are in the log and in the job summary.`, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
     for (const message of messages.slice(SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure({ code, message, remedy }) {
@@ -33717,11 +33719,11 @@ function reportFailure({ code, message, remedy }) {
     const what = shortened(message);
     const room = LONGEST_ANNOTATION - what.length - link.length;
     const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
     if (what !== message)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
     if (fix !== remedy)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(remedy);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(remedy);
     process.exitCode = 1;
 }
 /** Without its middle, if it is too long. */
@@ -33742,9 +33744,9 @@ function reportFailures(failures) {
     if (rest.length === 0)
         return;
     for (const { code, message, remedy } of rest)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
     const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
         title: 'MORE_FAILURES',
     });
 }
@@ -33822,6 +33824,123 @@ function fenced(lines) {
 }
 function paragraph(text) {
     return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .markdown */ .wD)(text, LONGEST);
+}
+
+
+/***/ }),
+
+/***/ 9878:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Gd: () => (/* binding */ connectorDetails),
+/* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   TM: () => (/* binding */ folded),
+/* harmony export */   jh: () => (/* binding */ authentication),
+/* harmony export */   kb: () => (/* binding */ left),
+/* harmony export */   p_: () => (/* binding */ list),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vd: () => (/* binding */ day)
+/* harmony export */ });
+/* unused harmony exports details, host */
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
+/** Parts that the job summaries are made of. Everything foreign in them is escaped. */
+
+
+
+/** A table; nothing if it has no rows. More rows than `most` are counted. */
+function table(head, rows, most = 50) {
+    if (rows.length === 0)
+        return [];
+    const rest = rows.length - most;
+    const more = rest > 0 ? [row([`… and ${rest} more`, ...head.slice(1).map(() => '')])] : [];
+    return [row(head), row(head.map(() => '---')), ...rows.slice(0, most).map(row), ...more, ''];
+}
+function row(cells) {
+    return `| ${cells.join(' | ')} |`;
+}
+/** Something that is folded until somebody opens it; nothing if there is nothing in it. */
+function details(title, lines) {
+    return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, '', ...lines, '</details>', ''];
+}
+/** A list; nothing if it is empty. */
+function list(title, items, most = 20) {
+    if (items.length === 0)
+        return [];
+    const more = items.length > most ? [`- … and ${items.length - most} more`] : [];
+    return [`**${title}**`, '', ...items.slice(0, most).map((item) => `- ${item}`), ...more, ''];
+}
+/** Rows of connectors that say the same are one row: `cells` are what they have in common. */
+function folded(items, cells) {
+    const groups = new Map();
+    for (const item of items) {
+        const own = cells(item);
+        const key = JSON.stringify(own);
+        const group = groups.get(key) ?? { items: [], cells: own };
+        group.items.push(item);
+        groups.set(key, group);
+    }
+    return [...groups.values()].map((group) => [names(group.items), ...group.cells]);
+}
+const NAMED = 3;
+function names(items) {
+    const shown = items.slice(0, NAMED).map(({ id, connector }) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80));
+    const more = items.length > NAMED ? [`… and ${items.length - NAMED} more`] : [];
+    return [...(items.length > 1 ? [`${items.length} connectors:`] : []), ...shown, ...more].join('<br>');
+}
+/** The host of a connector's target. */
+function host(connector) {
+    const url = connector?.targetUrl ?? '';
+    return URL.canParse(url) ? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(new URL(url).host, 100) : '';
+}
+/** What a connector authenticates with, in a few letters. */
+function authentication(connector) {
+    if (connector === undefined)
+        return 'not known';
+    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .activeCertificate */ .OZ)(connector);
+    if (active)
+        return `certificate until ${day((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(active.notAfter))}`;
+    return {
+        basic: 'user name and password',
+        certificate: 'no active certificate',
+        none: 'nothing',
+        unknown: 'something unknown',
+    }[connector.authentication.type];
+}
+/** `364 days left`, `expired`, or '' for a date that cannot be read. */
+function left(date, now) {
+    const days = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .daysUntil */ .AQ)(date, now);
+    return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
+}
+function day(date) {
+    return (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(date).replace(/T.*/, '');
+}
+function plural(n, noun) {
+    return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+const CONNECTORS_IN_DETAIL = 40;
+/** IDs, and each certificate from the oldest to the newest; the active one is strong. */
+function connectorDetails(items, now) {
+    const inDetail = items.slice(0, CONNECTORS_IN_DETAIL);
+    const lines = inDetail.flatMap(({ id, connector }) => [
+        `**${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80)}**<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(id, 80)}</code> ${host(connector)}`,
+        '',
+        ...table(['thumbprint', 'valid from', 'to', ''], (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector)).map((entry) => certificateRow(entry, now))),
+    ]);
+    const rest = items.length - inDetail.length;
+    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
+    return details('IDs and certificates', [...lines, ...more]);
+}
+function certificateRow(entry, now) {
+    const cells = [
+        `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(entry.thumbprint, 64)}</code>`,
+        (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notBefore)),
+        (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter)),
+        `${left((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
+    ];
+    return entry.isActive ? cells.map((cell) => `**${cell}**`) : cells;
 }
 
 
@@ -33962,7 +34081,7 @@ function shown(id, connector) {
 
 /***/ }),
 
-/***/ 5570:
+/***/ 9038:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -33988,106 +34107,10 @@ var graph_connector = __nccwpck_require__(8923);
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/report/failure-summary.js
 var failure_summary = __nccwpck_require__(3253);
+// EXTERNAL MODULE: ./lib/report/markdown-parts.js
+var markdown_parts = __nccwpck_require__(9878);
 // EXTERNAL MODULE: ./lib/text/dates.js
 var text_dates = __nccwpck_require__(9006);
-;// CONCATENATED MODULE: ./lib/report/markdown-parts.js
-/** Parts that the job summaries are made of. Everything foreign in them is escaped. */
-
-
-
-/** A table; nothing if it has no rows. More rows than `most` are counted. */
-function table(head, rows, most = 50) {
-    if (rows.length === 0)
-        return [];
-    const rest = rows.length - most;
-    const more = rest > 0 ? [row([`… and ${rest} more`, ...head.slice(1).map(() => '')])] : [];
-    return [row(head), row(head.map(() => '---')), ...rows.slice(0, most).map(row), ...more, ''];
-}
-function row(cells) {
-    return `| ${cells.join(' | ')} |`;
-}
-/** Something that is folded until somebody opens it; nothing if there is nothing in it. */
-function details(title, lines) {
-    return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, '', ...lines, '</details>', ''];
-}
-/** A list; nothing if it is empty. */
-function list(title, items, most = 20) {
-    if (items.length === 0)
-        return [];
-    const more = items.length > most ? [`- … and ${items.length - most} more`] : [];
-    return [`**${title}**`, '', ...items.slice(0, most).map((item) => `- ${item}`), ...more, ''];
-}
-/** Rows of connectors that say the same are one row: `cells` are what they have in common. */
-function folded(items, cells) {
-    const groups = new Map();
-    for (const item of items) {
-        const own = cells(item);
-        const key = JSON.stringify(own);
-        const group = groups.get(key) ?? { items: [], cells: own };
-        group.items.push(item);
-        groups.set(key, group);
-    }
-    return [...groups.values()].map((group) => [names(group.items), ...group.cells]);
-}
-const NAMED = 3;
-function names(items) {
-    const shown = items.slice(0, NAMED).map(({ id, connector }) => (0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80));
-    const more = items.length > NAMED ? [`… and ${items.length - NAMED} more`] : [];
-    return [...(items.length > 1 ? [`${items.length} connectors:`] : []), ...shown, ...more].join('<br>');
-}
-/** The host of a connector's target. */
-function host(connector) {
-    const url = connector?.targetUrl ?? '';
-    return URL.canParse(url) ? (0,clean/* markdown */.wD)(new URL(url).host, 100) : '';
-}
-/** What a connector authenticates with, in a few letters. */
-function authentication(connector) {
-    if (connector === undefined)
-        return 'not known';
-    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
-    if (active)
-        return `certificate until ${day((0,text_dates/* dateFromSeconds */.id)(active.notAfter))}`;
-    return {
-        basic: 'user name and password',
-        certificate: 'no active certificate',
-        none: 'nothing',
-        unknown: 'something unknown',
-    }[connector.authentication.type];
-}
-/** `364 days left`, `expired`, or '' for a date that cannot be read. */
-function left(date, now) {
-    const days = (0,text_dates/* daysUntil */.AQ)(date, now);
-    return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
-}
-function day(date) {
-    return (0,text_dates/* isoSeconds */.nE)(date).replace(/T.*/, '');
-}
-function plural(n, noun) {
-    return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-const CONNECTORS_IN_DETAIL = 40;
-/** IDs, and each certificate from the oldest to the newest; the active one is strong. */
-function connectorDetails(items, now) {
-    const inDetail = items.slice(0, CONNECTORS_IN_DETAIL);
-    const lines = inDetail.flatMap(({ id, connector }) => [
-        `**${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}**<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> ${host(connector)}`,
-        '',
-        ...table(['thumbprint', 'valid from', 'to', ''], (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector)).map((entry) => certificateRow(entry, now))),
-    ]);
-    const rest = items.length - inDetail.length;
-    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
-    return details('IDs and certificates', [...lines, ...more]);
-}
-function certificateRow(entry, now) {
-    const cells = [
-        `<code>${(0,clean/* markdown */.wD)(entry.thumbprint, 64)}</code>`,
-        (0,text_dates/* isoSeconds */.nE)((0,text_dates/* dateFromSeconds */.id)(entry.notBefore)),
-        (0,text_dates/* isoSeconds */.nE)((0,text_dates/* dateFromSeconds */.id)(entry.notAfter)),
-        `${left((0,text_dates/* dateFromSeconds */.id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
-    ];
-    return entry.isActive ? cells.map((cell) => `**${cell}**`) : cells;
-}
-
 ;// CONCATENATED MODULE: ./lib/report/timeline.js
 /**
  * Mermaid's gantt chart: a bar a certificate. Only letters with their marks, digits and dates go in, since its grammar has
@@ -34110,7 +34133,7 @@ function timeline(items) {
     if (sections.length === 0)
         return [];
     const rest = charted.length - shown.length;
-    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
+    const more = rest > 0 ? [`… and ${(0,markdown_parts/* plural */.LS)(rest, 'more connector')}`, ''] : [];
     return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...sections, '```', '', ...more];
 }
 function plain(name) {
@@ -34118,7 +34141,7 @@ function plain(name) {
     return Array.from(letters).slice(0, 40).join('') || 'connector';
 }
 function bar(entry) {
-    const dates = [entry.notBefore, entry.notAfter].map((date) => day((0,text_dates/* dateFromSeconds */.id)(date)));
+    const dates = [entry.notBefore, entry.notAfter].map((date) => (0,markdown_parts/* day */.vd)((0,text_dates/* dateFromSeconds */.id)(date)));
     // One that cannot be read, or would stretch the axis over thousands of years.
     if (!dates.every((date) => /^\d{4}-/.test(date)))
         return [];
@@ -34126,7 +34149,7 @@ function bar(entry) {
     return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${dates.join(', ')}`];
 }
 function plannedBar({ thumbprint, notBefore, notAfter }) {
-    return `  ${shortThumbprint(thumbprint)} new :active, ${day(notBefore)}, ${day(notAfter)}`;
+    return `  ${shortThumbprint(thumbprint)} new :active, ${(0,markdown_parts/* day */.vd)(notBefore)}, ${(0,markdown_parts/* day */.vd)(notAfter)}`;
 }
 /** Never empty, nor a word of the grammar: one line with such a name, and there is no chart. */
 function shortThumbprint(thumbprint) {
@@ -34156,22 +34179,22 @@ function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
         '',
         `${uploadResult(outcomes)} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
+        `The certificate is valid from ${(0,markdown_parts/* day */.vd)(certificate.notBefore)} to ${(0,markdown_parts/* day */.vd)(certificate.notAfter)} (${(0,markdown_parts/* left */.kb)(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
         '',
         ...failures(outcomes.flatMap((outcome) => {
             const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
             return failure ? [{ ...outcome, failure }] : [];
         })),
-        ...table(['connector', 'before → now', 'result'], folded(worked, (outcome) => [
+        ...(0,markdown_parts/* table */.tp)(['connector', 'before → now', 'result'], (0,markdown_parts/* folded */.TM)(worked, (outcome) => [
             outcome.result === 'changed'
-                ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
-                : authentication(outcome.connector),
+                ? `${(0,markdown_parts/* authentication */.jh)(outcome.before)} → ${(0,markdown_parts/* authentication */.jh)(outcome.connector)}`
+                : (0,markdown_parts/* authentication */.jh)(outcome.connector),
             (0,clean/* markdown */.wD)(outcome.result === 'failed' ? '' : outcome.text, 600),
         ])),
         ...(0,trust_summary/* trustSection */.e)((0,trust/* trustOf */.A)(outcomes.map(({ before }) => before), certificate), certificate.thumbprint),
-        ...list('Next', nextSteps(outcomes, certificate, now)),
+        ...(0,markdown_parts/* list */.p_)('Next', nextSteps(outcomes, certificate, now)),
         ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
-        ...connectorDetails(outcomes, now),
+        ...(0,markdown_parts/* connectorDetails */.Gd)(outcomes, now),
     ].join('\n');
 }
 /** The summary of the check step. */
@@ -34184,19 +34207,19 @@ function checkSummary(findings, { tenantId, now }) {
         '## API connector certificates',
         '',
         `${failing > 0
-            ? `❌ ${plural(failing, 'connector')} of ${findings.length} failing, ${warning} with a warning.`
+            ? `❌ ${(0,markdown_parts/* plural */.LS)(failing, 'connector')} of ${findings.length} failing, ${warning} with a warning.`
             : warning > 0
-                ? `⚠️ ${plural(warning, 'connector')} of ${findings.length} with a warning.`
-                : `✅ ${plural(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
+                ? `⚠️ ${(0,markdown_parts/* plural */.LS)(warning, 'connector')} of ${findings.length} with a warning.`
+                : `✅ ${(0,markdown_parts/* plural */.LS)(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
         ...failures(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
-        ...table(['connector', 'authenticates with', 'days left', 'finding'], folded(first, (finding) => [
-            authentication(finding.connector),
+        ...(0,markdown_parts/* table */.tp)(['connector', 'authenticates with', 'days left', 'finding'], (0,markdown_parts/* folded */.TM)(first, (finding) => [
+            (0,markdown_parts/* authentication */.jh)(finding.connector),
             finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
             `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(findingInShort(finding), 600)}`,
         ])),
         ...timeline(first),
-        ...connectorDetails(first, now),
+        ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
 /** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
@@ -34223,10 +34246,10 @@ function appendSummary(text) {
 function uploadResult(outcomes) {
     const count = (result) => outcomes.filter((outcome) => outcome.result === result).length;
     const parts = [
-        count('failed') > 0 ? `${plural(count('failed'), 'connector')} failed` : '',
-        count('changed') > 0 ? `${plural(count('changed'), 'connector')} updated` : '',
-        count('would-change') > 0 ? `${plural(count('would-change'), 'connector')} would be updated (dry run)` : '',
-        count('unchanged') > 0 ? `${plural(count('unchanged'), 'connector')} left unchanged` : '',
+        count('failed') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('failed'), 'connector')} failed` : '',
+        count('changed') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('changed'), 'connector')} updated` : '',
+        count('would-change') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('would-change'), 'connector')} would be updated (dry run)` : '',
+        count('unchanged') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('unchanged'), 'connector')} left unchanged` : '',
     ];
     return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
 }
@@ -34238,7 +34261,7 @@ function failures(failed) {
     const rest = failed.slice(SHOWN_FAILURES);
     return [
         ...lines,
-        ...list(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
+        ...(0,markdown_parts/* list */.p_)(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
     ];
 }
 /** What to do next, if anything. */
@@ -34247,7 +34270,7 @@ function nextSteps(outcomes, certificate, now) {
     if (outcomes.some(connectors_outcome/* failureOf */.g5))
         steps.push('Fix what failed, as above, and run the job again: connectors that are done are left alone.');
     if (certificate.notBefore > now)
-        steps.push(`Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`);
+        steps.push(`Let the API accept the new certificate before ${(0,markdown_parts/* day */.vd)(certificate.notBefore)}, when the service switches to it.`);
     else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
         steps.push('Let the API accept the old certificate for a while, then remove it there.');
     if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
@@ -47744,7 +47767,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(482);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1116);
 /* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8568);
-/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5570);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9038);
 /* harmony import */ var _sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8509);
 /* harmony import */ var _sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2613);
 /* harmony import */ var _sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5578);
@@ -48071,8 +48094,8 @@ const NEXT = [
 
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/report/summary.js + 1 modules
+var summary = __nccwpck_require__(9038);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
@@ -49152,8 +49175,8 @@ var masks = __nccwpck_require__(8658);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/report/summary.js + 1 modules
+var summary = __nccwpck_require__(9038);
 // EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
 var workflow_run = __nccwpck_require__(5578);
 ;// CONCATENATED MODULE: ./lib/steps/upload.js
@@ -50003,7 +50026,7 @@ var __webpack_exports__ = {};
 /* harmony import */ var _http_deadline_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6027);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1116);
 /* harmony import */ var _report_failure_summary_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3253);
-/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5570);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9038);
 /* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3014);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3411);
 /** Runs one step to its end. The only place that decides whether it is green or red. */

@@ -1,7 +1,8 @@
 /** What the runner keeps of failures and warnings: 4,096 characters of each, 10 errors and 10 warnings of a step. */
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
-import { reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { logOutcome, logTrust, reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { connectorWith } from '../connectors/samples.ts';
 
 let written = '';
 beforeEach(() => {
@@ -57,4 +58,96 @@ test('of 120 failures and warnings there are at most 10 annotations each, and th
   for (const n of numbers) {
     for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(written).toContain(text);
   }
+});
+
+describe('what is more than is shown, in the number that it is', () => {
+  const some = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+  test.each([
+    [8, 'Warning 7.'],
+    [9, '1 more warning: see the log and the job summary.'],
+    [10, '2 more warnings: see the log and the job summary.'],
+  ])('%s warnings', (n, last) => {
+    warn(
+      some(n).map((i) => `Warning ${i}.`),
+      'API connector',
+    );
+    expect(annotations('warning').at(-1)).toBe(last);
+    expect(written).toContain('::warning title=API connector::');
+  });
+
+  test.each([
+    [8, undefined],
+    [9, '1 more API connector failed (THROTTLED): see the log and the job summary.'],
+    [11, '3 more API connectors failed (THROTTLED, GRAPH_FORBIDDEN): see the log and the job summary.'],
+  ])('%s failures', (n, last) => {
+    reportFailures(some(n).map((i) => new Failure(i === 9 ? 'GRAPH_FORBIDDEN' : 'THROTTLED', `Failure ${i}.`, 'Fix.')));
+    expect(/^::error title=MORE_FAILURES::(.*)$/m.exec(written)?.[1]).toBe(last);
+    if (n > 8) expect(written).toContain('\nTHROTTLED: Failure 8.\nFix.\n');
+  });
+});
+
+test('a failure has its fix, and where to read on, below it', () => {
+  const environment = process.env;
+  process.env = { ...environment, GITHUB_ACTION_REPOSITORY: 'o/r', GITHUB_ACTION_REF: 'v1' };
+  try {
+    reportFailure(new Failure('THROTTLED', 'It was so.', 'Do this.'));
+  } finally {
+    process.env = environment;
+  }
+  expect(annotations('error')).toEqual([
+    'It was so.\nDo this.\nMore: https://github.com/o/r/blob/v1/docs/troubleshooting.md#throttled',
+  ]);
+  expect(written.split('\n')).toHaveLength(2);
+});
+
+test.each([
+  ['as long as it may be', 4_000 - 'It was so.\n'.length, true],
+  ['too long', 4_000, false],
+])('a fix that is %s is cut after a whole line, if at all', (_, length, whole) => {
+  const remedy = `Run this:\n${'x'.repeat(length - 'Run this:\n'.length)}`;
+  reportFailure(new Failure('THROTTLED', 'It was so.', remedy));
+  const cut = 'Run this:\n… (all of it is in the log and in the job summary)';
+  expect(annotations('error')).toEqual([`It was so.\n${whole ? remedy : cut}`]);
+});
+
+test('a message that is too long loses its middle', () => {
+  const message = `${'a'.repeat(2_000)}${'b'.repeat(1_000)}${'c'.repeat(500)}`;
+  reportFailure(new Failure('THROTTLED', message, 'Do this.'));
+  expect(annotations('error')).toEqual([`${'a'.repeat(2_000)} … ${'c'.repeat(500)}\nDo this.`]);
+});
+
+describe('the log', () => {
+  const outcome = { id: 'c-1', before: undefined, connector: connectorWith('none'), warnings: [] };
+  const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
+
+  test.each([
+    [1, 1, 'API connector Sign-up: uploaded.\n'],
+    [2, 3, '[2/3] API connector Sign-up: uploaded.\n'],
+  ])('connector %s of %s', (n, all, line) => {
+    logOutcome({ ...outcome, result: 'changed', text: 'uploaded.' }, n, all);
+    expect(written).toBe(line);
+  });
+
+  test('a connector that failed', () => {
+    logOutcome({ ...outcome, connector: undefined, result: 'failed', failure }, 1, 1);
+    expect(written).toBe('API connector c-1: It was so.\n');
+  });
+
+  const certificates = ['A', 'B'].map((thumbprint) => ({ thumbprint, notAfter: new Date(), usedBy: [] }));
+  const NOT_SET = 'The output trusted-thumbprints is not set: the certificates of';
+  test.each([
+    ['all', { certificates, unread: 0 }, 'The API has to accept from now on: A, B.\n'],
+    ['none', { certificates: [], unread: 0 }, 'The API has to accept from now on: nothing.\n'],
+    ['one not read', { certificates, unread: 1 }, `${NOT_SET} 1 API connector could not be read.\n`],
+    ['two not read', { certificates, unread: 2 }, `${NOT_SET} 2 API connectors could not be read.\n`],
+  ])('what the API has to trust: %s', (_, trust, line) => {
+    logTrust({ ...trust, missing: [] });
+    expect(written).toBe(line);
+  });
+
+  test('what the set lacks is a warning', () => {
+    logTrust({ certificates, missing: ['One is missing.'], unread: 0 });
+    expect(written).toContain('::warning title=API connector::One is missing.\n');
+  });
 });
