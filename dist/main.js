@@ -34103,6 +34103,8 @@ var connectors_outcome = __nccwpck_require__(7512);
 var trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
+// EXTERNAL MODULE: ./lib/http/transport-error.js
+var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/report/failure-summary.js
@@ -34170,9 +34172,10 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 
+
 /** The summary of the upload step. */
 function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
-    const worked = outcomes.filter(({ result }) => result !== 'failed');
+    const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
     const planned = (outcome) => (outcome.result === 'would-change' ? certificate : undefined);
     return [
         '## API connector certificate',
@@ -34189,7 +34192,7 @@ function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
             outcome.result === 'changed'
                 ? `${(0,markdown_parts/* authentication */.jh)(outcome.before)} → ${(0,markdown_parts/* authentication */.jh)(outcome.connector)}`
                 : (0,markdown_parts/* authentication */.jh)(outcome.connector),
-            (0,clean/* markdown */.wD)(outcome.result === 'failed' ? '' : outcome.text, 600),
+            (0,clean/* markdown */.wD)(outcome.text, 600),
         ])),
         ...(0,trust_summary/* trustSection */.e)((0,trust/* trustOf */.A)(outcomes.map(({ before }) => before), certificate), certificate.thumbprint),
         ...(0,markdown_parts/* list */.p_)('Next', nextSteps(outcomes, certificate, now)),
@@ -34215,7 +34218,7 @@ function checkSummary(findings, { tenantId, now }) {
         ...failures(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
         ...(0,markdown_parts/* table */.tp)(['connector', 'authenticates with', 'days left', 'finding'], (0,markdown_parts/* folded */.TM)(first, (finding) => [
             (0,markdown_parts/* authentication */.jh)(finding.connector),
-            finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
+            finding.daysLeft === undefined ? '' : String(finding.daysLeft),
             `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(findingInShort(finding), 600)}`,
         ])),
         ...timeline(first),
@@ -34236,11 +34239,20 @@ function appendSummary(text) {
     if (!file)
         return;
     try {
-        (0,external_node_fs_.appendFileSync)(file, `${text}\n`);
+        (0,external_node_fs_.appendFileSync)(file, `${fitting(text)}\n`);
     }
     catch (error) {
-        (0,core/* info */.pq)(`The job summary could not be written: ${(0,clean/* clean */.uH)(error instanceof Error ? error.message : '')}`);
+        (0,core/* info */.pq)(`The job summary could not be written: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error))}`);
     }
+}
+/** In bytes: GitHub shows nothing of a summary of more than 1 MiB. */
+const LARGEST_SUMMARY = 1_000_000;
+function fitting(text) {
+    const bytes = Buffer.from(text);
+    if (bytes.length <= LARGEST_SUMMARY)
+        return text;
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n', LARGEST_SUMMARY));
+    return `${whole.toString()}\n\n… The rest is left out: GitHub shows no more than 1 MiB.\n`;
 }
 /** One line about how the step ended. */
 function uploadResult(outcomes) {
@@ -34273,8 +34285,9 @@ function nextSteps(outcomes, certificate, now) {
         steps.push(`Let the API accept the new certificate before ${(0,markdown_parts/* day */.vd)(certificate.notBefore)}, when the service switches to it.`);
     else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
         steps.push('Let the API accept the old certificate for a while, then remove it there.');
-    if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
-        steps.push('The connector no longer sends a user name and password: take them away from the API.');
+    const basic = outcomes.filter(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic');
+    if (basic.length > 0)
+        steps.push(`${basic.length === 1 ? 'The connector no longer sends' : `${basic.length} connectors no longer send`} a user name and password: take them away from the API.`);
     const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
     return [...steps, ...warnings].map((step) => (0,clean/* markdown */.wD)(step, 600));
 }
@@ -48045,9 +48058,12 @@ var inputs = __nccwpck_require__(482);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/markdown-parts.js
+var markdown_parts = __nccwpck_require__(9878);
 // EXTERNAL MODULE: ./lib/report/trust-summary.js
 var trust_summary = __nccwpck_require__(8513);
 ;// CONCATENATED MODULE: ./lib/report/create-summary.js
+
 
 
 
@@ -48079,7 +48095,7 @@ function outcome(renewals, certificate, now) {
     if (count('failing') > 0)
         return `❌ ${count('failing')} of ${renewals.length} could not be judged. Nothing was made.`;
     if (!certificate)
-        return `✅ No connector is due on ${(0,dates/* isoSeconds */.nE)(now).slice(0, 10)}. Nothing was made.`;
+        return `✅ No connector is due on ${(0,markdown_parts/* day */.vd)(now)}. Nothing was made.`;
     return `🔁 ${count('due')} of ${renewals.length} due. New certificate <code>${certificate.thumbprint}</code>, valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} to ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}. Its key is on this runner only, until the end of the job.`;
 }
 const NEXT = [
