@@ -29498,9 +29498,11 @@ async function readConnectors(connectors, ids) {
 /* harmony export */   A: () => (/* binding */ trustOf)
 /* harmony export */ });
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
-/* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9393);
+/* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9393);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
 /** Which certificates the API behind the connectors has to accept from now on. */
+
 
 
 
@@ -29516,26 +29518,25 @@ function trustOf(connectors, certificate) {
     if (certificate)
         add(certificate.thumbprint, certificate.notAfter, []);
     const missing = [];
-    for (const connector of connectors) {
+    const read = connectors.filter((connector) => connector !== undefined);
+    for (const connector of read) {
         const own = new Set(certificate ? (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .entriesOf */ .Mc)(connector, certificate) : []);
         for (const entry of (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector).filter(({ isActive }) => isActive)) {
             const thumbprint = certificate && own.has(entry) ? certificate.thumbprint : sha1Of(entry);
-            if (connector === undefined)
-                continue;
             if (thumbprint === undefined)
                 missing.push(notShown(connector, entry));
             else
-                add(thumbprint, new Date(entry.notAfter * 1000), [connector]);
+                add(thumbprint, (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter), [connector]);
         }
     }
     return {
         certificates: [...set.values()].sort((a, b) => (a.thumbprint < b.thumbprint ? -1 : 1)),
         missing,
-        unread: connectors.filter((connector) => connector === undefined).length,
+        unread: connectors.length - read.length,
     };
 }
 function sha1Of({ thumbprint }) {
-    const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__/* .digestOf */ .o)(thumbprint);
+    const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(thumbprint);
     return digest?.length === SHA1_LENGTH ? digest.toString('hex').toUpperCase() : undefined;
 }
 function notShown(connector, { thumbprint }) {
