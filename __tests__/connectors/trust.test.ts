@@ -19,8 +19,8 @@ const rows = ({ certificates }: Trust): readonly string[] =>
 test('the new certificate, and each that is active, once, sorted by thumbprint', () => {
   const trust = trustOf(
     [
-      on('C', held(OTHER, later)),
       on('A', held(OLD, soon), held('E'.repeat(40), soon, { isActive: false })),
+      on('C', held(OTHER, later)),
       on('B', held(OLD, soon)),
     ],
     certificate,

@@ -19,6 +19,8 @@ afterEach(() => {
 const TOMORROW = '2026-03-02T12:00:00Z';
 const certificate = newCertificate();
 const future = newCertificate(TOMORROW);
+/** From now on. */
+const valid = newCertificate(NOW.toISOString());
 const old = held(OLD, '2026-06-01T00:00:00Z');
 
 interface Case extends Partial<UpdateOptions> {
@@ -72,7 +74,8 @@ describe('the certificate is uploaded', () => {
   });
 
   test('and not used yet, though it is valid', async () => {
-    const { outcome } = await update(connectorWith([old]), { answers: [now({ isActive: false })] });
+    const answers = [sent(connectorWith([old, heldNew(valid, { isActive: false })]))];
+    const { outcome } = await update(connectorWith([old]), { certificate: valid, answers });
     expect(outcome).toMatchObject({ text: 'uploaded, but the service does not use it yet.', warnings: [] });
   });
 
@@ -117,6 +120,7 @@ describe('nothing is done', () => {
 
   test.each<[string, Connector, Case, string]>([
     ['it is in use', connectorWith([old, heldNew(certificate)]), {}, IN_USE],
+    ['it is in use, and there twice', connectorWith([unused, heldNew(certificate)]), {}, IN_USE],
     ['it is in use, and the only one', connectorWith([heldNew(certificate)]), { replace: true }, IN_USE],
     [
       'another one is in use',
@@ -125,6 +129,12 @@ describe('nothing is done', () => {
       `has this certificate already, but does not use it: another one was uploaded later. ${FORCE}`,
     ],
     ['none is in use', connectorWith([unused]), {}, `has this certificate already, but does not use it. ${FORCE}`],
+    [
+      'none is in use, at the second from which it is valid',
+      connectorWith([heldNew(valid, { isActive: false })]),
+      { certificate: valid },
+      `has this certificate already, but does not use it. ${FORCE}`,
+    ],
     [
       'it is there, and becomes valid tomorrow',
       connectorWith([old, heldNew(future, { isActive: false })]),
@@ -216,9 +226,11 @@ describe('what cannot work is refused before any request', () => {
     expect(requests).toEqual([]);
   });
 
-  test('not a certificate that becomes valid at this very second', async () => {
-    const own = newCertificate(NOW.toISOString());
-    const { outcome } = await update(connectorWith('none'), { certificate: own, dryRun: true });
+  test.each([
+    ['without another', 'none'],
+    ['next to another', [old]],
+  ] as const)('not a certificate that becomes valid at this very second, %s', async (_, authentication) => {
+    const { outcome } = await update(connectorWith(authentication), { certificate: valid, dryRun: true });
     expect([outcome.result, outcome.warnings]).toEqual(['would-change', []]);
   });
 });

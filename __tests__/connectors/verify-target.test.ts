@@ -1,12 +1,17 @@
-/** A target that does not accept the certificate yet is asked again, for as long as verify-wait says. */
+/** What the API behind a connector is asked, what its answer means, and for how long it is asked again. */
+import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { getCACertificates, setDefaultCACertificates, TLSSocket } from 'node:tls';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CertificateAuthority } from '../../emulator/certificates.ts';
+import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
 import { TargetCheck, verifyTarget } from '../../src/connectors/verify-target.ts';
 import { Failure } from '../../src/failure.ts';
 import type { HttpResponse } from '../../src/http/client.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 import { CANCELLED, cancelled } from '../graph/scripted-graph.ts';
+import { PROXY_VARIABLES } from '../in-step.ts';
 import { openFixture } from '../pkcs12/fixtures.ts';
 import { answer, ScriptedDeadline, ScriptedHttp, type Answer } from '../scripted-http.ts';
 
@@ -24,9 +29,15 @@ beforeAll(async () => {
   target = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   await new Promise((resolve) => server.close(resolve));
 });
+const environment = process.env;
 beforeEach(() => {
   deadline = new ScriptedDeadline();
   logged = [];
+  const own = Object.entries(environment).filter(([name]) => !PROXY_VARIABLES.includes(name));
+  process.env = Object.fromEntries(own);
+});
+afterEach(() => {
+  process.env = environment;
 });
 
 const check = (wait: number): TargetCheck =>
@@ -42,7 +53,9 @@ const failure = async (work: Promise<unknown>): Promise<Failure> => {
 };
 
 test('without verify-wait it is asked once', async () => {
-  expect(await failure(check(0).verify(target))).toMatchObject({ code: 'TARGET_UNREACHABLE' });
+  const { code, message } = await failure(check(0).verify(target));
+  expect(code).toBe('TARGET_UNREACHABLE');
+  expect(message).not.toContain('asked again');
   expect([deadline.sleeps, logged]).toEqual([[], []]);
 });
 
@@ -58,7 +71,7 @@ test('the targets of all connectors share these minutes', async () => {
   const both = check(MINUTE);
   await failure(both.verify(target));
   deadline.sleeps.length = 0;
-  await failure(both.verify(target));
+  expect((await failure(both.verify(target))).message).not.toContain('asked again');
   expect(deadline.sleeps).toEqual([]);
 });
 
@@ -71,9 +84,54 @@ test('a cancelled job ends at once', async () => {
   expect(await failure(check(30 * MINUTE).verify(target))).toBe(cancelled);
 });
 
-test('a URL that no certificate can be presented to is not waited for', async () => {
-  expect((await failure(check(MINUTE).verify('http://api.contoso.com/'))).message).toContain('is not an https URL');
+test.each([
+  ['http://api.contoso.com/?code=throw-away', 'http://api.contoso.com/?…'],
+  ['api', 'api'],
+])('a URL that no certificate can be presented to is not waited for: %s', async (url, shown) => {
+  expect(await failure(check(MINUTE).verify(url))).toMatchObject({
+    code: 'TARGET_UNREACHABLE',
+    message: `The target URL ${shown} is not an https URL, so no certificate can be presented to it.`,
+    remedy: 'Correct the URL of the API connector, or leave verify-target out.',
+  });
   expect(deadline.sleeps).toEqual([]);
+});
+
+test('nor what no waiting changes', async () => {
+  process.env['HTTPS_PROXY'] = 'http://[';
+  expect(await failure(check(MINUTE).verify(target))).toMatchObject({ code: 'PROXY_INVALID' });
+  expect(deadline.sleeps).toEqual([]);
+});
+
+test('a target that trusts the certificate after a while: each time it is shown with its issuers, by a HEAD', async () => {
+  const chained = openFixture('openssl-chain.pfx');
+  const trusted = getCACertificates('default');
+  const authority = await CertificateAuthority.create();
+  setDefaultCACertificates([...trusted, authority.pem]);
+  const seen: unknown[] = [];
+  const identity = await authority.serverCertificate(['localhost']);
+  const server = createTlsServer({ ...identity, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    const { method, headers, socket } = request;
+    const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    seen.push([method, headers.accept, headers['user-agent']?.replace(/\d.*/, ''), shown && thumbprintOf(shown)]);
+    if (shown) expect(shown.issuerCertificate?.raw).toEqual(chained.chain[0]?.raw);
+    response.writeHead(seen.length === 1 ? 401 : shown ? 405 : 403).end();
+  });
+  try {
+    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+    const targets = new TargetCheck({ deadline, certificate: chained, wait: MINUTE, log: (text) => logged.push(text) });
+    expect(await targets.verify(url)).toBeUndefined();
+    expect(logged).toEqual([
+      `${url} rejected the new certificate: HTTP 401. Nothing was uploaded. It is asked again for up to 60 s.`,
+    ]);
+  } finally {
+    server.close();
+    setDefaultCACertificates(trusted);
+  }
+  const asked = ['HEAD', '*/*', 'upload-api-connector-certificate/'];
+  const presented = [...asked, chained.thumbprint];
+  expect(seen).toEqual([presented, presented, [...asked, undefined]]);
+  expect(deadline.sleeps).toEqual([10_000]);
 });
 
 describe('what the answer of a target means', () => {
@@ -118,7 +176,7 @@ describe('what the answer of a target means', () => {
     ],
     ['a page without a title', [answer(400), page('The ssl certificate error')], 'HTTP 400, about the SSL certificate'],
     ['an alert in TLS 1.2', [lost('tlsv1 alert unknown ca', false)], 'tlsv1 alert unknown ca'],
-    ['an alert in TLS 1.3', [lost('read ERR_SSL_TLSV13_ALERT_X', true)], 'read ERR_SSL_TLSV13_ALERT_X'],
+    ['an alert in TLS 1.3', [lost('ERR_SSL_TLSV13_ALERT_X', true)], 'ERR_SSL_TLSV13_ALERT_X'],
     [
       'a connection closed in the handshake',
       [lost('Client network socket disconnected before secure TLS connection was established', false)],

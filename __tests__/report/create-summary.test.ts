@@ -46,13 +46,31 @@ test('a certificate was made: for whom, what to trust, and what is next', () => 
   ]);
 });
 
-test.each([
-  ['none is due', ['fine', 'skipped'], '✅ No connector is due on 2026-03-01. Nothing was made.'],
-  ['one could not be judged', ['due', 'failing', 'fine'], '❌ 1 of 3 could not be judged. Nothing was made.'],
-] as const)('no certificate was made: %s', (_, statuses, outcome) => {
-  const lines = summary({ renewals: statuses.map((status) => renewal(status, 'A')) });
-  expect(lines[2]).toBe(outcome);
-  expect(lines).not.toContain('**Next**');
+test('none is due: what is in use stays trusted', () => {
+  const trust = { certificates: [{ thumbprint: OLD, notAfter: NOW, usedBy: [] }], missing: [], unread: 0 };
+  expect(summary({ renewals: [renewal('fine', 'A')], trust })).toEqual([
+    '## A new certificate for API connectors',
+    '',
+    '✅ No connector is due on 2026-03-01. Nothing was made.',
+    '',
+    '| connector | finding |',
+    '| --- | --- |',
+    '| A<br><code>id-A</code> | ✅ is fine. |',
+    '',
+    expect.stringMatching(/^\*\*What the API has to accept/),
+    '',
+    '| thumbprint (SHA-1) | expires | |',
+    '| --- | --- | --- |',
+    `| <code>${OLD}</code> | 2026-03-01T12:00:00Z |  |`,
+    '',
+  ]);
+});
+
+test('one could not be judged: nothing was made', () => {
+  const renewals = (['due', 'failing', 'fine'] as const).map((status) => renewal(status, 'A'));
+  const lines = summary({ renewals });
+  expect(lines[2]).toBe('❌ 1 of 3 could not be judged. Nothing was made.');
+  expect(lines.slice(-2)).toEqual(['| A<br><code>id-A</code> | ✅ is fine. |', '']);
 });
 
 test('what could not be judged comes first, and nothing foreign is markup', () => {

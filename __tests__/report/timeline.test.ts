@@ -68,6 +68,7 @@ describe('a certificate has a bar', () => {
     ['', 'certificate'],
     ['?:;', 'certificate'],
     ['section', 'certificate'],
+    ['0x12345678', 'certificate'],
   ])('with the thumbprint %j', (thumbprint, shown) => {
     expect(bars([[held(thumbprint, '2026-06-01', { isActive: false })]])).toEqual([
       '  section Sign-up',
