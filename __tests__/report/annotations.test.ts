@@ -74,6 +74,8 @@ describe('what is more than is shown, in the number that it is', () => {
     );
     expect(annotations('warning').at(-1)).toBe(last);
     expect(written).toContain('::warning title=API connector::');
+    // In the log, each stands once.
+    expect(written.match(/Warning \d/g)).toHaveLength(n);
   });
 
   test.each([
@@ -87,34 +89,48 @@ describe('what is more than is shown, in the number that it is', () => {
   });
 });
 
-test('a failure has its fix, and where to read on, below it', () => {
+describe('a failure has its fix, and where to read on, below it', () => {
   const environment = process.env;
-  process.env = { ...environment, GITHUB_ACTION_REPOSITORY: 'o/r', GITHUB_ACTION_REF: 'v1' };
-  try {
-    reportFailure(new Failure('THROTTLED', 'It was so.', 'Do this.'));
-  } finally {
+  const MORE = '\nMore: https://github.com/o/r/blob/v1/docs/troubleshooting.md#throttled';
+  const CUT = '… (all of it is in the log and in the job summary)';
+  beforeEach(() => {
+    process.env = { ...environment, GITHUB_ACTION_REPOSITORY: 'o/r', GITHUB_ACTION_REF: 'v1' };
+  });
+  afterEach(() => {
     process.env = environment;
-  }
-  expect(annotations('error')).toEqual([
-    'It was so.\nDo this.\nMore: https://github.com/o/r/blob/v1/docs/troubleshooting.md#throttled',
-  ]);
-  expect(written.split('\n')).toHaveLength(2);
-});
+  });
+  /** The one annotation for this failure. */
+  const shown = (remedy: string, message = 'It was so.'): string => {
+    reportFailure(new Failure('THROTTLED', message, remedy));
+    return annotations('error').join();
+  };
 
-test.each([
-  ['as long as it may be', 4_000 - 'It was so.\n'.length, true],
-  ['too long', 4_000, false],
-])('a fix that is %s is cut after a whole line, if at all', (_, length, whole) => {
-  const remedy = `Run this:\n${'x'.repeat(length - 'Run this:\n'.length)}`;
-  reportFailure(new Failure('THROTTLED', 'It was so.', remedy));
-  const cut = 'Run this:\n… (all of it is in the log and in the job summary)';
-  expect(annotations('error')).toEqual([`It was so.\n${whole ? remedy : cut}`]);
-});
+  test('in one annotation, and nothing else', () => {
+    expect(shown('Do this.')).toBe(`It was so.\nDo this.${MORE}`);
+    expect(written.split('\n')).toHaveLength(2);
+  });
 
-test('a message that is too long loses its middle', () => {
-  const message = `${'a'.repeat(2_000)}${'b'.repeat(1_000)}${'c'.repeat(500)}`;
-  reportFailure(new Failure('THROTTLED', message, 'Do this.'));
-  expect(annotations('error')).toEqual([`${'a'.repeat(2_000)} … ${'c'.repeat(500)}\nDo this.`]);
+  test.each([
+    ['as long as it may be', 0],
+    ['longer', 1],
+  ])('a fix that is %s is cut after a whole line, if at all', (_, more) => {
+    const remedy = `Run this:\n${'x'.repeat(4_000 - 'It was so.Run this:\n'.length - MORE.length + more)}`;
+    expect(shown(remedy)).toBe(`It was so.\n${more === 0 ? remedy : `Run this:\n${CUT}`}${MORE}`);
+  });
+
+  test('a fix of very many short lines leaves room for what follows it', () => {
+    const text = shown('x\n'.repeat(4_000));
+    expect([text.length > 3_990, text.length <= 4_096, text.endsWith(`x\n${CUT}${MORE}`)]).toEqual([true, true, true]);
+  });
+
+  test.each([
+    ['as long as it may be', ''],
+    ['longer loses its middle', 'b'],
+  ])('a message that is %s', (_, middle) => {
+    const [start, end] = ['a'.repeat(2_000), 'c'.repeat(500)];
+    const text = `${start}${middle === '' ? '' : ' … '}${end}`;
+    expect(shown('Do this.', `${start}${middle}${end}`)).toBe(`${text}\nDo this.${MORE}`);
+  });
 });
 
 describe('the log', () => {
