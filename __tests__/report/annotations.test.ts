@@ -110,6 +110,11 @@ describe('a failure has its fix, and where to read on, below it', () => {
     expect(written.split('\n')).toHaveLength(2);
   });
 
+  test('unless the action comes from no repository', () => {
+    process.env['GITHUB_ACTION_REPOSITORY'] = '';
+    expect(shown('Do this.')).toBe('It was so.\nDo this.');
+  });
+
   test.each([
     ['as long as it may be', 0],
     ['longer', 1],
