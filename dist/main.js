@@ -29499,9 +29499,11 @@ async function readConnectors(connectors, ids) {
 /* harmony export */   A: () => (/* binding */ trustOf)
 /* harmony export */ });
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
-/* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9393);
+/* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9393);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
 /** Which certificates the API behind the connectors has to accept from now on. */
+
 
 
 
@@ -29517,26 +29519,25 @@ function trustOf(connectors, certificate) {
     if (certificate)
         add(certificate.thumbprint, certificate.notAfter, []);
     const missing = [];
-    for (const connector of connectors) {
+    const read = connectors.filter((connector) => connector !== undefined);
+    for (const connector of read) {
         const own = new Set(certificate ? (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .entriesOf */ .Mc)(connector, certificate) : []);
         for (const entry of (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector).filter(({ isActive }) => isActive)) {
             const thumbprint = certificate && own.has(entry) ? certificate.thumbprint : sha1Of(entry);
-            if (connector === undefined)
-                continue;
             if (thumbprint === undefined)
                 missing.push(notShown(connector, entry));
             else
-                add(thumbprint, new Date(entry.notAfter * 1000), [connector]);
+                add(thumbprint, (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter), [connector]);
         }
     }
     return {
         certificates: [...set.values()].sort((a, b) => (a.thumbprint < b.thumbprint ? -1 : 1)),
         missing,
-        unread: connectors.filter((connector) => connector === undefined).length,
+        unread: connectors.length - read.length,
     };
 }
 function sha1Of({ thumbprint }) {
-    const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_2__/* .digestOf */ .o)(thumbprint);
+    const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(thumbprint);
     return digest?.length === SHA1_LENGTH ? digest.toString('hex').toUpperCase() : undefined;
 }
 function notShown(connector, { thumbprint }) {
@@ -33683,10 +33684,12 @@ function derive(secret, salt, purpose, length) {
 /* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1382);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
 /* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3253);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9878);
 /** Log lines and annotations. */
+
 
 
 
@@ -33694,15 +33697,15 @@ function derive(secret, salt, purpose, length) {
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
 /** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
 function logTrust({ certificates, missing, unread }) {
     if (unread > 0) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${unread} API connector${unread === 1 ? '' : 's'} could not be read.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
         return;
     }
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
     warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
@@ -33717,12 +33720,12 @@ const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
 function warn(messages, title) {
     for (const message of messages.slice(0, SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(message, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(message, { title });
     const rest = messages.length - SHOWN;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(`${rest} more warnings are in the log and in the job summary.`, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
     for (const message of messages.slice(SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure({ code, message, remedy }) {
@@ -33731,11 +33734,11 @@ function reportFailure({ code, message, remedy }) {
     const what = shortened(message);
     const room = LONGEST_ANNOTATION - what.length - link.length;
     const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
     if (what !== message)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(message);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
     if (fix !== remedy)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(remedy);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(remedy);
     process.exitCode = 1;
 }
 /** Without its middle, if it is too long. */
@@ -33756,9 +33759,9 @@ function reportFailures(failures) {
     if (rest.length === 0)
         return;
     for (const { code, message, remedy } of rest)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
     const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .error */ .z3)(`${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`, {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
         title: 'MORE_FAILURES',
     });
 }
@@ -33841,167 +33844,23 @@ function paragraph(text) {
 
 /***/ }),
 
-/***/ 8568:
+/***/ 9878:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Kn: () => (/* binding */ writeOutputs),
-/* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
-/* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
-/* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
-/* harmony export */   Wk: () => (/* binding */ tryToWriteOutputs),
-/* harmony export */   ZV: () => (/* binding */ setNeededOutput),
-/* harmony export */   cZ: () => (/* binding */ setConnectorOutputs),
-/* harmony export */   ir: () => (/* binding */ setTrustOutput),
-/* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
+/* harmony export */   Gd: () => (/* binding */ connectorDetails),
+/* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   TM: () => (/* binding */ folded),
+/* harmony export */   jh: () => (/* binding */ authentication),
+/* harmony export */   kb: () => (/* binding */ left),
+/* harmony export */   p_: () => (/* binding */ list),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vd: () => (/* binding */ day)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
-/* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
-/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9006);
-/** The outputs of the steps. */
-
-
-
-
-
-
-/** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
-function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)(certificate.notBefore));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
-}
-/**
- * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
- * set as it is would shut out a certificate that is not in it.
- */
-function setTrustOutput({ certificates, unread }) {
-    if (unread === 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
-}
-/** The create step's output whether the job goes on; also false if it failed. */
-function setNeededOutput(needed) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('needed', String(needed));
-}
-/** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
-function setHandOverOutputs({ path, password }) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('pfx-file', path);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('password', password);
-}
-/** The outputs about what became of the connectors. */
-function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
-}
-/** The check step's outputs: the worst status, and the certificate that expires first. */
-function setCheckOutputs(findings) {
-    const worst = ['failing', 'warning'].find((status) => findings.some((finding) => finding.status === status));
-    const first = findings
-        .filter((finding) => finding.active)
-        .sort((a, b) => (a.active?.notAfter ?? 0) - (b.active?.notAfter ?? 0))[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('not-after', first?.active ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_5__/* .dateFromSeconds */ .id)(first.active.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('thumbprint', first?.active?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
-}
-/** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
-function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .setOutput */ .uH)('status', 'failing');
-}
-/**
- * Writes outputs, or what is kept for the end of the job.
- * @param done what was done until now: it is told first if they cannot be written
- * @throws Failure OUTPUTS_NOT_WRITTEN
- */
-function writeOutputs(done, write) {
-    try {
-        write();
-    }
-    catch (error) {
-        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${reason(error)}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
-    }
-}
-/** Writes outputs of a step that has failed already: that failure is the one to be shown. */
-function tryToWriteOutputs(write) {
-    try {
-        write();
-    }
-    catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The outputs of the step could not be written: ${reason(error)}.`);
-    }
-}
-function reason(error) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(error instanceof Error ? error.message : String(error));
-}
-function updatedConnector(outcome, certificate) {
-    const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
-    return {
-        ...shown(outcome.id, outcome.connector),
-        uploaded: outcome.result === 'changed',
-        isActive: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate),
-        thumbprint: certificate.thumbprint,
-        notBefore: certificate.notBefore.getTime() / 1000,
-        notAfter: certificate.notAfter.getTime() / 1000,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(outcome.connector)),
-        ...(failure ? { failure: failure.code } : {}),
-    };
-}
-function checkedConnector(finding) {
-    const { connector, active, daysLeft, status } = finding;
-    return {
-        ...shown(finding.id, connector),
-        authentication: connector?.authentication.type ?? null,
-        status,
-        daysLeft: daysLeft ?? null,
-        thumbprint: active?.thumbprint ?? null,
-        notAfter: active?.notAfter ?? null,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector)),
-        ...(finding.status === 'failing' ? { failure: finding.failure.code } : {}),
-    };
-}
-/** What every output has of a connector, cleaned. */
-function shown(id, connector) {
-    return { id, displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(connector?.displayName), targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000) };
-}
-
-
-/***/ }),
-
-/***/ 5570:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  fe: () => (/* binding */ appendSummary),
-  Z4: () => (/* binding */ checkSummary),
-  Fi: () => (/* binding */ uploadResult),
-  o1: () => (/* binding */ uploadSummary)
-});
-
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
-var core = __nccwpck_require__(1382);
-// EXTERNAL MODULE: ./lib/connectors/outcome.js
-var connectors_outcome = __nccwpck_require__(7512);
-// EXTERNAL MODULE: ./lib/connectors/trust.js
-var trust = __nccwpck_require__(6110);
-// EXTERNAL MODULE: ./lib/graph/connector.js
-var graph_connector = __nccwpck_require__(8923);
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/report/failure-summary.js
-var failure_summary = __nccwpck_require__(3253);
-// EXTERNAL MODULE: ./lib/text/dates.js
-var dates = __nccwpck_require__(9006);
-;// CONCATENATED MODULE: ./lib/report/markdown-parts.js
+/* unused harmony exports details, host */
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
 /** Parts that the job summaries are made of. Everything foreign in them is escaped. */
 
 
@@ -34042,22 +33901,22 @@ function folded(items, cells) {
 }
 const NAMED = 3;
 function names(items) {
-    const shown = items.slice(0, NAMED).map(({ id, connector }) => (0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80));
+    const shown = items.slice(0, NAMED).map(({ id, connector }) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80));
     const more = items.length > NAMED ? [`… and ${items.length - NAMED} more`] : [];
     return [...(items.length > 1 ? [`${items.length} connectors:`] : []), ...shown, ...more].join('<br>');
 }
 /** The host of a connector's target. */
 function host(connector) {
     const url = connector?.targetUrl ?? '';
-    return URL.canParse(url) ? (0,clean/* markdown */.wD)(new URL(url).host, 100) : '';
+    return URL.canParse(url) ? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(new URL(url).host, 100) : '';
 }
 /** What a connector authenticates with, in a few letters. */
 function authentication(connector) {
     if (connector === undefined)
         return 'not known';
-    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
+    const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .activeCertificate */ .OZ)(connector);
     if (active)
-        return `certificate until ${day((0,dates/* dateFromSeconds */.id)(active.notAfter))}`;
+        return `certificate until ${day((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(active.notAfter))}`;
     return {
         basic: 'user name and password',
         certificate: 'no active certificate',
@@ -34067,11 +33926,11 @@ function authentication(connector) {
 }
 /** `364 days left`, `expired`, or '' for a date that cannot be read. */
 function left(date, now) {
-    const days = (0,dates/* daysUntil */.AQ)(date, now);
+    const days = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .daysUntil */ .AQ)(date, now);
     return Number.isNaN(days) ? '' : days < 0 ? 'expired' : `${plural(days, 'day')} left`;
 }
 function day(date) {
-    return (0,dates/* isoSeconds */.nE)(date).slice(0, 10);
+    return (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(date).replace(/T.*/, '');
 }
 function plural(n, noun) {
     return `${n} ${noun}${n === 1 ? '' : 's'}`;
@@ -34081,25 +33940,199 @@ const CONNECTORS_IN_DETAIL = 40;
 function connectorDetails(items, now) {
     const inDetail = items.slice(0, CONNECTORS_IN_DETAIL);
     const lines = inDetail.flatMap(({ id, connector }) => [
-        `**${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}**<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> ${host(connector)}`,
+        `**${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80)}**<br><code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(id, 80)}</code> ${host(connector)}`,
         '',
-        ...table(['thumbprint', 'valid from', 'to', ''], (0,graph_connector/* byAge */.jI)((0,graph_connector/* certificatesOf */.mm)(connector)).map((entry) => certificateRow(entry, now))),
+        ...table(['thumbprint', 'valid from', 'to', ''], (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector)).map((entry) => certificateRow(entry, now))),
     ]);
-    const more = items.length > inDetail.length ? [`… and ${items.length - inDetail.length} more connectors`, ''] : [];
+    const rest = items.length - inDetail.length;
+    const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
     return details('IDs and certificates', [...lines, ...more]);
 }
 function certificateRow(entry, now) {
     const cells = [
-        `<code>${(0,clean/* markdown */.wD)(entry.thumbprint, 64)}</code>`,
-        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notBefore)),
-        (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(entry.notAfter)),
-        `${left((0,dates/* dateFromSeconds */.id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
+        `<code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(entry.thumbprint, 64)}</code>`,
+        (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notBefore)),
+        (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter)),
+        `${left((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter), now)}${entry.isActive ? ', active' : ''}`,
     ];
     return entry.isActive ? cells.map((cell) => `**${cell}**`) : cells;
 }
 
+
+/***/ }),
+
+/***/ 8568:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Kn: () => (/* binding */ writeOutputs),
+/* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
+/* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
+/* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
+/* harmony export */   Wk: () => (/* binding */ tryToWriteOutputs),
+/* harmony export */   ZV: () => (/* binding */ setNeededOutput),
+/* harmony export */   cZ: () => (/* binding */ setConnectorOutputs),
+/* harmony export */   ir: () => (/* binding */ setTrustOutput),
+/* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1382);
+/* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
+/* harmony import */ var _http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6146);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9006);
+/** The outputs of the steps. */
+
+
+
+
+
+
+
+/** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
+function setCertificateOutputs(certificate) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+}
+/**
+ * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
+ * set as it is would shut out a certificate that is not in it.
+ */
+function setTrustOutput({ certificates, unread }) {
+    if (unread === 0)
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+}
+/** The create step's output whether the job goes on; also false if it failed. */
+function setNeededOutput(needed) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('needed', String(needed));
+}
+/** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
+function setHandOverOutputs({ path, password }) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('pfx-file', path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('password', password);
+}
+/** The outputs about what became of the connectors. */
+function setConnectorOutputs(outcomes, certificate) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+}
+/** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
+function setCheckOutputs(findings) {
+    const worst = ['failing', 'warning'].find((status) => findings.some((finding) => finding.status === status));
+    const first = findings
+        .flatMap(({ active, daysLeft }) => (active && daysLeft !== undefined ? [{ ...active, daysLeft }] : []))
+        .sort((a, b) => a.notAfter - b.notAfter)[0];
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+}
+/** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
+function setUncheckedOutputs() {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', 'failing');
+}
+/**
+ * Writes outputs, or what is kept for the end of the job.
+ * @param done what was done until now: it is told first if they cannot be written
+ * @throws Failure OUTPUTS_NOT_WRITTEN
+ */
+function writeOutputs(done, write) {
+    try {
+        write();
+    }
+    catch (error) {
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
+    }
+}
+/** Writes outputs of a step that has failed already: that failure is the one to be shown. */
+function tryToWriteOutputs(write) {
+    try {
+        write();
+    }
+    catch (error) {
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`);
+    }
+}
+function updatedConnector(outcome, certificate) {
+    const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
+    return {
+        ...shown(outcome.id, outcome.connector),
+        uploaded: outcome.result === 'changed',
+        isActive: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate),
+        thumbprint: certificate.thumbprint,
+        notBefore: certificate.notBefore.getTime() / 1000,
+        notAfter: certificate.notAfter.getTime() / 1000,
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(outcome.connector)),
+        ...(failure ? { failure: failure.code } : {}),
+    };
+}
+function checkedConnector(finding) {
+    const { connector, active, daysLeft, status } = finding;
+    return {
+        ...shown(finding.id, connector),
+        authentication: connector?.authentication.type ?? null,
+        status,
+        daysLeft: daysLeft ?? null,
+        thumbprint: active?.thumbprint ?? null,
+        notAfter: active?.notAfter ?? null,
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector)),
+        ...(finding.status === 'failing' ? { failure: finding.failure.code } : {}),
+    };
+}
+/** What every output has of a connector, cleaned. */
+function shown(id, connector) {
+    return {
+        id: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(id),
+        displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(connector?.displayName),
+        targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000),
+    };
+}
+
+
+/***/ }),
+
+/***/ 9038:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  fe: () => (/* binding */ appendSummary),
+  Z4: () => (/* binding */ checkSummary),
+  Fi: () => (/* binding */ uploadResult),
+  o1: () => (/* binding */ uploadSummary)
+});
+
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
+var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: ./lib/connectors/outcome.js
+var connectors_outcome = __nccwpck_require__(7512);
+// EXTERNAL MODULE: ./lib/connectors/trust.js
+var trust = __nccwpck_require__(6110);
+// EXTERNAL MODULE: ./lib/graph/connector.js
+var graph_connector = __nccwpck_require__(8923);
+// EXTERNAL MODULE: ./lib/http/transport-error.js
+var transport_error = __nccwpck_require__(6146);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/failure-summary.js
+var failure_summary = __nccwpck_require__(3253);
+// EXTERNAL MODULE: ./lib/report/markdown-parts.js
+var markdown_parts = __nccwpck_require__(9878);
+// EXTERNAL MODULE: ./lib/text/dates.js
+var text_dates = __nccwpck_require__(9006);
 ;// CONCATENATED MODULE: ./lib/report/timeline.js
-/** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
+/**
+ * Mermaid's gantt chart: a bar a certificate. Only letters with their marks, digits and dates go in, since its grammar has
+ * no escapes.
+ */
 
 
 
@@ -34117,25 +34150,27 @@ function timeline(items) {
     if (sections.length === 0)
         return [];
     const rest = charted.length - shown.length;
-    const more = rest > 0 ? [`… and ${rest} more connectors`, ''] : [];
+    const more = rest > 0 ? [`… and ${(0,markdown_parts/* plural */.LS)(rest, 'more connector')}`, ''] : [];
     return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...sections, '```', '', ...more];
 }
 function plain(name) {
-    const letters = name.replace(/[^\p{L}\p{N} -]/gu, ' ').trim();
-    return letters.slice(0, 40) || 'connector';
+    const letters = name.replace(/[^\p{L}\p{M}\p{N} -]/gu, ' ').trim();
+    return Array.from(letters).slice(0, 40).join('') || 'connector';
 }
 function bar(entry) {
-    const [from, to] = [(0,dates/* dateFromSeconds */.id)(entry.notBefore), (0,dates/* dateFromSeconds */.id)(entry.notAfter)];
-    if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+    const dates = [entry.notBefore, entry.notAfter].map((date) => (0,markdown_parts/* day */.vd)((0,text_dates/* dateFromSeconds */.id)(date)));
+    // One that cannot be read, or would stretch the axis over thousands of years.
+    if (!dates.every((date) => /^\d{4}-/.test(date)))
         return [];
     const name = shortThumbprint(entry.thumbprint);
-    return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${day(from)}, ${day(to)}`];
+    return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${dates.join(', ')}`];
 }
 function plannedBar({ thumbprint, notBefore, notAfter }) {
-    return `  ${shortThumbprint(thumbprint)} new :active, ${day(notBefore)}, ${day(notAfter)}`;
+    return `  ${shortThumbprint(thumbprint)} new :active, ${(0,markdown_parts/* day */.vd)(notBefore)}, ${(0,markdown_parts/* day */.vd)(notAfter)}`;
 }
+/** Never empty, nor a word of the grammar: one line with such a name, and there is no chart. */
 function shortThumbprint(thumbprint) {
-    return thumbprint.replace(/[^0-9A-Za-z]/g, '').slice(0, 8);
+    return /^[\da-f]{8}/i.exec(thumbprint)?.[0] ?? 'certificate';
 }
 
 // EXTERNAL MODULE: ./lib/report/trust-summary.js
@@ -34152,31 +34187,32 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 
+
 /** The summary of the upload step. */
 function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
-    const worked = outcomes.filter(({ result }) => result !== 'failed');
+    const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
     const planned = (outcome) => (outcome.result === 'would-change' ? certificate : undefined);
     return [
         '## API connector certificate',
         '',
         `${uploadResult(outcomes)} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        `The certificate is valid from ${day(certificate.notBefore)} to ${day(certificate.notAfter)} (${left(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
+        `The certificate is valid from ${(0,markdown_parts/* day */.vd)(certificate.notBefore)} to ${(0,markdown_parts/* day */.vd)(certificate.notAfter)} (${(0,markdown_parts/* left */.kb)(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
         '',
         ...failures(outcomes.flatMap((outcome) => {
             const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
             return failure ? [{ ...outcome, failure }] : [];
         })),
-        ...table(['connector', 'before → now', 'result'], folded(worked, (outcome) => [
+        ...(0,markdown_parts/* table */.tp)(['connector', 'before → now', 'result'], (0,markdown_parts/* folded */.TM)(worked, (outcome) => [
             outcome.result === 'changed'
-                ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
-                : authentication(outcome.connector),
-            (0,clean/* markdown */.wD)(outcome.result === 'failed' ? '' : outcome.text, 600),
+                ? `${(0,markdown_parts/* authentication */.jh)(outcome.before)} → ${(0,markdown_parts/* authentication */.jh)(outcome.connector)}`
+                : (0,markdown_parts/* authentication */.jh)(outcome.connector),
+            (0,clean/* markdown */.wD)(outcome.text, 600),
         ])),
         ...(0,trust_summary/* trustSection */.e)((0,trust/* trustOf */.A)(outcomes.map(({ before }) => before), certificate), certificate.thumbprint),
-        ...list('Next', nextSteps(outcomes, certificate, now)),
+        ...(0,markdown_parts/* list */.p_)('Next', nextSteps(outcomes, certificate, now)),
         ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
-        ...connectorDetails(outcomes, now),
+        ...(0,markdown_parts/* connectorDetails */.Gd)(outcomes, now),
     ].join('\n');
 }
 /** The summary of the check step. */
@@ -34189,19 +34225,19 @@ function checkSummary(findings, { tenantId, now }) {
         '## API connector certificates',
         '',
         `${failing > 0
-            ? `❌ ${plural(failing, 'connector')} of ${findings.length} failing, ${warning} with a warning.`
+            ? `❌ ${(0,markdown_parts/* plural */.LS)(failing, 'connector')} of ${findings.length} failing, ${warning} with a warning.`
             : warning > 0
-                ? `⚠️ ${plural(warning, 'connector')} of ${findings.length} with a warning.`
-                : `✅ ${plural(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
+                ? `⚠️ ${(0,markdown_parts/* plural */.LS)(warning, 'connector')} of ${findings.length} with a warning.`
+                : `✅ ${(0,markdown_parts/* plural */.LS)(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
         ...failures(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
-        ...table(['connector', 'authenticates with', 'days left', 'finding'], folded(first, (finding) => [
-            authentication(finding.connector),
-            finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
+        ...(0,markdown_parts/* table */.tp)(['connector', 'authenticates with', 'days left', 'finding'], (0,markdown_parts/* folded */.TM)(first, (finding) => [
+            (0,markdown_parts/* authentication */.jh)(finding.connector),
+            finding.daysLeft === undefined ? '' : String(finding.daysLeft),
             `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(findingInShort(finding), 600)}`,
         ])),
         ...timeline(first),
-        ...connectorDetails(first, now),
+        ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
 /** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
@@ -34218,20 +34254,29 @@ function appendSummary(text) {
     if (!file)
         return;
     try {
-        (0,external_node_fs_.appendFileSync)(file, `${text}\n`);
+        (0,external_node_fs_.appendFileSync)(file, `${fitting(text)}\n`);
     }
     catch (error) {
-        (0,core/* info */.pq)(`The job summary could not be written: ${(0,clean/* clean */.uH)(error instanceof Error ? error.message : '')}`);
+        (0,core/* info */.pq)(`The job summary could not be written: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error))}`);
     }
+}
+/** In bytes: GitHub shows nothing of a summary of more than 1 MiB. */
+const LARGEST_SUMMARY = 1_000_000;
+function fitting(text) {
+    const bytes = Buffer.from(text);
+    if (bytes.length <= LARGEST_SUMMARY)
+        return text;
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n', LARGEST_SUMMARY));
+    return `${whole.toString()}\n\n… The rest is left out: GitHub shows no more than 1 MiB.\n`;
 }
 /** One line about how the step ended. */
 function uploadResult(outcomes) {
     const count = (result) => outcomes.filter((outcome) => outcome.result === result).length;
     const parts = [
-        count('failed') > 0 ? `${plural(count('failed'), 'connector')} failed` : '',
-        count('changed') > 0 ? `${plural(count('changed'), 'connector')} updated` : '',
-        count('would-change') > 0 ? `${plural(count('would-change'), 'connector')} would be updated (dry run)` : '',
-        count('unchanged') > 0 ? `${plural(count('unchanged'), 'connector')} left unchanged` : '',
+        count('failed') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('failed'), 'connector')} failed` : '',
+        count('changed') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('changed'), 'connector')} updated` : '',
+        count('would-change') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('would-change'), 'connector')} would be updated (dry run)` : '',
+        count('unchanged') > 0 ? `${(0,markdown_parts/* plural */.LS)(count('unchanged'), 'connector')} left unchanged` : '',
     ];
     return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
 }
@@ -34243,7 +34288,7 @@ function failures(failed) {
     const rest = failed.slice(SHOWN_FAILURES);
     return [
         ...lines,
-        ...list(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
+        ...(0,markdown_parts/* list */.p_)(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
     ];
 }
 /** What to do next, if anything. */
@@ -34252,11 +34297,12 @@ function nextSteps(outcomes, certificate, now) {
     if (outcomes.some(connectors_outcome/* failureOf */.g5))
         steps.push('Fix what failed, as above, and run the job again: connectors that are done are left alone.');
     if (certificate.notBefore > now)
-        steps.push(`Let the API accept the new certificate before ${day(certificate.notBefore)}, when the service switches to it.`);
+        steps.push(`Let the API accept the new certificate before ${(0,markdown_parts/* day */.vd)(certificate.notBefore)}, when the service switches to it.`);
     else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
         steps.push('Let the API accept the old certificate for a while, then remove it there.');
-    if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
-        steps.push('The connector no longer sends a user name and password: take them away from the API.');
+    const basic = outcomes.filter(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic');
+    if (basic.length > 0)
+        steps.push(`${basic.length === 1 ? 'The connector no longer sends' : `${basic.length} connectors no longer send`} a user name and password: take them away from the API.`);
     const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
     return [...steps, ...warnings].map((step) => (0,clean/* markdown */.wD)(step, 600));
 }
@@ -47749,7 +47795,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(482);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1116);
 /* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8568);
-/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(5570);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9038);
 /* harmony import */ var _sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8509);
 /* harmony import */ var _sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2613);
 /* harmony import */ var _sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5578);
@@ -48027,9 +48073,12 @@ var inputs = __nccwpck_require__(482);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/markdown-parts.js
+var markdown_parts = __nccwpck_require__(9878);
 // EXTERNAL MODULE: ./lib/report/trust-summary.js
 var trust_summary = __nccwpck_require__(8513);
 ;// CONCATENATED MODULE: ./lib/report/create-summary.js
+
 
 
 
@@ -48061,7 +48110,7 @@ function outcome(renewals, certificate, now) {
     if (count('failing') > 0)
         return `❌ ${count('failing')} of ${renewals.length} could not be judged. Nothing was made.`;
     if (!certificate)
-        return `✅ No connector is due on ${(0,dates/* isoSeconds */.nE)(now).slice(0, 10)}. Nothing was made.`;
+        return `✅ No connector is due on ${(0,markdown_parts/* day */.vd)(now)}. Nothing was made.`;
     return `🔁 ${count('due')} of ${renewals.length} due. New certificate <code>${certificate.thumbprint}</code>, valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} to ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}. Its key is on this runner only, until the end of the job.`;
 }
 const NEXT = [
@@ -48076,8 +48125,8 @@ const NEXT = [
 
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/report/summary.js + 1 modules
+var summary = __nccwpck_require__(9038);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/sign-in/sign-in.js + 1 modules
@@ -48457,9 +48506,10 @@ function reasonToLeave(connector, { force, replace }, certificate, now) {
     if (entries.some((entry) => entry.isActive)) {
         return { text: 'already uses this certificate; nothing to do.', warnings: [] };
     }
+    const why = (0,graph_connector/* activeCertificate */.OZ)(connector) ? ': another one was uploaded later' : '';
     const text = certificate.notBefore > now
         ? `has this certificate already; the service uses it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
-        : 'has this certificate already, but does not use it: another one was uploaded later. If this one is to be used, set force: true to upload it again.';
+        : `has this certificate already, but does not use it${why}. If this one is to be used, set force: true to upload it again.`;
     return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
 }
 /** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
@@ -48471,10 +48521,13 @@ function refuseWhatCannotWork(connector, { replace }, certificate, now) {
         throw unknownAuthentication(connector);
     if (certificate.notBefore <= now)
         return;
-    const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
-    if (!replace && active)
+    const authenticates = type === 'certificate' ? (0,graph_connector/* activeCertificate */.OZ)(connector) !== undefined : type !== 'none';
+    if (!replace && authenticates)
         return;
-    throw new lib_failure/* Failure */.HR('CERTIFICATE_NOT_YET_VALID', `The certificate is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} only, and ${replace ? 'replace: true would take away what the API connector' : 'the API connector'} ${update_name(connector)} ${replace ? 'authenticates with now' : 'has no active certificate until then'}. Nothing was changed.`, `Upload a certificate that is valid now, or run this again after ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
+    const gap = authenticates
+        ? `replace: true would take away what the API connector ${update_name(connector)} authenticates with now`
+        : `the API connector ${update_name(connector)} has no active certificate until then`;
+    throw new lib_failure/* Failure */.HR('CERTIFICATE_NOT_YET_VALID', `The certificate is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} only, and ${gap}. Nothing was changed.`, `Upload a certificate that is valid now, or run this again after ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}.`);
 }
 function usesBasicAuthentication(connector) {
     return new lib_failure/* Failure */.HR('CONNECTOR_USES_BASIC_AUTHENTICATION', `The API connector ${update_name(connector)} authenticates with a user name and password, not with a certificate. Nothing was changed.`, 'To switch it to this certificate, set replace: true. The API has to accept the certificate before that: verify-target: true asks it.');
@@ -48604,7 +48657,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const TURNED_AWAY = [401, 403, 495, 496];
 /** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
-const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
+const TLS_REFUSAL = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
 /** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
 const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 /** The API is not up: a gateway's answer shows nothing about the certificate. */
@@ -49166,8 +49219,8 @@ var masks = __nccwpck_require__(8658);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
-// EXTERNAL MODULE: ./lib/report/summary.js + 2 modules
-var summary = __nccwpck_require__(5570);
+// EXTERNAL MODULE: ./lib/report/summary.js + 1 modules
+var summary = __nccwpck_require__(9038);
 // EXTERNAL MODULE: ./lib/sign-in/workflow-run.js
 var workflow_run = __nccwpck_require__(5578);
 ;// CONCATENATED MODULE: ./lib/steps/upload.js
@@ -50021,7 +50074,7 @@ var __webpack_exports__ = {};
 /* harmony import */ var _http_deadline_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6027);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1116);
 /* harmony import */ var _report_failure_summary_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3253);
-/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5570);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9038);
 /* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3014);
 /* harmony import */ var _version_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(3411);
 /** Runs one step to its end. The only place that decides whether it is green or red. */

@@ -1,7 +1,8 @@
 /** What the runner keeps of failures and warnings: 4,096 characters of each, 10 errors and 10 warnings of a step. */
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
-import { reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { logOutcome, logTrust, reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { connectorWith } from '../connectors/samples.ts';
 import { keepPrinted } from '../printed.ts';
 
 const printed = keepPrinted();
@@ -50,4 +51,117 @@ test('of 120 failures and warnings there are at most 10 annotations each, and th
   for (const n of numbers) {
     for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(printed()).toContain(text);
   }
+});
+
+describe('what is more than is shown, in the number that it is', () => {
+  const some = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+  test.each([
+    [8, 'Warning 7.'],
+    [9, '1 more warning: see the log and the job summary.'],
+    [10, '2 more warnings: see the log and the job summary.'],
+  ])('%s warnings', (n, last) => {
+    warn(
+      some(n).map((i) => `Warning ${i}.`),
+      'API connector',
+    );
+    expect(annotations('warning').at(-1)).toBe(last);
+    expect(printed()).toContain('::warning title=API connector::');
+    // In the log, each stands once.
+    expect(printed().match(/Warning \d/g)).toHaveLength(n);
+  });
+
+  test.each([
+    [8, undefined],
+    [9, '1 more API connector failed (THROTTLED): see the log and the job summary.'],
+    [11, '3 more API connectors failed (THROTTLED, GRAPH_FORBIDDEN): see the log and the job summary.'],
+  ])('%s failures', (n, last) => {
+    reportFailures(some(n).map((i) => new Failure(i === 9 ? 'GRAPH_FORBIDDEN' : 'THROTTLED', `Failure ${i}.`, 'Fix.')));
+    expect(/^::error title=MORE_FAILURES::(.*)$/m.exec(printed())?.[1]).toBe(last);
+    if (n > 8) expect(printed()).toContain('\nTHROTTLED: Failure 8.\nFix.\n');
+  });
+});
+
+describe('a failure has its fix, and where to read on, below it', () => {
+  const environment = process.env;
+  const MORE = '\nMore: https://github.com/o/r/blob/v1/docs/troubleshooting.md#throttled';
+  const CUT = '… (all of it is in the log and in the job summary)';
+  beforeEach(() => {
+    process.env = { ...environment, GITHUB_ACTION_REPOSITORY: 'o/r', GITHUB_ACTION_REF: 'v1' };
+  });
+  afterEach(() => {
+    process.env = environment;
+  });
+  /** The one annotation for this failure. */
+  const shown = (remedy: string, message = 'It was so.'): string => {
+    reportFailure(new Failure('THROTTLED', message, remedy));
+    return annotations('error').join();
+  };
+
+  test('in one annotation, and nothing else', () => {
+    expect(shown('Do this.')).toBe(`It was so.\nDo this.${MORE}`);
+    expect(printed().split('\n')).toHaveLength(2);
+  });
+
+  test('unless the action comes from no repository', () => {
+    process.env['GITHUB_ACTION_REPOSITORY'] = '';
+    expect(shown('Do this.')).toBe('It was so.\nDo this.');
+  });
+
+  test.each([
+    ['as long as it may be', 0],
+    ['longer', 1],
+  ])('a fix that is %s is cut after a whole line, if at all', (_, more) => {
+    const remedy = `Run this:\n${'x'.repeat(4_000 - 'It was so.Run this:\n'.length - MORE.length + more)}`;
+    expect(shown(remedy)).toBe(`It was so.\n${more === 0 ? remedy : `Run this:\n${CUT}`}${MORE}`);
+  });
+
+  test('a fix of very many short lines leaves room for what follows it', () => {
+    const text = shown('x\n'.repeat(4_000));
+    expect([text.length > 3_990, text.length <= 4_096, text.endsWith(`x\n${CUT}${MORE}`)]).toEqual([true, true, true]);
+  });
+
+  test.each([
+    ['as long as it may be', ''],
+    ['longer loses its middle', 'b'],
+  ])('a message that is %s', (_, middle) => {
+    const [start, end] = ['a'.repeat(2_000), 'c'.repeat(500)];
+    const text = `${start}${middle === '' ? '' : ' … '}${end}`;
+    expect(shown('Do this.', `${start}${middle}${end}`)).toBe(`${text}\nDo this.${MORE}`);
+  });
+});
+
+describe('the log', () => {
+  const outcome = { id: 'c-1', before: undefined, connector: connectorWith('none'), warnings: [] };
+  const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
+
+  test.each([
+    [1, 1, 'API connector Sign-up: uploaded.\n'],
+    [2, 3, '[2/3] API connector Sign-up: uploaded.\n'],
+  ])('connector %s of %s', (n, all, line) => {
+    logOutcome({ ...outcome, result: 'changed', text: 'uploaded.' }, n, all);
+    expect(printed()).toBe(line);
+  });
+
+  test('a connector that failed', () => {
+    logOutcome({ ...outcome, connector: undefined, result: 'failed', failure }, 1, 1);
+    expect(printed()).toBe('API connector c-1: It was so.\n');
+  });
+
+  const certificates = ['A', 'B'].map((thumbprint) => ({ thumbprint, notAfter: new Date(), usedBy: [] }));
+  const NOT_SET = 'The output trusted-thumbprints is not set: the certificates of';
+  test.each([
+    ['all', { certificates, unread: 0 }, 'The API has to accept from now on: A, B.\n'],
+    ['none', { certificates: [], unread: 0 }, 'The API has to accept from now on: nothing.\n'],
+    ['one not read', { certificates, unread: 1 }, `${NOT_SET} 1 API connector could not be read.\n`],
+    ['two not read', { certificates, unread: 2 }, `${NOT_SET} 2 API connectors could not be read.\n`],
+  ])('what the API has to trust: %s', (_, trust, line) => {
+    logTrust({ ...trust, missing: [] });
+    expect(printed()).toBe(line);
+  });
+
+  test('what the set lacks is a warning', () => {
+    logTrust({ certificates, missing: ['One is missing.'], unread: 0 });
+    expect(printed()).toContain('::warning title=API connector::One is missing.\n');
+  });
 });

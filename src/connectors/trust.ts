@@ -9,6 +9,7 @@ import {
 } from '../graph/connector.ts';
 import { digestOf } from '../graph/thumbprint.ts';
 import { clean } from '../text/clean.ts';
+import { dateFromSeconds } from '../text/dates.ts';
 
 /** One certificate of the set. */
 export interface Trusted {
@@ -44,19 +45,19 @@ export function trustOf(
   };
   if (certificate) add(certificate.thumbprint, certificate.notAfter, []);
   const missing: string[] = [];
-  for (const connector of connectors) {
+  const read = connectors.filter((connector) => connector !== undefined);
+  for (const connector of read) {
     const own = new Set(certificate ? entriesOf(connector, certificate) : []);
     for (const entry of certificatesOf(connector).filter(({ isActive }) => isActive)) {
       const thumbprint = certificate && own.has(entry) ? certificate.thumbprint : sha1Of(entry);
-      if (connector === undefined) continue;
       if (thumbprint === undefined) missing.push(notShown(connector, entry));
-      else add(thumbprint, new Date(entry.notAfter * 1000), [connector]);
+      else add(thumbprint, dateFromSeconds(entry.notAfter), [connector]);
     }
   }
   return {
     certificates: [...set.values()].sort((a, b) => (a.thumbprint < b.thumbprint ? -1 : 1)),
     missing,
-    unread: connectors.filter((connector) => connector === undefined).length,
+    unread: connectors.length - read.length,
   };
 }
 

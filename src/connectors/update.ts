@@ -80,10 +80,11 @@ function reasonToLeave(
   if (entries.some((entry) => entry.isActive)) {
     return { text: 'already uses this certificate; nothing to do.', warnings: [] };
   }
+  const why = activeCertificate(connector) ? ': another one was uploaded later' : '';
   const text =
     certificate.notBefore > now
       ? `has this certificate already; the service uses it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
-      : 'has this certificate already, but does not use it: another one was uploaded later. If this one is to be used, set force: true to upload it again.';
+      : `has this certificate already, but does not use it${why}. If this one is to be used, set force: true to upload it again.`;
   return { text, warnings: [`The API connector ${nameOf(connector.id, connector)} ${text}`] };
 }
 
@@ -98,11 +99,14 @@ function refuseWhatCannotWork(
   if (!replace && type === 'basic') throw usesBasicAuthentication(connector);
   if (!replace && type === 'unknown') throw unknownAuthentication(connector);
   if (certificate.notBefore <= now) return;
-  const active = activeCertificate(connector);
-  if (!replace && active) return;
+  const authenticates = type === 'certificate' ? activeCertificate(connector) !== undefined : type !== 'none';
+  if (!replace && authenticates) return;
+  const gap = authenticates
+    ? `replace: true would take away what the API connector ${name(connector)} authenticates with now`
+    : `the API connector ${name(connector)} has no active certificate until then`;
   throw new Failure(
     'CERTIFICATE_NOT_YET_VALID',
-    `The certificate is valid from ${isoSeconds(certificate.notBefore)} only, and ${replace ? 'replace: true would take away what the API connector' : 'the API connector'} ${name(connector)} ${replace ? 'authenticates with now' : 'has no active certificate until then'}. Nothing was changed.`,
+    `The certificate is valid from ${isoSeconds(certificate.notBefore)} only, and ${gap}. Nothing was changed.`,
     `Upload a certificate that is valid now, or run this again after ${isoSeconds(certificate.notBefore)}.`,
   );
 }

@@ -15,7 +15,7 @@ import { PRODUCT } from '../version.ts';
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const TURNED_AWAY = [401, 403, 495, 496];
 /** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
-const TLS_REFUSAL = /\b(ERR_SSL_\w*ALERT\w*|ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
+const TLS_REFUSAL = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
 /** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
 const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
 

@@ -5,6 +5,7 @@ import type { Trust } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
 import { troubleshootingUrl } from './failure-summary.ts';
+import { plural } from './markdown-parts.ts';
 
 /** One line a connector, with how far the step has come if there are several. */
 export function logOutcome(outcome: Outcome, n: number, all: number): void {
@@ -17,7 +18,7 @@ export function logOutcome(outcome: Outcome, n: number, all: number): void {
 export function logTrust({ certificates, missing, unread }: Trust): void {
   if (unread > 0) {
     info(
-      `The output trusted-thumbprints is not set: the certificates of ${unread} API connector${unread === 1 ? '' : 's'} could not be read.`,
+      `The output trusted-thumbprints is not set: the certificates of ${plural(unread, 'API connector')} could not be read.`,
     );
     return;
   }
@@ -43,7 +44,7 @@ const SHOWN = 8;
 export function warn(messages: readonly string[], title: string): void {
   for (const message of messages.slice(0, SHOWN)) warning(message, { title });
   const rest = messages.length - SHOWN;
-  if (rest > 0) warning(`${rest} more warnings are in the log and in the job summary.`, { title });
+  if (rest > 0) warning(`${plural(rest, 'more warning')}: see the log and the job summary.`, { title });
   for (const message of messages.slice(SHOWN)) info(message);
 }
 
@@ -79,10 +80,7 @@ export function reportFailures(failures: readonly Failure[]): void {
   if (rest.length === 0) return;
   for (const { code, message, remedy } of rest) info(`${code}: ${message}\n${remedy}`);
   const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-  annotateError(
-    `${rest.length} more API connectors failed (${codes}). The log and the job summary have each of them.`,
-    {
-      title: 'MORE_FAILURES',
-    },
-  );
+  annotateError(`${plural(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
+    title: 'MORE_FAILURES',
+  });
 }

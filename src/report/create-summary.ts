@@ -5,6 +5,7 @@ import type { Trust } from '../connectors/trust.ts';
 import { nameOf } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
+import { day } from './markdown-parts.ts';
 import { trustSection } from './trust-summary.ts';
 
 /** What became of the create step. */
@@ -49,7 +50,7 @@ function outcome(renewals: readonly Renewal[], certificate: ClientCertificate | 
   const count = (status: Renewal['status']): number => renewals.filter((renewal) => renewal.status === status).length;
   if (count('failing') > 0)
     return `❌ ${count('failing')} of ${renewals.length} could not be judged. Nothing was made.`;
-  if (!certificate) return `✅ No connector is due on ${isoSeconds(now).slice(0, 10)}. Nothing was made.`;
+  if (!certificate) return `✅ No connector is due on ${day(now)}. Nothing was made.`;
   return `🔁 ${count('due')} of ${renewals.length} due. New certificate <code>${certificate.thumbprint}</code>, valid from ${isoSeconds(certificate.notBefore)} to ${isoSeconds(certificate.notAfter)}. Its key is on this runner only, until the end of the job.`;
 }
 

@@ -90,7 +90,7 @@ export function left(date: Date, now: Date): string {
 }
 
 export function day(date: Date): string {
-  return isoSeconds(date).slice(0, 10);
+  return isoSeconds(date).replace(/T.*/, '');
 }
 
 export function plural(n: number, noun: string): string {
@@ -110,7 +110,8 @@ export function connectorDetails(items: readonly Shown[], now: Date): readonly s
       byAge(certificatesOf(connector)).map((entry) => certificateRow(entry, now)),
     ),
   ]);
-  const more = items.length > inDetail.length ? [`… and ${items.length - inDetail.length} more connectors`, ''] : [];
+  const rest = items.length - inDetail.length;
+  const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
   return details('IDs and certificates', [...lines, ...more]);
 }
 

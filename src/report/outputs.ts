@@ -7,6 +7,7 @@ import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
 import type { Trust } from '../connectors/trust.ts';
 import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
+import { reason } from '../http/transport-error.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
 
@@ -44,18 +45,18 @@ export function setConnectorOutputs(outcomes: readonly Outcome[], certificate: C
   setOutput('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 
-/** The check step's outputs: the worst status, and the certificate that expires first. */
+/** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
 export function setCheckOutputs(findings: readonly Finding[]): void {
   const worst = (['failing', 'warning'] as const).find((status) =>
     findings.some((finding) => finding.status === status),
   );
   const first = findings
-    .filter((finding) => finding.active)
-    .sort((a, b) => (a.active?.notAfter ?? 0) - (b.active?.notAfter ?? 0))[0];
+    .flatMap(({ active, daysLeft }) => (active && daysLeft !== undefined ? [{ ...active, daysLeft }] : []))
+    .sort((a, b) => a.notAfter - b.notAfter)[0];
   setOutput('status', worst ?? 'ok');
-  setOutput('days-left', first?.daysLeft === undefined ? '' : String(first.daysLeft));
-  setOutput('not-after', first?.active ? isoSeconds(dateFromSeconds(first.active.notAfter)) : '');
-  setOutput('thumbprint', first?.active?.thumbprint ?? '');
+  setOutput('days-left', first ? String(first.daysLeft) : '');
+  setOutput('not-after', first ? isoSeconds(dateFromSeconds(first.notAfter)) : '');
+  setOutput('thumbprint', first?.thumbprint ?? '');
   setOutput('connectors', JSON.stringify(findings.map(checkedConnector)));
 }
 
@@ -75,7 +76,7 @@ export function writeOutputs(done: string, write: () => void): void {
   } catch (error) {
     throw new Failure(
       'OUTPUTS_NOT_WRITTEN',
-      `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${reason(error)}.`,
+      `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${clean(reason(error))}.`,
       'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.',
       { cause: error },
     );
@@ -87,12 +88,8 @@ export function tryToWriteOutputs(write: () => void): void {
   try {
     write();
   } catch (error) {
-    info(`The outputs of the step could not be written: ${reason(error)}.`);
+    info(`The outputs of the step could not be written: ${clean(reason(error))}.`);
   }
-}
-
-function reason(error: unknown): string {
-  return clean(error instanceof Error ? error.message : String(error));
 }
 
 function updatedConnector(outcome: Outcome, certificate: ClientCertificate): Record<string, unknown> {
@@ -125,5 +122,9 @@ function checkedConnector(finding: Finding): Record<string, unknown> {
 
 /** What every output has of a connector, cleaned. */
 function shown(id: string, connector: Connector | undefined): Record<string, unknown> {
-  return { id, displayName: clean(connector?.displayName), targetUrl: cleanUrl(connector?.targetUrl ?? '', 2000) };
+  return {
+    id: clean(id),
+    displayName: clean(connector?.displayName),
+    targetUrl: cleanUrl(connector?.targetUrl ?? '', 2000),
+  };
 }

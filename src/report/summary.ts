@@ -7,6 +7,7 @@ import { failureOf, type Outcome } from '../connectors/outcome.ts';
 import { trustOf } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { activeCertificate, entriesOf, nameOf } from '../graph/connector.ts';
+import { reason } from '../http/transport-error.ts';
 import { clean, markdown } from '../text/clean.ts';
 import { failureLines } from './failure-summary.ts';
 import {
@@ -37,7 +38,7 @@ export function uploadSummary(
   certificate: ClientCertificate,
   { tenantId, origin, now }: SummaryContext,
 ): string {
-  const worked = outcomes.filter(({ result }) => result !== 'failed');
+  const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
   const planned = (outcome: Outcome) => (outcome.result === 'would-change' ? certificate : undefined);
   return [
     '## API connector certificate',
@@ -58,7 +59,7 @@ export function uploadSummary(
         outcome.result === 'changed'
           ? `${authentication(outcome.before)} → ${authentication(outcome.connector)}`
           : authentication(outcome.connector),
-        markdown(outcome.result === 'failed' ? '' : outcome.text, 600),
+        markdown(outcome.text, 600),
       ]),
     ),
     ...trustSection(
@@ -98,7 +99,7 @@ export function checkSummary(findings: readonly Finding[], { tenantId, now }: Su
       ['connector', 'authenticates with', 'days left', 'finding'],
       folded(first, (finding) => [
         authentication(finding.connector),
-        finding.daysLeft === undefined || Number.isNaN(finding.daysLeft) ? '' : String(finding.daysLeft),
+        finding.daysLeft === undefined ? '' : String(finding.daysLeft),
         `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${markdown(findingInShort(finding), 600)}`,
       ]),
     ),
@@ -119,10 +120,20 @@ export function appendSummary(text: string): void {
   const file = process.env['GITHUB_STEP_SUMMARY'];
   if (!file) return;
   try {
-    appendFileSync(file, `${text}\n`);
+    appendFileSync(file, `${fitting(text)}\n`);
   } catch (error) {
-    info(`The job summary could not be written: ${clean(error instanceof Error ? error.message : '')}`);
+    info(`The job summary could not be written: ${clean(reason(error))}`);
   }
+}
+
+/** In bytes: GitHub shows nothing of a summary of more than 1 MiB. */
+const LARGEST_SUMMARY = 1_000_000;
+
+function fitting(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LARGEST_SUMMARY) return text;
+  const whole = bytes.subarray(0, bytes.lastIndexOf('\n', LARGEST_SUMMARY));
+  return `${whole.toString()}\n\n… The rest is left out: GitHub shows no more than 1 MiB.\n`;
 }
 
 /** One line about how the step ended. */
@@ -167,8 +178,13 @@ function nextSteps(outcomes: readonly Outcome[], certificate: ClientCertificate,
     );
   else if (outcomes.some((outcome) => replacesAnother(outcome, certificate)))
     steps.push('Let the API accept the old certificate for a while, then remove it there.');
-  if (outcomes.some(({ result, before }) => result === 'changed' && before?.authentication.type === 'basic'))
-    steps.push('The connector no longer sends a user name and password: take them away from the API.');
+  const basic = outcomes.filter(
+    ({ result, before }) => result === 'changed' && before?.authentication.type === 'basic',
+  );
+  if (basic.length > 0)
+    steps.push(
+      `${basic.length === 1 ? 'The connector no longer sends' : `${basic.length} connectors no longer send`} a user name and password: take them away from the API.`,
+    );
   const warnings = outcomes.flatMap((outcome) => outcome.warnings).map((text) => `⚠️ ${text}`);
   return [...steps, ...warnings].map((step) => markdown(step, 600));
 }

@@ -1,7 +1,10 @@
-/** Mermaid's gantt chart: a bar a certificate. Only letters, digits and dates go in, since its grammar has no escapes. */
+/**
+ * Mermaid's gantt chart: a bar a certificate. Only letters with their marks, digits and dates go in, since its grammar has
+ * no escapes.
+ */
 import { byAge, certificatesOf, nameOf, type ConnectorCertificate } from '../graph/connector.ts';
 import { dateFromSeconds } from '../text/dates.ts';
-import { day, type Shown } from './markdown-parts.ts';
+import { day, plural, type Shown } from './markdown-parts.ts';
 
 const CHARTED_CONNECTORS = 10;
 const CHARTED_CERTIFICATES = 6;
@@ -24,26 +27,28 @@ export function timeline(items: readonly (Shown & { readonly planned?: Planned |
   });
   if (sections.length === 0) return [];
   const rest = charted.length - shown.length;
-  const more = rest > 0 ? [`… and ${rest} more connectors`, ''] : [];
+  const more = rest > 0 ? [`… and ${plural(rest, 'more connector')}`, ''] : [];
   return ['```mermaid', 'gantt', '  dateFormat YYYY-MM-DD', '  axisFormat %Y-%m', ...sections, '```', '', ...more];
 }
 
 function plain(name: string): string {
-  const letters = name.replace(/[^\p{L}\p{N} -]/gu, ' ').trim();
-  return letters.slice(0, 40) || 'connector';
+  const letters = name.replace(/[^\p{L}\p{M}\p{N} -]/gu, ' ').trim();
+  return Array.from(letters).slice(0, 40).join('') || 'connector';
 }
 
 function bar(entry: ConnectorCertificate): readonly string[] {
-  const [from, to] = [dateFromSeconds(entry.notBefore), dateFromSeconds(entry.notAfter)];
-  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime())) return [];
+  const dates = [entry.notBefore, entry.notAfter].map((date) => day(dateFromSeconds(date)));
+  // One that cannot be read, or would stretch the axis over thousands of years.
+  if (!dates.every((date) => /^\d{4}-/.test(date))) return [];
   const name = shortThumbprint(entry.thumbprint);
-  return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${day(from)}, ${day(to)}`];
+  return [`  ${name}${entry.isActive ? ' active' : ''} :${entry.isActive ? '' : 'done, '}${dates.join(', ')}`];
 }
 
 function plannedBar({ thumbprint, notBefore, notAfter }: Planned): string {
   return `  ${shortThumbprint(thumbprint)} new :active, ${day(notBefore)}, ${day(notAfter)}`;
 }
 
+/** Never empty, nor a word of the grammar: one line with such a name, and there is no chart. */
 function shortThumbprint(thumbprint: string): string {
-  return thumbprint.replace(/[^0-9A-Za-z]/g, '').slice(0, 8);
+  return /^[\da-f]{8}/i.exec(thumbprint)?.[0] ?? 'certificate';
 }

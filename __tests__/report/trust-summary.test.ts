@@ -1,0 +1,60 @@
+/** What the API has to accept, as the job summaries show it. */
+import { expect, test } from '@jest/globals';
+import type { Trusted } from '../../src/connectors/trust.ts';
+import { trustSection } from '../../src/report/trust-summary.ts';
+import { connectorWith, OLD, OTHER } from '../connectors/samples.ts';
+
+const trusted = (thumbprint: string, ...users: string[]): Trusted => ({
+  thumbprint,
+  notAfter: new Date('2026-06-01T00:00:00Z'),
+  usedBy: users.map((displayName) => connectorWith('none', { displayName })),
+});
+const HEAD = [
+  '**What the API has to accept from now on** (set these, and take all others away)',
+  '',
+  '| thumbprint (SHA-1) | expires | |',
+  '| --- | --- | --- |',
+];
+
+test.each<[string, Trusted, string]>([
+  ['the new certificate', trusted(OLD), 'the new certificate'],
+  ['the new one, in use already', trusted(OLD, 'A'), 'the new certificate, was in use by A when this step began'],
+  ['of one connector', trusted(OTHER, 'A'), 'was in use by A when this step began'],
+  ['of a hostile one', trusted(OTHER, '|<a>|'), 'was in use by &#124;&#60;a&#62;&#124; when this step began'],
+  ['of five', trusted(OTHER, 'A', 'B', 'C', 'D', 'E'), 'was in use by A, B, C, D, E when this step began'],
+  [
+    'of six',
+    trusted(OTHER, 'A', 'B', 'C', 'D', 'E', 'F'),
+    'was in use by A, B, C, D, E and 1 more when this step began',
+  ],
+])('%s', (_, certificate, what) => {
+  expect(trustSection({ certificates: [certificate], missing: [], unread: 0 }, OLD)).toEqual([
+    ...HEAD,
+    `| <code>${certificate.thumbprint}</code> | 2026-06-01T00:00:00Z | ${what} |`,
+    '',
+  ]);
+});
+
+test('what the set lacks stands below it', () => {
+  const lines = trustSection(
+    { certificates: [trusted(OLD), trusted(OTHER)], missing: ['One.', '<b>'], unread: 0 },
+    undefined,
+  );
+  expect(lines.slice(HEAD.length)).toEqual([
+    `| <code>${OLD}</code> | 2026-06-01T00:00:00Z |  |`,
+    `| <code>${OTHER}</code> | 2026-06-01T00:00:00Z |  |`,
+    '',
+    '⚠️ One.',
+    '',
+    '⚠️ &#60;b&#62;',
+    '',
+  ]);
+});
+
+test('no set if it is not complete, and nothing if it is empty', () => {
+  expect(trustSection({ certificates: [trusted(OLD)], missing: [], unread: 1 }, OLD)).toEqual([
+    '**What the API has to accept** is not known completely: a connector could not be read. Take no certificate away there.',
+    '',
+  ]);
+  expect(trustSection({ certificates: [], missing: [], unread: 0 }, OLD)).toEqual([]);
+});
