@@ -29,7 +29,10 @@ const ROOMS = new Map<string, Room>([
   room('pkcs12'),
   room('connectors'),
   room('report'),
-  ['steps', { mutate: 'src/steps/*.ts', tests: '__tests__/e2e/{check,create,upload,key-vault}.test.ts' }],
+  [
+    'steps',
+    { mutate: 'src/{steps/*,main,version}.ts', tests: '__tests__/e2e/{check,create,upload,key-vault}.test.ts' },
+  ],
 ]);
 const ROOT = join(import.meta.dirname, '..');
 const RELIABILITY = join(ROOT, 'docs', 'reliability.md');
