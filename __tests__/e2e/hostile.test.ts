@@ -271,6 +271,17 @@ describe('a refusal of Graph', () => {
     expect(message.split('\n')).toHaveLength(5);
   });
 
+  test('404 of more connectors than there are annotations, and a list of hostile ids: the log has them, as words', async () => {
+    const ids = ['::stop-commands::forever', '::add-mask::the', ' \u00a0::add-mask::the', '##[add-mask]the', HOSTILE];
+    answers('list', { status: 200, body: { value: ids.map((id) => ({ id, displayName: `::error::${id}` })) } });
+    const missing = Array.from({ length: 9 }, (_, n) => `missing-${n}`);
+    const result = await run({ 'connector-id': missing.join('\n') });
+    expect(result.rawStdout).toMatch(/^ {2}: :stop-commands::forever/m);
+    expect(new Set(result.annotations.map(({ title }) => title))).toEqual(
+      new Set(['CONNECTOR_NOT_FOUND', 'MORE_FAILURES']),
+    );
+  });
+
   test('that asks to wait for years', async () => {
     answers('get', { ...graphError(429, 'TooManyRequests', 'Wait.'), headers: { 'retry-after': '999999999' } });
     expect(only((await run()).annotations).title).toBe('THROTTLED');

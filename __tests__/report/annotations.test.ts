@@ -1,7 +1,7 @@
 /** What the runner keeps of failures and warnings: 4,096 characters of each, 10 errors and 10 warnings of a step. */
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
-import { reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import { logOutcome, reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
 import { keepPrinted } from '../printed.ts';
 
 const printed = keepPrinted();
@@ -50,4 +50,50 @@ test('of 120 failures and warnings there are at most 10 annotations each, and th
   for (const n of numbers) {
     for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(printed()).toContain(text);
   }
+});
+
+describe('no line of a text becomes a command of the runner', () => {
+  // As the runner reads a line: https://github.com/actions/runner, src/Runner.Common/ActionCommand.cs
+  const commands = (): string[] =>
+    printed()
+      .split(/[\n\r]/)
+      .filter((line) => /^[\s\u0085]*::[^:]*.*::/.test(line) || line.includes('##['))
+      .filter((line) => !/^::(error|warning) title=/.test(line));
+  const hostile = ['', '::stop-commands::x', '  ::add-mask::the', '\t\u00a0::error::x', '##[add-mask]the', 'a'].flatMap(
+    (line) => [line, `\r${line}`, `\r\n${line}`],
+  );
+  const text = hostile.join('\n');
+
+  test.each<[string, () => void]>([
+    [
+      'the rest of many failures',
+      () => {
+        reportFailures(Array.from({ length: 9 }, () => new Failure('GRAPH_REFUSED', text, text)));
+      },
+    ],
+    [
+      'a failure that does not fit into an annotation',
+      () => {
+        reportFailure(new Failure('GRAPH_REFUSED', text.repeat(50), text.repeat(50)));
+      },
+    ],
+    [
+      'the rest of many warnings',
+      () => {
+        warn(Array(9).fill(text), 'API connector');
+      },
+    ],
+    [
+      'an outcome',
+      () => {
+        const failure = new Failure('GRAPH_REFUSED', text, text);
+        const outcome = { id: 'x', connector: undefined, result: 'failed', failure, warnings: [] } as const;
+        logOutcome(outcome as unknown as Parameters<typeof logOutcome>[0], 1, 1);
+      },
+    ],
+  ])('%s', (_, report) => {
+    report();
+    expect(commands()).toEqual([]);
+    expect(printed()).toContain(': :stop-commands::x');
+  });
 });
