@@ -147,6 +147,22 @@ describe('a certificate is uploaded', () => {
     expectNoLeak(result, [...plain, plain.join('')]);
   });
 
+  test.each([
+    ['line breaks spelled out', '\\n'],
+    ['blanks instead of line breaks', ' '],
+  ])('as PEM on one line, with %s: the key is masked line by line, and no output is lost', async (_, between) => {
+    const pem = `${certificate.certificatePem}\n${certificate.keyPem}`.trim().replaceAll('\n', between);
+    const result = await run({ pfx: pem, password: '' });
+    expect(result.outputs).toMatchObject({ thumbprint: certificate.thumbprint, uploaded: 'true' });
+    const lines = certificate.keyPem.trim().split('\n').slice(1, -1);
+    // The first of them all, before the file has been read: masked where it came in.
+    const before = result.rawStdout.split('::group::', 1)[0] ?? '';
+    const shared = certificate.certificatePem.split('\n');
+    const own = lines.filter((line) => line.length >= 16 && !shared.includes(line));
+    expect(own.filter((line) => !before.includes(`::add-mask::${line}\n`))).toEqual([]);
+    expect(result.masks.filter((mask) => (result.outputs['certificate'] ?? '').includes(mask))).toEqual([]);
+  });
+
   test('as Windows writes it: a BOM, CRLF, and as long as an input may be there', async () => {
     const lines = `\ufeff${pfx.replace(/.{64}/g, '$&\r\n')}`.split('\r\n');
     const [first = '', ...rest] = lines;

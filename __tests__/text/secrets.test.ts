@@ -195,13 +195,9 @@ describe('a long secret', () => {
     expect(shown.replace(/\*+ ?/g, '').length).toBeLessThan(45);
   });
 
-  test('its lines, and no armour', () => {
-    const key = `-----BEGIN PRIVATE KEY-----\n${(TOKEN.match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
-    hide(key, 16);
+  test('its lines', () => {
+    hide((TOKEN.match(/.{1,64}/g) ?? []).join('\n'), 16);
     expect(printed.filter((line) => line.includes('add-mask')).length).toBe(Math.ceil(TOKEN.length / 64));
-    expect(clean('It has to begin with -----BEGIN PRIVATE KEY-----')).toBe(
-      'It has to begin with -----BEGIN PRIVATE KEY-----',
-    );
     expect(clean(`x ${TOKEN.slice(64, 128)} y`)).toBe('x *** y');
   });
 });

@@ -43,11 +43,11 @@ export function forgetSecrets(): void {
 
 /**
  * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
- * @param shortestLine a line that is shorter is not masked; armour (`-----BEGIN …`) never is
+ * @param shortestLine a line that is shorter is not masked
  */
 export function hide(secret: string, shortestLine: number = SHORTEST_SECRET): void {
   if (secret.length < SHORTEST_SECRET || known.has(secret)) return;
-  const lines = secret.split(/\r\n|\r|\n/).filter((line) => !line.trim().startsWith('-----'));
+  const lines = secret.split(/\r\n|\r|\n/);
   const masked = lines.filter((line) => line.length >= shortestLine);
   for (const line of masked) setSecret(line);
   remember(lines.join('\n'));
