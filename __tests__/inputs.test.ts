@@ -184,17 +184,19 @@ describe('what is required', () => {
 });
 
 describe('what an input may be', () => {
-  test.each([TENANT.toUpperCase(), 'contoso.onmicrosoft.com', 'CONTOSO.com', 'x.co', 'a-b.c-1.example', '1.example'])(
-    'tenant-id %s',
-    (value) => {
-      expect(readUpload({ 'tenant-id': value }).inputs.application.tenantId).toBe(value);
-    },
-  );
+  test.each([
+    ...[TENANT.toUpperCase(), 'contoso.onmicrosoft.com', 'CONTOSO.com', 'x.co', 'a-b.c-1.example', '1.example'],
+    ...['example.xn--p1ai', 'xn--e1afmkfd.xn--p1ai', 'XN--FIQS8S.XN--FIQS8S', 'a.xn--vermgensberatung-pwb'],
+  ])('tenant-id %s', (value) => {
+    expect(readUpload({ 'tenant-id': value }).inputs.application.tenantId).toBe(value);
+  });
 
   test.each([
     'common',
     'contoso.c',
     'contoso.c0m',
+    'contoso.xn--',
+    'contoso.xn--a-',
     'contoso.com.',
     '.com',
     'contoso..com',
@@ -223,6 +225,9 @@ describe('what an input may be', () => {
     expect(refused({ 'tenant-id': `a${part}.com` }).code).toBe('INPUT_INVALID');
     expect(readUpload({ 'tenant-id': `a.${part}` }).inputs.application.tenantId).toBe(`a.${part}`);
     expect(refused({ 'tenant-id': `a.${part}a` }).code).toBe('INPUT_INVALID');
+    const punycode = `xn--${'a'.repeat(59)}`;
+    expect(readUpload({ 'tenant-id': `a.${punycode}` }).inputs.application.tenantId).toBe(`a.${punycode}`);
+    expect(refused({ 'tenant-id': `a.${punycode}a` }).code).toBe('INPUT_INVALID');
   });
 
   test('client-id, in either letter case', () => {
