@@ -340,6 +340,51 @@ describe('flags', () => {
   });
 });
 
+describe('verify-wait', () => {
+  test('with verify-target it is minutes', () => {
+    const { inputs } = readUpload({ 'verify-target': 'true', 'verify-wait': '30' });
+    expect(inputs).toMatchObject({ verifyTarget: true, verifyWait: 30 });
+  });
+
+  test.each(['false', ''])('without it nothing would be asked: refused, with verify-target "%s"', (value) => {
+    expect(refused({ 'verify-target': value, 'verify-wait': '5' })).toEqual({
+      code: 'INPUT_INVALID',
+      message: 'The input "verify-wait" is 5, and "verify-target" is not true: the API would not be asked at all.',
+      remedy: 'Set verify-target: true, or leave verify-wait out.',
+    });
+  });
+
+  test('0 needs none', () => {
+    expect(readUpload({ 'verify-wait': '0' }).inputs).toMatchObject({ verifyTarget: false, verifyWait: 0 });
+  });
+
+  test('a verify-target that is neither true nor false is what is wrong', () => {
+    expect(refused({ 'verify-target': 'yes', 'verify-wait': '5' }).message).toBe(
+      'The input "verify-target" is "yes", which is not what it should be.',
+    );
+  });
+});
+
+describe('key-vault-client-id', () => {
+  test.each([
+    ['without a vault', {}],
+    [
+      'with one',
+      { pfx: '', password: '', 'key-vault-certificate': 'https://contoso.vault.azure.net/certificates/api' },
+    ],
+  ])('is a GUID, %s', (_, changes) => {
+    expect(refused({ ...changes, 'key-vault-client-id': 'my app' })).toEqual({
+      code: 'INPUT_INVALID',
+      message: 'The input "key-vault-client-id" is "my app", which is not what it should be.',
+      remedy: `It should be the application (client) ID of the app registration that reads the vault: a GUID such as ${EXAMPLE}.`,
+    });
+  });
+
+  test('it is not used without a vault', () => {
+    expect(readUpload({ 'key-vault-client-id': CLIENT }).inputs).toEqual(readUpload({}).inputs);
+  });
+});
+
 describe('connector ids', () => {
   const ids = (text: string): readonly string[] => readUpload({ 'connector-id': text }).inputs.connectorIds;
 

@@ -127,22 +127,40 @@ export function readUploadInputs(): UploadInputs {
 
   const problems = new Problems();
   const signsInAs = application(problems);
+  const reader = problems.catch(vaultReader, '');
+  // One that is neither true nor false is what is wrong, and not the wait.
+  const verifyTarget = problems.catch(() => flag('verify-target'), true);
   const inputs: UploadInputs = {
     application: signsInAs,
     connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
     source: problems.catch(
-      () => certificateSource({ pfxText, pfxPath, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs),
+      () =>
+        certificateSource(
+          { pfxText, pfxPath, reader, password: limited('password', password, PASSWORD_LIMIT) },
+          signsInAs,
+        ),
       { kind: 'text', text: '', password: '' },
     ),
     minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
     force: problems.catch(() => flag('force'), false),
     replace: problems.catch(() => flag('replace'), false),
-    verifyTarget: problems.catch(() => flag('verify-target'), false),
-    verifyWait: problems.catch(() => wholeNumber('verify-wait', 30), 0),
+    verifyTarget,
+    verifyWait: problems.catch(() => verifyWait(verifyTarget), 0),
     dryRun: problems.catch(() => flag('dry-run'), false),
   };
   problems.throwAll();
   return inputs;
+}
+
+/** Whoever waits for the API to accept the certificate believes that it is asked. */
+function verifyWait(verifyTarget: boolean): number {
+  const minutes = wholeNumber('verify-wait', 30);
+  if (minutes === 0 || verifyTarget) return minutes;
+  throw new Failure(
+    'INPUT_INVALID',
+    `The input "verify-wait" is ${minutes}, and "verify-target" is not true: the API would not be asked at all.`,
+    'Set verify-target: true, or leave verify-wait out.',
+  );
 }
 
 /**
@@ -286,12 +304,30 @@ function connectorIds(text: string): readonly string[] {
   return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 
+/** Without a vault it is not used; a mistake in it is one all the same. */
+function vaultReader(): string {
+  const value = getInput('key-vault-client-id');
+  if (value === '' || GUID.test(value)) return value;
+  throw invalid(
+    'key-vault-client-id',
+    value,
+    `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`,
+  );
+}
+
+interface Given {
+  readonly pfxText: string;
+  readonly pfxPath: string;
+  /** The client ID to read a vault as, or ''. */
+  readonly reader: string;
+  readonly password: string;
+}
+
 function certificateSource(
-  { pfxText, pfxPath, password }: { readonly pfxText: string; readonly pfxPath: string; readonly password: string },
+  { pfxText, pfxPath, reader, password }: Given,
   application: Application,
 ): CertificateSource | VaultSource {
   const address = getInput('key-vault-certificate');
-  const reader = getInput('key-vault-client-id');
   const given = Object.entries({ pfx: pfxText, 'pfx-file': pfxPath, 'key-vault-certificate': address }).filter(
     ([, value]) => value !== '',
   );
@@ -339,13 +375,6 @@ function vaultSource(
       'INPUT_INVALID',
       'The input "password" is set, and a certificate in a key vault has none.',
       'Leave password out with key-vault-certificate.',
-    );
-  }
-  if (reader !== '' && !GUID.test(reader)) {
-    throw invalid(
-      'key-vault-client-id',
-      reader,
-      `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`,
     );
   }
   const sameApplication = reader === '' || reader.toLowerCase() === own.toLowerCase();
