@@ -244,13 +244,23 @@ function subject(): Uint8Array {
 
 function application(problems: Problems): Application {
   const cloud = problems.catch(() => cloudByName(input('cloud')), cloudByName('global'));
-  const audience = problems.catch(() => printable('audience', limited('audience', getInput('audience'), 512)), '');
+  const audience = problems.catch(audienceGiven, '');
   return {
     tenantId: problems.catch(tenantId, ''),
     clientId: problems.catch(clientId, ''),
     cloud,
     audience: audience || cloud.audience,
   };
+}
+
+function audienceGiven(): string {
+  const value = limited('audience', getInput('audience'), 512);
+  if (!UNSEEN.test(value) && !/[\t\r\n]|^(["'`]).*\1$/.test(value)) return value;
+  throw invalid(
+    'audience',
+    value,
+    'one line of text as the federated credential has it, without quotation marks around it',
+  );
 }
 
 function tenantId(): string {
@@ -275,11 +285,34 @@ function clientId(): string {
   );
 }
 
+const OWN_LINES =
+  'Several IDs stand on lines of their own, with nothing between them:\n  connector-id: |\n    ID\n    ANOTHER-ID';
+
+/** Control and format characters, and others without a shape; but those that end a line or a cell. */
+const UNSEEN = /(?![\t\r\n])[\p{C}\p{DI}]/u;
+const QUOTATION_MARK = /["'`\p{Pi}\p{Pf}‚„]/u;
+
+/** What no ID has in it, and what to do about it. */
+const IN_NO_ID: readonly (readonly [found: RegExp, what: string, how: string])[] = [
+  [UNSEEN, '', 'Type it by hand: what was copied along cannot be seen.'],
+  [QUOTATION_MARK, '', 'Leave quotation marks out.'],
+  [/\s#/, 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
+  [/,/, 'a comma', OWN_LINES],
+  [/;/, 'a semicolon', OWN_LINES],
+  [/\s/, 'a blank', OWN_LINES],
+];
+
+/** What does not show, or not as a part of the value, in words; undefined if there is nothing of that kind. */
+function strange(value: string): string | undefined {
+  const [unseen] = UNSEEN.exec(value) ?? [];
+  if (unseen === undefined) return QUOTATION_MARK.test(value) ? 'a quotation mark' : undefined;
+  const codePoint = unseen.codePointAt(0) ?? 0;
+  return `a character that nobody sees (U+${codePoint.toString(16).toUpperCase().padStart(4, '0')})`;
+}
+
 function connectorIds(text: string): readonly string[] {
-  const ids = text
-    .split(/\r\n|\r|\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
+  const ids = lines.filter((line) => line !== '' && !line.startsWith('#'));
   if (ids.length === 0) throw missing('connector-id', 'the ID of an API connector, or several, one a line');
   if (ids.length > MOST_CONNECTORS) {
     throw new Failure(
@@ -290,13 +323,18 @@ function connectorIds(text: string): readonly string[] {
   }
   for (const id of ids) {
     // '.' and '..' are the two names that cannot be one segment of a path, however they are encoded.
-    if (id.length > 256 || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() || id === '.' || id === '..') {
+    if (id.length > 256 || id === '.' || id === '..') {
       throw invalid(
         'connector-id',
         id,
         `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`,
         'The check step with all: true lists the API connectors of the tenant with their IDs.',
       );
+    }
+    for (const [found, what, how] of IN_NO_ID) {
+      if (!found.test(id)) continue;
+      const where = lines.length === 1 ? '' : ` (line ${lines.indexOf(id) + 1})`;
+      throw new Failure('INPUT_INVALID', `The input "connector-id" has ${what || strange(id)} in it${where}.`, how);
     }
   }
   // Ids are GUIDs, and the same in upper and lower case.
@@ -433,9 +471,10 @@ function missing(name: string, looksLike: string): Failure {
 }
 
 function invalid(name: string, value: string, looksLike: string, how = ''): Failure {
+  const what = strange(value);
   return new Failure(
     'INPUT_INVALID',
-    `The input "${name}" is ${shown(value)}, which is not what it should be.`,
+    `The input "${name}" is ${shown(value)}, which is not what it should be.${what === undefined ? '' : ` There is ${what} in it.`}`,
     `It should be ${looksLike}. ${how}`.trim(),
   );
 }

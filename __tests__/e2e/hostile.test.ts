@@ -353,7 +353,7 @@ test.each<[string, unknown]>([
 
 describe('an id of the input', () => {
   test('stays one segment of the path, whatever it holds', async () => {
-    const ids = ['a/b', '../..', 'a?b=c', 'a#b', '%2e%2e', '%2e%2e%2f', 'a\\b', 'a;b', 'grün→😀', '@me:443', "o'x"];
+    const ids = ['a/b', '../..', 'a?b=c', 'a#b', '%2e%2e', '%2e%2e%2f', 'a\\b', 'grün→😀', '@me:443', 'a&b=c'];
     for (const id of ids) emulator.addConnector({ id });
     const result = await run({ 'connector-id': ids.join('\n') });
     expect(result.annotations).toEqual([]);
@@ -371,7 +371,7 @@ describe('an id of the input', () => {
   });
 
   test('is no markup either, and no command', async () => {
-    const result = await run({ 'connector-id': '<img src=x>|`x` ##[error]x ::error::x' });
+    const result = await run({ 'connector-id': '::error::<img/src=x>|[x](x)##[error]x' });
     expect(only(result.annotations).title).toBe('CONNECTOR_NOT_FOUND');
   });
 });

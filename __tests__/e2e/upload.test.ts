@@ -338,6 +338,11 @@ describe('inputs are refused before any request', () => {
     ['connector-id missing', { 'connector-id': '' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id of comments only', { 'connector-id': '# none\n\n' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id ..', { 'connector-id': '..' }, 'INPUT_INVALID', /"connector-id"/],
+    ['connector-id with a comma', { 'connector-id': 'a,b' }, 'INPUT_INVALID', /"connector-id" has a comma in it/],
+    ['connector-id with what nobody sees', { 'connector-id': 'a\u200bb' }, 'INPUT_INVALID', /\(U\+200B\) in it/],
+    ['connector-id with a comment', { 'connector-id': 'a # ours' }, 'INPUT_INVALID', /has a comment behind an ID/],
+    ['verify-wait alone', { 'verify-wait': '5' }, 'INPUT_INVALID', /"verify-target" is not true/],
+    ['key-vault-client-id', { 'key-vault-client-id': 'my app' }, 'INPUT_INVALID', /"key-vault-client-id" is "my app"/],
     ['neither pfx nor pfx-file', { pfx: '' }, 'INPUT_MISSING', /"pfx", "pfx-file" and "key-vault-certificate"/],
     ['both pfx and pfx-file', { 'pfx-file': 'a.pfx' }, 'INPUT_INVALID', /The inputs "pfx" and "pfx-file"/],
     [
