@@ -184,17 +184,19 @@ describe('what is required', () => {
 });
 
 describe('what an input may be', () => {
-  test.each([TENANT.toUpperCase(), 'contoso.onmicrosoft.com', 'CONTOSO.com', 'x.co', 'a-b.c-1.example', '1.example'])(
-    'tenant-id %s',
-    (value) => {
-      expect(readUpload({ 'tenant-id': value }).inputs.application.tenantId).toBe(value);
-    },
-  );
+  test.each([
+    ...[TENANT.toUpperCase(), 'contoso.onmicrosoft.com', 'CONTOSO.com', 'x.co', 'a-b.c-1.example', '1.example'],
+    ...['example.xn--p1ai', 'xn--e1afmkfd.xn--p1ai', 'XN--FIQS8S.XN--FIQS8S', 'a.xn--vermgensberatung-pwb'],
+  ])('tenant-id %s', (value) => {
+    expect(readUpload({ 'tenant-id': value }).inputs.application.tenantId).toBe(value);
+  });
 
   test.each([
     'common',
     'contoso.c',
     'contoso.c0m',
+    'contoso.xn--',
+    'contoso.xn--a-',
     'contoso.com.',
     '.com',
     'contoso..com',
@@ -223,6 +225,9 @@ describe('what an input may be', () => {
     expect(refused({ 'tenant-id': `a${part}.com` }).code).toBe('INPUT_INVALID');
     expect(readUpload({ 'tenant-id': `a.${part}` }).inputs.application.tenantId).toBe(`a.${part}`);
     expect(refused({ 'tenant-id': `a.${part}a` }).code).toBe('INPUT_INVALID');
+    const punycode = `xn--${'a'.repeat(59)}`;
+    expect(readUpload({ 'tenant-id': `a.${punycode}` }).inputs.application.tenantId).toBe(`a.${punycode}`);
+    expect(refused({ 'tenant-id': `a.${punycode}a` }).code).toBe('INPUT_INVALID');
   });
 
   test('client-id, in either letter case', () => {
@@ -335,6 +340,51 @@ describe('flags', () => {
   });
 });
 
+describe('verify-wait', () => {
+  test('with verify-target it is minutes', () => {
+    const { inputs } = readUpload({ 'verify-target': 'true', 'verify-wait': '30' });
+    expect(inputs).toMatchObject({ verifyTarget: true, verifyWait: 30 });
+  });
+
+  test.each(['false', ''])('without it nothing would be asked: refused, with verify-target "%s"', (value) => {
+    expect(refused({ 'verify-target': value, 'verify-wait': '5' })).toEqual({
+      code: 'INPUT_INVALID',
+      message: 'The input "verify-wait" is 5, and "verify-target" is not true: the API would not be asked at all.',
+      remedy: 'Set verify-target: true, or leave verify-wait out.',
+    });
+  });
+
+  test('0 needs none', () => {
+    expect(readUpload({ 'verify-wait': '0' }).inputs).toMatchObject({ verifyTarget: false, verifyWait: 0 });
+  });
+
+  test('a verify-target that is neither true nor false is what is wrong', () => {
+    expect(refused({ 'verify-target': 'yes', 'verify-wait': '5' }).message).toBe(
+      'The input "verify-target" is "yes", which is not what it should be.',
+    );
+  });
+});
+
+describe('key-vault-client-id', () => {
+  test.each([
+    ['without a vault', {}],
+    [
+      'with one',
+      { pfx: '', password: '', 'key-vault-certificate': 'https://contoso.vault.azure.net/certificates/api' },
+    ],
+  ])('is a GUID, %s', (_, changes) => {
+    expect(refused({ ...changes, 'key-vault-client-id': 'my app' })).toEqual({
+      code: 'INPUT_INVALID',
+      message: 'The input "key-vault-client-id" is "my app", which is not what it should be.',
+      remedy: `It should be the application (client) ID of the app registration that reads the vault: a GUID such as ${EXAMPLE}.`,
+    });
+  });
+
+  test('it is not used without a vault', () => {
+    expect(readUpload({ 'key-vault-client-id': CLIENT }).inputs).toEqual(readUpload({}).inputs);
+  });
+});
+
 describe('connector ids', () => {
   const ids = (text: string): readonly string[] => readUpload({ 'connector-id': text }).inputs.connectorIds;
 
@@ -355,7 +405,7 @@ describe('connector ids', () => {
     expect(list.map((id) => id.toLowerCase())).toEqual([CLIENT, CONNECTOR]);
   });
 
-  test.each(['...', '.a', 'a.', 'a b', 'ä', '~', '\u0080', '😀', 'a'.repeat(256)])('"%s" is one', (id) => {
+  test.each(['...', '.a', 'a.', 'a:b', 'aZ_-09=', 'ä', '~', '😀', 'a'.repeat(256)])('"%s" is one', (id) => {
     expect(ids(id)).toEqual([id]);
   });
 
@@ -363,16 +413,74 @@ describe('connector ids', () => {
     ['one dot', '.', '"."'],
     ['two dots', '..', '".."'],
     ['257 characters', 'a'.repeat(257), 'a text of 257 characters'],
-    ['a tab inside', 'a\tb', 'a text of 3 characters'],
-    ['a zero byte', 'a\u0000b', 'a text of 3 characters'],
-    ['the last control character', 'a\u001fb', 'a text of 3 characters'],
-    ['a delete character', 'a\u007fb', 'a text of 3 characters'],
-    ['half a character', 'a\ud83d', 'a text of 2 characters'],
   ])('%s is none', (_, id, shown) => {
     expect(refused({ 'connector-id': `${CONNECTOR}\n${id}` })).toEqual({
       code: 'INPUT_INVALID',
       message: `The input "connector-id" is ${shown}, which is not what it should be.`,
       remedy: `It should be the ID of an API connector, such as ${EXAMPLE}, or several, one a line. The check step with all: true lists the API connectors of the tenant with their IDs.`,
+    });
+  });
+});
+
+describe('what is in no connector id', () => {
+  const BY_HAND = 'Type it by hand: what was copied along cannot be seen.';
+  const OWN_LINES =
+    'Several IDs stand on lines of their own, with nothing between them:\n  connector-id: |\n    ID\n    ANOTHER-ID';
+
+  test.each<[string, string, string, string]>([
+    ['a space of zero width', 'a\u200bb', 'a character that nobody sees (U+200B)', BY_HAND],
+    ['one at its end', 'ab\u200b', 'a character that nobody sees (U+200B)', BY_HAND],
+    ['a byte order mark', 'a\ufeffb', 'a character that nobody sees (U+FEFF)', BY_HAND],
+    ['a soft hyphen', 'a\u00adb', 'a character that nobody sees (U+00AD)', BY_HAND],
+    ['a variation selector', 'a\ufe0fb', 'a character that nobody sees (U+FE0F)', BY_HAND],
+    ['a direction', 'a\u202eb', 'a character that nobody sees (U+202E)', BY_HAND],
+    ['a zero byte', 'a\u0000b', 'a character that nobody sees (U+0000)', BY_HAND],
+    ['a control character', 'a\u001fb', 'a character that nobody sees (U+001F)', BY_HAND],
+    ['a delete character', 'a\u007fb', 'a character that nobody sees (U+007F)', BY_HAND],
+    ['a control character of Latin-1', 'a\u0085b', 'a character that nobody sees (U+0085)', BY_HAND],
+    ['half a character', 'a\ud83d', 'a character that nobody sees (U+D83D)', BY_HAND],
+    ['double quotes', '"ab"', 'a quotation mark', 'Leave quotation marks out.'],
+    ['single quotes', "'ab'", 'a quotation mark', 'Leave quotation marks out.'],
+    ['quotes of a word processor', '“ab”', 'a quotation mark', 'Leave quotation marks out.'],
+    ['a list of JSON', '["a","b"]', 'a quotation mark', 'Leave quotation marks out.'],
+    ['a backtick', '`ab`', 'a quotation mark', 'Leave quotation marks out.'],
+    ['a comment', 'ab # ours', 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
+    ['a comma', 'a,b', 'a comma', OWN_LINES],
+    ['a comma and a blank', 'a, b', 'a comma', OWN_LINES],
+    ['a semicolon', 'a;b', 'a semicolon', OWN_LINES],
+    ['a blank', 'a b', 'a blank', OWN_LINES],
+    ['a tab', 'a\tb', 'a blank', OWN_LINES],
+    ['a blank that does not break', 'a\u00a0b', 'a blank', OWN_LINES],
+    ['a list of YAML', '- ab', 'a blank', OWN_LINES],
+  ])('%s', (_, id, what, remedy) => {
+    expect(refused({ 'connector-id': id })).toEqual({
+      code: 'INPUT_INVALID',
+      message: `The input "connector-id" has ${what} in it.`,
+      remedy,
+    });
+    expect(refusedCheck({ 'connector-id': `# ours\n\n${CONNECTOR}\n${id}\n` }).message).toBe(
+      `The input "connector-id" has ${what} in it (line 4).`,
+    );
+  });
+
+  test.each<[Changes, string]>([
+    [{ 'client-id': `${CLIENT}\u200b` }, 'a character that nobody sees (U+200B)'],
+    [{ 'tenant-id': `contoso\u00ad.com` }, 'a character that nobody sees (U+00AD)'],
+    [{ 'tenant-id': `"${TENANT}"` }, 'a quotation mark'],
+    [{ 'key-vault-client-id': `'${CLIENT}'` }, 'a quotation mark'],
+  ])('nor in another id, and the message says what it is: %j', (changes, what) => {
+    expect(refused(changes).message).toMatch(/^The input "[\w-]+" is a text of \d+ characters, which is not what/);
+    expect(refused(changes).message).toContain(` There is ${what} in it.`);
+  });
+
+  test.each<[string, string]>([
+    ['a character of zero width', 'api://a\u200bb'],
+    ['quotation marks around it', '"api://ab"'],
+    ['single ones', "'api://ab'"],
+  ])('nor in an audience: %s', (_, audience) => {
+    expect(refused({ audience })).toMatchObject({
+      code: 'INPUT_INVALID',
+      remedy: 'It should be one line of text as the federated credential has it, without quotation marks around it.',
     });
   });
 });
@@ -464,15 +572,16 @@ describe('limits', () => {
     ['the last control character', '\u001f'],
     ['a delete character', '\u007f'],
   ])('an audience is one line of text, without %s', (_, character) => {
-    expect(refused({ audience: `api://a${character}b` })).toEqual({
-      code: 'INPUT_INVALID',
-      message: 'The input "audience" is a text of 9 characters, which is not what it should be.',
-      remedy: 'It should be one line of text, without control characters.',
-    });
+    const { code, message, remedy } = refused({ audience: `api://a${character}b` });
+    expect(code).toBe('INPUT_INVALID');
+    expect(message).toMatch(/^The input "audience" is a text of 9 characters, which is not what it should be\./);
+    expect(remedy).toBe(
+      'It should be one line of text as the federated credential has it, without quotation marks around it.',
+    );
   });
 
   test('other characters of an audience are left as they are', () => {
-    const audience = 'api://Größe ~\u0080!';
+    const audience = `api://Größe "~"'s, !`;
     expect(readUpload({ audience }).inputs.application.audience).toBe(audience);
   });
 });

@@ -1,4 +1,5 @@
 /** What comes in from outside and is secret: masked for the runner, and taken out of foreign text. */
+import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { maskPassword, maskProxyCredentials, maskText } from '../src/masks.ts';
 import { clean } from '../src/text/clean.ts';
@@ -43,7 +44,10 @@ describe('the credentials of a proxy', () => {
 describe('PEM text', () => {
   // Neither of them is a key or a certificate of anybody: only their first bytes are right.
   const block = (type: string, first: readonly number[]): string => {
-    const bytes = Buffer.concat([Buffer.from(first), Buffer.alloc(250, type)]);
+    const bytes = Buffer.concat([
+      Buffer.from(first),
+      createHash('shake256', { outputLength: 250 }).update(type).digest(),
+    ]);
     const lines = bytes.toString('base64').match(/.{1,64}/g) ?? [];
     return [`-----BEGIN ${type}-----`, ...lines, `-----END ${type}-----`, ''].join('\r\n');
   };
@@ -75,6 +79,41 @@ describe('PEM text', () => {
     expect(masks()).toEqual(lines(armoured));
   });
 
+  const oneLine = (between: string): string => (certificate + key + certificate).trim().replaceAll('\r\n', between);
+
+  test.each<[string, string]>([
+    ['with blanks instead of line breaks', oneLine(' ')],
+    ['with tabs', oneLine('\t')],
+    ['with line breaks spelled out', oneLine('\\n')],
+    ['with those of Windows', oneLine('\\r\\n')],
+    ['with line breaks spelled out twice', oneLine('\\\\n')],
+    ['as JSON', JSON.stringify({ pem: certificate + key })],
+    ['as JSON that writes no control character', oneLine('\\u000a')],
+    ['percent-encoded', encodeURIComponent(certificate + key)],
+    ['in HTML', oneLine('&#10;')],
+    ['with characters of zero width in it', (certificate + key).replaceAll('M', 'M\u200b')],
+    ['in UTF-16 that was read as something else', (certificate + key).replace(/(?!^)/g, '\0')],
+  ])('on one line, %s: each line of the key is masked, the certificates are not', (_, pem) => {
+    maskText(pem);
+    expect(masks()).toEqual(expect.arrayContaining(lines(key)));
+    const shown = certificate.replaceAll('\r\n', '\n');
+    expect(masks().filter((mask) => shown.includes(mask))).toEqual([]);
+    expect(masks().filter((mask) => '-----BEGIN PRIVATE KEY-----'.includes(mask))).toEqual([]);
+    for (const line of lines(key)) expect(clean(`x ${line} y`)).toBe('x *** y');
+  });
+
+  test('on one line, and its base64 without any break', () => {
+    const body = lines(key).join('');
+    maskText(`-----BEGIN PRIVATE KEY-----${body}-----END PRIVATE KEY-----`);
+    expect(masks()).toEqual([body]);
+  });
+
+  test('what OpenSSL writes above a key: its thumbprint stays to be seen', () => {
+    const thumbprint = 'AB12'.repeat(10);
+    maskText(`Key attributes ${thumbprint}\n${key}`);
+    expect(masks()).not.toContain(thumbprint);
+  });
+
   test('one that is cut is masked', () => {
     maskText(certificate.slice(0, 200));
     expect(masks()).toEqual(lines(certificate.slice(0, 200)));
@@ -85,4 +124,41 @@ test('each line of a password is masked, and found by itself', () => {
   maskPassword('throw-away one\nthrow-away two');
   expect(masks()).toEqual(['throw-away one', 'throw-away two']);
   expect(clean('a throw-away two b')).toBe('a *** b');
+});
+
+test.each([
+  ['between dashes', '-----throw-away-----'],
+  ['that looks like armour', '-----BEGIN THROW AWAY-----'],
+  ['that is half of it', '-----BEGIN'],
+])('a password %s is masked', (_, password) => {
+  maskPassword(password);
+  expect(masks()).toEqual([password]);
+  expect(clean(`a ${password} b`)).toBe('a *** b');
+});
+
+describe('base64 of a .pfx, which is no PEM', () => {
+  const digits = Buffer.from(Array.from({ length: 240 }, (_, n) => (n * 7919 + (n >> 3) * 31) % 251)).toString(
+    'base64',
+  );
+  const wrapped = digits.match(/.{1,64}/g) ?? [];
+
+  test.each<[string, string]>([
+    ['with blanks instead of line breaks', wrapped.join(' ')],
+    ['with line breaks spelled out', wrapped.join('\\n')],
+    ['in quotation marks', `"${wrapped.join('\\r\\n')}"`],
+    ['with a byte order mark', `\ufeff${wrapped.join('\r\n')}`],
+  ])('%s: each line is masked', (_, text) => {
+    maskText(text);
+    expect(masks().filter((mask) => !mask.includes(' '))).toEqual(expect.arrayContaining(wrapped));
+  });
+
+  test.each<[string, string]>([
+    ['in quotation marks', `"${digits}"`],
+    ['as a data URL', `data:application/x-pkcs12;base64,${digits}`],
+    ['with a name before it', `CONNECTOR_PFX=${digits}`],
+    ['as a value of JSON, its slashes escaped', JSON.stringify({ pfx: digits }).replaceAll('/', '\\/')],
+  ])('%s: also alone', (_, text) => {
+    maskText(text);
+    expect(masks()).toContain(digits);
+  });
 });

@@ -31588,8 +31588,8 @@ function unescaped(value) {
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/key-vault/address.js
 var key_vault_address = __nccwpck_require__(2638);
-// EXTERNAL MODULE: ./lib/masks.js
-var masks = __nccwpck_require__(8658);
+// EXTERNAL MODULE: ./lib/masks.js + 1 modules
+var masks = __nccwpck_require__(633);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var application = __nccwpck_require__(8509);
 ;// CONCATENATED MODULE: ./lib/inputs.js
@@ -31601,7 +31601,8 @@ var application = __nccwpck_require__(8509);
 
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
+/** The last label has letters only, or is one of another script, as DNS has it (`xn--p1ai`). */
+const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 /** A 1 MiB file is 1.4 million characters of base64; wrapped, in UTF-16 or encoded twice it is up to four times that. */
 const PFX_TEXT_LIMIT = 6 * 1024 * 1024;
@@ -31677,19 +31678,29 @@ function readUploadInputs() {
     (0,masks/* maskProxyCredentials */.P_)(process.env);
     const problems = new Problems();
     const signsInAs = inputs_application(problems);
+    const reader = problems.catch(vaultReader, '');
+    // One that is neither true nor false is what is wrong, and not the wait.
+    const verifyTarget = problems.catch(() => flag('verify-target'), true);
     const inputs = {
         application: signsInAs,
         connectorIds: problems.catch(() => connectorIds((0,core/* getInput */.V4)('connector-id')), []),
-        source: problems.catch(() => certificateSource({ pfxText, pfxPath, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs), { kind: 'text', text: '', password: '' }),
+        source: problems.catch(() => certificateSource({ pfxText, pfxPath, reader, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs), { kind: 'text', text: '', password: '' }),
         minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
         force: problems.catch(() => flag('force'), false),
         replace: problems.catch(() => flag('replace'), false),
-        verifyTarget: problems.catch(() => flag('verify-target'), false),
-        verifyWait: problems.catch(() => wholeNumber('verify-wait', 30), 0),
+        verifyTarget,
+        verifyWait: problems.catch(() => verifyWait(verifyTarget), 0),
         dryRun: problems.catch(() => flag('dry-run'), false),
     };
     problems.throwAll();
     return inputs;
+}
+/** Whoever waits for the API to accept the certificate believes that it is asked. */
+function verifyWait(verifyTarget) {
+    const minutes = wholeNumber('verify-wait', 30);
+    if (minutes === 0 || verifyTarget)
+        return minutes;
+    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "verify-wait" is ${minutes}, and "verify-target" is not true: the API would not be asked at all.`, 'Set verify-target: true, or leave verify-wait out.');
 }
 /**
  * Reads the inputs of the check step.
@@ -31755,13 +31766,19 @@ function subject() {
 }
 function inputs_application(problems) {
     const cloud = problems.catch(() => (0,application/* cloudByName */.WA)(input('cloud')), (0,application/* cloudByName */.WA)('global'));
-    const audience = problems.catch(() => printable('audience', limited('audience', (0,core/* getInput */.V4)('audience'), 512)), '');
+    const audience = problems.catch(audienceGiven, '');
     return {
         tenantId: problems.catch(tenantId, ''),
         clientId: problems.catch(clientId, ''),
         cloud,
         audience: audience || cloud.audience,
     };
+}
+function audienceGiven() {
+    const value = limited('audience', (0,core/* getInput */.V4)('audience'), 512);
+    if (!UNSEEN.test(value) && !/[\t\r\n]|^(["'`]).*\1$/.test(value))
+        return value;
+    throw invalid('audience', value, 'one line of text as the federated credential has it, without quotation marks around it');
 }
 function tenantId() {
     const value = required('tenant-id', `a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`);
@@ -31775,11 +31792,30 @@ function clientId() {
         return value;
     throw invalid('client-id', value, `the application (client) ID of the app registration: a GUID such as ${GUID_EXAMPLE}`, 'The overview page of the app registration shows it.');
 }
+const OWN_LINES = 'Several IDs stand on lines of their own, with nothing between them:\n  connector-id: |\n    ID\n    ANOTHER-ID';
+/** Control and format characters, and others without a shape; but those that end a line or a cell. */
+const UNSEEN = /(?![\t\r\n])[\p{C}\p{DI}]/u;
+const QUOTATION_MARK = /["'`\p{Pi}\p{Pf}‚„]/u;
+/** What no ID has in it, and what to do about it. */
+const IN_NO_ID = [
+    [UNSEEN, '', 'Type it by hand: what was copied along cannot be seen.'],
+    [QUOTATION_MARK, '', 'Leave quotation marks out.'],
+    [/\s#/, 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
+    [/,/, 'a comma', OWN_LINES],
+    [/;/, 'a semicolon', OWN_LINES],
+    [/\s/, 'a blank', OWN_LINES],
+];
+/** What does not show, or not as a part of the value, in words; undefined if there is nothing of that kind. */
+function strange(value) {
+    const [unseen] = UNSEEN.exec(value) ?? [];
+    if (unseen === undefined)
+        return QUOTATION_MARK.test(value) ? 'a quotation mark' : undefined;
+    const codePoint = unseen.codePointAt(0) ?? 0;
+    return `a character that nobody sees (U+${codePoint.toString(16).toUpperCase().padStart(4, '0')})`;
+}
 function connectorIds(text) {
-    const ids = text
-        .split(/\r\n|\r|\n/)
-        .map((line) => line.trim())
-        .filter((line) => line !== '' && !line.startsWith('#'));
+    const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
+    const ids = lines.filter((line) => line !== '' && !line.startsWith('#'));
     if (ids.length === 0)
         throw missing('connector-id', 'the ID of an API connector, or several, one a line');
     if (ids.length > MOST_CONNECTORS) {
@@ -31787,17 +31823,29 @@ function connectorIds(text) {
     }
     for (const id of ids) {
         // '.' and '..' are the two names that cannot be one segment of a path, however they are encoded.
-        if (id.length > 256 || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() || id === '.' || id === '..') {
+        if (id.length > 256 || id === '.' || id === '..') {
             throw invalid('connector-id', id, `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`, 'The check step with all: true lists the API connectors of the tenant with their IDs.');
+        }
+        for (const [found, what, how] of IN_NO_ID) {
+            if (!found.test(id))
+                continue;
+            const where = lines.length === 1 ? '' : ` (line ${lines.indexOf(id) + 1})`;
+            throw new failure/* Failure */.HR('INPUT_INVALID', `The input "connector-id" has ${what || strange(id)} in it${where}.`, how);
         }
     }
     // Ids are GUIDs, and the same in upper and lower case.
     const folded = ids.map((id) => id.toLowerCase());
     return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
-function certificateSource({ pfxText, pfxPath, password }, application) {
+/** Without a vault it is not used; a mistake in it is one all the same. */
+function vaultReader() {
+    const value = (0,core/* getInput */.V4)('key-vault-client-id');
+    if (value === '' || GUID.test(value))
+        return value;
+    throw invalid('key-vault-client-id', value, `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`);
+}
+function certificateSource({ pfxText, pfxPath, reader, password }, application) {
     const address = (0,core/* getInput */.V4)('key-vault-certificate');
-    const reader = (0,core/* getInput */.V4)('key-vault-client-id');
     const given = Object.entries({ pfx: pfxText, 'pfx-file': pfxPath, 'key-vault-certificate': address }).filter(([, value]) => value !== '');
     if (given.length > 1) {
         throw new failure/* Failure */.HR('INPUT_INVALID', `The inputs ${given.map(([name]) => `"${name}"`).join(' and ')} are set, and only one of them may be.`, 'Keep one of them: pfx for text out of a secret, pfx-file for a file on the runner, key-vault-certificate for a vault.');
@@ -31820,9 +31868,6 @@ function vaultSource(address, reader, password, { cloud, clientId: own, audience
     }
     if (password !== '') {
         throw new failure/* Failure */.HR('INPUT_INVALID', 'The input "password" is set, and a certificate in a key vault has none.', 'Leave password out with key-vault-certificate.');
-    }
-    if (reader !== '' && !GUID.test(reader)) {
-        throw invalid('key-vault-client-id', reader, `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`);
     }
     const sameApplication = reader === '' || reader.toLowerCase() === own.toLowerCase();
     return {
@@ -31870,7 +31915,8 @@ function missing(name, looksLike) {
     return new failure/* Failure */.HR('INPUT_MISSING', `The input "${name}" is required and empty.`, `Set ${name} to ${looksLike}. A variable is empty if it is not defined in this repository or environment. To define it, with the name of your environment and your value:\ngh variable set ${name.replaceAll('-', '_').toUpperCase()} --env production --body ${EXAMPLE_VALUES[name] ?? GUID_EXAMPLE}`);
 }
 function invalid(name, value, looksLike, how = '') {
-    return new failure/* Failure */.HR('INPUT_INVALID', `The input "${name}" is ${shown(value)}, which is not what it should be.`, `It should be ${looksLike}. ${how}`.trim());
+    const what = strange(value);
+    return new failure/* Failure */.HR('INPUT_INVALID', `The input "${name}" is ${shown(value)}, which is not what it should be.${what === undefined ? '' : ` There is ${what} in it.`}`, `It should be ${looksLike}. ${how}`.trim());
 }
 /** A value that was mistaken may be a secret in the wrong place: only what is short and plain is repeated, whole, so that a mask still fits. */
 function shown(value) {
@@ -31953,56 +31999,85 @@ function suffixOf(cloud) {
 
 /***/ }),
 
-/***/ 8658:
+/***/ 633:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   P_: () => (/* binding */ maskProxyCredentials),
-/* harmony export */   gC: () => (/* binding */ maskText),
-/* harmony export */   yE: () => (/* binding */ maskPassword)
-/* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
-/* harmony import */ var _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
-/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  yE: () => (/* binding */ maskPassword),
+  P_: () => (/* binding */ maskProxyCredentials),
+  gC: () => (/* binding */ maskText)
+});
+
+// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
+var core = __nccwpck_require__(1382);
+// EXTERNAL MODULE: ./lib/http/proxy.js
+var proxy = __nccwpck_require__(768);
+;// CONCATENATED MODULE: ./lib/text/escapes.js
+/** PEM and base64 as they were before something wrote them as text. */
+/**
+ * Without the escapes of JSON, properties files, URLs and HTML that occur in base64 and PEM, those escaped twice too, and
+ * without what nobody sees: characters of zero width, byte order marks, the zeros of UTF-16 that was read as something else.
+ */
+function unescaped(text) {
+    return text
+        .replace(/[\0\u200b-\u200d\u2060\ufeff]/g, '')
+        .replace(/(?:\\{1,4}u00|%)(2[02bdf]|3d|0[ad])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
+        .replace(/\\{1,4}[rn]/g, '\n')
+        .replace(/\\{1,4}([/=+"])/g, '$1');
+}
+
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var text_secrets = __nccwpck_require__(3014);
+;// CONCATENATED MODULE: ./lib/masks.js
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 
 
 
+
 const CERTIFICATE_BLOCK = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+/** What stands around a block of PEM: public, and in every message about PEM. */
+const ARMOUR = /-----(?:BEGIN|END) [^-\r\n]{1,64}-----/;
+/** The same, cut; as a line of its own. */
+const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
 /**
- * A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: an output holds them,
- * and the runner passes no output on that a mask occurs in. A line of the key can be one of the certificate too, since both
- * hold the public key.
+ * A certificate with its key, line by line, as it could be printed, and each piece of its base64 in whatever it was pasted.
+ * Certificates in PEM are public: an output holds them, and the runner passes no output on that a mask occurs in. A line of
+ * the key can be one of the certificate too, since both hold the public key.
  */
 function maskText(text) {
-    const { certificates, rest } = apart(text);
-    const known = new Set(linesOf(certificates));
-    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(linesOf(rest)
-        .filter((line) => !known.has(line))
-        .join('\n'), _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq);
+    const given = apart(text);
+    const plain = apart(unescaped(text));
+    const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
+    const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
+    const rest = linesOf(plain.rest);
+    const pieces = new Set([...linesOf(given.rest), ...rest, ...rest.flatMap(digitsIn)]);
+    (0,text_secrets/* hide */.jD)([...pieces].filter((piece) => !known.has(piece)).join('\n'), text_secrets/* SHORTEST_MASKED_LINE */.iq);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {
     if (password === '')
         return;
-    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(password);
-    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3))
+    (0,text_secrets/* hide */.jD)(password);
+    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= text_secrets/* SHORTEST_SECRET */.c3))
         return;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .warning */ .$e)(`The password has fewer than ${_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+    (0,core/* warning */.$e)(`The password has fewer than ${text_secrets/* SHORTEST_SECRET */.c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
 }
 /** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
 function maskProxyCredentials(environment) {
-    for (const name of _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .PROXY_VARIABLES */ .bD) {
-        const value = (0,_http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .withScheme */ .GV)(environment[name] ?? '');
+    for (const name of proxy/* PROXY_VARIABLES */.bD) {
+        const value = (0,proxy/* withScheme */.GV)(environment[name] ?? '');
         for (const [username, password] of [asWritten(value), asParsed(value)]) {
             if (username === '' && password === '')
                 continue;
-            const [user, secret] = [(0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(username), (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(password)];
+            const [user, secret] = [(0,text_secrets/* percentDecoded */.oF)(username), (0,text_secrets/* percentDecoded */.oF)(password)];
             const basic = Buffer.from(`${user}:${secret}`).toString('base64');
             // A name alone is what a token looks like; next to a password it is none.
             const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
             for (const form of [...secrets, basic])
-                (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(form);
+                (0,text_secrets/* hide */.jD)(form);
         }
     }
 }
@@ -32032,8 +32107,24 @@ function apart(text) {
     });
     return { certificates: certificates.join('\n'), rest };
 }
+/** The lines of a text; armour is none, and ends one. */
 function linesOf(text) {
-    return text.split(/\r\n|\r|\n/).map((line) => line.trim());
+    return text
+        .split(ARMOUR)
+        .flatMap((part) => part.split(/[\r\n]+/))
+        .map((line) => line.trim())
+        .filter((line) => !CUT_ARMOUR.test(line));
+}
+/** Base64 among other things is as long as a line of PEM: what is shorter may be any word. */
+const LINE_OF_PEM = 64;
+/**
+ * The runs of base64 in a line: between blanks, which may have been line breaks, in quotation marks, behind a name. Hex is
+ * left out, since it is a thumbprint.
+ */
+function digitsIn(line) {
+    const shortest = /^[\w+/=\s-]*$/.test(line) ? text_secrets/* SHORTEST_MASKED_LINE */.iq : LINE_OF_PEM;
+    const runs = line.match(/[\w+/-]+={0,2}/g) ?? [];
+    return runs.filter((run) => run.length >= shortest && !/^[\da-f]*$/i.test(run));
 }
 /** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */
 function isCertificate(base64) {
@@ -33684,28 +33775,37 @@ function derive(secret, salt, purpose, length) {
 /* harmony export */   o3: () => (/* binding */ reportFailures),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
-/* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3253);
-/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9878);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3253);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9878);
 /** Log lines and annotations. */
 
 
 
 
+
+/** Prints a text with what services sent in it: no line of it becomes a command of the runner, whatever it is. */
+function print(text) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(text
+        .split(/\r\n|[\r\n]/)
+        .map(_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutCommands */ .Df)
+        .join('\n'));
+}
 /** One line a connector, with how far the step has come if there are several. */
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    print(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
 /** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
 function logTrust({ certificates, missing, unread }) {
     if (unread > 0) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
         return;
     }
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
+    print(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
     warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
@@ -33720,25 +33820,25 @@ const SHOWN = 8;
 /** Shows each of these as an annotation; of very many the last stands for the rest. */
 function warn(messages, title) {
     for (const message of messages.slice(0, SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(message, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .warning */ .$e)(message, { title });
     const rest = messages.length - SHOWN;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
     for (const message of messages.slice(SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
+        print(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure({ code, message, remedy }) {
-    const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_1__/* .troubleshootingUrl */ .KB)(code, process.env);
+    const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_2__/* .troubleshootingUrl */ .KB)(code, process.env);
     const link = url === undefined ? '' : `\nMore: ${url}`;
     const what = shortened(message);
     const room = LONGEST_ANNOTATION - what.length - link.length;
     const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
     if (what !== message)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(message);
+        print(message);
     if (fix !== remedy)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(remedy);
+        print(remedy);
     process.exitCode = 1;
 }
 /** Without its middle, if it is too long. */
@@ -33759,9 +33859,9 @@ function reportFailures(failures) {
     if (rest.length === 0)
         return;
     for (const { code, message, remedy } of rest)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .info */ .pq)(`${code}: ${message}\n${remedy}`);
+        print(`${code}: ${message}\n${remedy}`);
     const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
         title: 'MORE_FAILURES',
     });
 }
@@ -49213,8 +49313,8 @@ function typeOf(contentType) {
     return contentType === '' ? 'it has no content type' : `its content type is ${(0,clean/* clean */.uH)(contentType, 80)}`;
 }
 
-// EXTERNAL MODULE: ./lib/masks.js
-var masks = __nccwpck_require__(8658);
+// EXTERNAL MODULE: ./lib/masks.js + 1 modules
+var masks = __nccwpck_require__(633);
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
@@ -49307,8 +49407,7 @@ const MINUTE = 60_000;
 /** inputs → certificate → sign-in → connectors → report */
 async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
-    if (inputs.verifyTarget)
-        deadline.extend(inputs.verifyWait * MINUTE);
+    deadline.extend(inputs.verifyWait * MINUTE);
     const { source } = inputs;
     const { certificate, outcomes, origin } = await (source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);
@@ -49437,6 +49536,7 @@ function showTrust(trust) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Df: () => (/* binding */ withoutCommands),
 /* harmony export */   TG: () => (/* binding */ cleanUrl),
 /* harmony export */   uH: () => (/* binding */ clean),
 /* harmony export */   wD: () => (/* binding */ markdown)
@@ -49448,18 +49548,25 @@ const LONGEST = 300;
 /** What a terminal takes as a command: CSI sequences, and OSC ones, such as links and titles, up to their end. */
 const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 /**
- * One line without known secrets, control characters, terminal sequences, bidirectional overrides or the runner's old `##[`
- * command prefix, at most `longest` characters. Fit for the log; a summary needs {@link markdown} too. In this order: a
- * secret that was cut or changed would not be found any more.
+ * A line that the runner takes for none of its commands: `::` begins one at the start of a line, blanks not counted, and
+ * `##[` wherever it stands. Characters that nobody sees do not count either, since .NET may compare without them.
+ * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+ */
+function withoutCommands(line) {
+    return line.replace(/^([\p{C}\p{Z}\p{DI}\s]*:\p{DI}*)(?=:)/u, '$1 ').replace(/#(?=\p{DI}*#\p{DI}*\[)/gu, '# ');
+}
+/**
+ * One line without known secrets, control characters, terminal sequences, bidirectional overrides or commands of the runner,
+ * at most `longest` characters. Fit for the log, at the start of a line as well; a summary needs {@link markdown} too. In
+ * this order: a secret that was cut or changed would not be found any more.
  */
 function clean(text, longest = LONGEST) {
     if (typeof text !== 'string')
         return '';
-    const line = (0,_secrets_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutSecrets */ .cT)(text.replace(TERMINAL_SEQUENCE, ''))
+    const line = withoutCommands((0,_secrets_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutSecrets */ .cT)(text.replace(TERMINAL_SEQUENCE, ''))
         .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
         .replace(/ {2,}/g, ' ')
-        .replaceAll('##[', '# #[')
-        .trim();
+        .trim());
     return line.length > longest ? `${line.slice(0, longest).toWellFormed()}…` : line;
 }
 /**
@@ -49670,7 +49777,39 @@ function withoutEscapes(text) {
             replace(escape.length, escape.units);
     }
     // Bytes that are no UTF-8: as in Latin-1.
-    return { text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends };
+    return withoutOpenEntities({ text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends });
+}
+const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
+/** `&#38` and `&#x26`, which browsers read without their semicolon, too. What is no character is read as two digits. */
+function withoutOpenEntities(read) {
+    const [pieces, starts, ends] = [[], [], []];
+    let done = 0;
+    const keep = (to) => {
+        pieces.push(read.text.slice(done, to));
+        for (; done < to; done++) {
+            starts.push(read.starts[done] ?? 0);
+            ends.push(read.ends[done] ?? 0);
+        }
+    };
+    for (const { index, 0: entity, 1: digits, 2: hexDigits } of read.text.matchAll(OPEN_ENTITY)) {
+        const greedy = character(digits, hexDigits);
+        const isOne = greedy !== undefined && !/\p{Cn}/u.test(greedy);
+        const text = isOne ? greedy : character(digits?.slice(0, 2), hexDigits?.slice(0, 2));
+        if (text === undefined)
+            continue;
+        keep(index);
+        const end = index + entity.length - (isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2));
+        pieces.push(text);
+        for (let unit = 0; unit < text.length; unit++) {
+            starts.push(read.starts[index] ?? 0);
+            ends.push(read.ends[end - 1] ?? 0);
+        }
+        done = end;
+    }
+    if (done === 0)
+        return read;
+    keep(read.text.length);
+    return { text: pieces.join(''), starts, ends };
 }
 /** The escape, or the run of blanks, that ends with the last unit; undefined if there is none. */
 function lastEscape(units) {
@@ -49724,10 +49863,18 @@ function lastEntity(units) {
         return undefined;
     const length = few.length - start;
     const name = String.fromCharCode(...few.slice(start + 1, -1));
-    const [, digits, hexDigits] = /^#(?:(\d{1,8})|[xX]([\da-fA-F]{1,8}))$/.exec(name) ?? [];
+    const [, digits, hexDigits] = NUMERIC.exec(name) ?? [];
+    const text = character(digits, hexDigits) ?? NAMED.get(name);
+    return text === undefined ? undefined : { length, units: unitsOf(text) };
+}
+/** Of an entity in numbers, behind its ampersand. */
+const NUMERIC = /^#(?:(\d{1,8})|[xX]([\da-fA-F]{1,8}))$/;
+function character(digits, hexDigits) {
     const codePoint = digits === undefined ? parseInt(hexDigits ?? '', 16) : Number(digits);
-    const text = codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : NAMED.get(name);
-    return text === undefined ? undefined : { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+    return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : undefined;
+}
+function unitsOf(text) {
+    return Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
 }
 /** RFC 3629, once the last byte of a character is there. */
 function lastUtf8(units) {
@@ -49741,7 +49888,7 @@ function lastUtf8(units) {
         const text = bytes.toString('utf8');
         if (text.includes('\ufffd'))
             return undefined;
-        return { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+        return { length, units: unitsOf(text) };
     }
     return undefined;
 }
@@ -49796,12 +49943,12 @@ function forgetSecrets() {
 }
 /**
  * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
- * @param shortestLine a line that is shorter is not masked; armour (`-----BEGIN …`) never is
+ * @param shortestLine a line that is shorter is not masked
  */
 function hide(secret, shortestLine = SHORTEST_SECRET) {
     if (secret.length < SHORTEST_SECRET || known.has(secret))
         return;
-    const lines = secret.split(/\r\n|\r|\n/).filter((line) => !line.trim().startsWith('-----'));
+    const lines = secret.split(/\r\n|\r|\n/);
     const masked = lines.filter((line) => line.length >= shortestLine);
     for (const line of masked)
         (0,core/* setSecret */.Pq)(line);
@@ -49831,7 +49978,8 @@ function percentDecoded(text) {
 }
 /**
  * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
- * in HTML, URL-encoded, in base64 or hex, any of these in one another, and pieces of it next to where the text was cut.
+ * in HTML, URL-encoded, in base64 or hex, any of these in one another, in an encoding that was mistaken, and pieces of it
+ * next to where the text was cut.
  * Takes time in proportion to the text, of which at most 16 KiB are kept.
  */
 function withoutSecrets(text) {
@@ -49862,9 +50010,8 @@ function remember(whole) {
     const secret = whole.slice(0, LONGEST_SECRET);
     known.add(secret);
     const plain = plainForm(secret);
-    const bytes = Buffer.from(secret);
-    const encoded = secret.length < 4096 ? [...base64Forms(bytes), bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : [];
-    for (const form of [plain, ...encoded.filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
+    const others = secret.length < 4096 ? [...encoded(secret), ...misread(secret)] : [];
+    for (const form of [plain, ...[...new Set(others)].filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
         if (form.length >= SHORTEST_SECRET)
             secrets_forms.add(form);
     }
@@ -49882,6 +50029,37 @@ function plainForm(secret) {
         .text.replace(/^ /, '')
         .replace(/[ \\]*$/, '');
 }
+/** A password, or a line of a key: what a command has room for. */
+const FITS_A_COMMAND = 256;
+/** In base64 and hex; PowerShell encodes commands in UTF-16. */
+function encoded(secret) {
+    const bytes = Buffer.from(secret);
+    const hex = bytes.toString('hex');
+    const inCommand = secret.length <= FITS_A_COMMAND ? base64Forms(Buffer.from(secret, 'utf16le')) : [];
+    return [...base64Forms(bytes), ...inCommand, hex, hex.toUpperCase()];
+}
+const NOT_ASCII = /[^\0-\x7f]/g;
+/** What is left of letters beyond ASCII where an encoding was mistaken, or has no such letter. */
+function misread(secret) {
+    if (secret.search(NOT_ASCII) < 0)
+        return [];
+    const bytes = Buffer.from(secret);
+    const byLetter = new RegExp(NOT_ASCII, 'gu');
+    const lost = ['?', '\ufffd'].flatMap((mark) => [
+        secret.replace(NOT_ASCII, mark),
+        secret.replace(byLetter, mark),
+        secret.replace(byLetter, (letter) => mark.repeat(Buffer.byteLength(letter))),
+    ]);
+    return [
+        bytes.toString('latin1'),
+        new TextDecoder('windows-1252').decode(bytes),
+        secret.normalize('NFC'),
+        secret.normalize('NFD'),
+        ...base64Forms(Buffer.from(secret, 'latin1')),
+        // With hardly more than marks it is in any text.
+        ...lost.filter((text) => text.replace(/[?\ufffd\s]/g, '').length >= SHORTEST_SECRET),
+    ];
+}
 /** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
 function base64Forms(bytes) {
     return [0, 1, 2].flatMap((before) => {
@@ -49890,31 +50068,58 @@ function base64Forms(bytes) {
         return [form, form.replaceAll('+', '-').replaceAll('/', '_')];
     });
 }
+/** Where the text has what is wanted, also where it overlaps with itself. */
 function* places(text, wanted) {
-    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length))
-        yield at;
+    if (!text.includes(wanted))
+        return;
+    for (const [at, length] of startsIn(text, wanted).entries())
+        if (length === wanted.length)
+            yield at + 1 - length;
+}
+/**
+ * For each place of the text, how long a start of what is wanted ends there. In the way of Knuth, Morris and Pratt, which
+ * takes time in proportion to both, whatever they are.
+ */
+function startsIn(text, wanted) {
+    const shorter = matchLengths(wanted, wanted, undefined);
+    return matchLengths(text, wanted, shorter);
+}
+/** @param known for each start of what is wanted, how long a shorter one it ends with; undefined to find just that out */
+function matchLengths(text, wanted, known) {
+    const lengths = new Uint32Array(text.length);
+    const shorter = known ?? lengths;
+    for (let at = known ? 0 : 1, length = 0; at < text.length; at++) {
+        while (length > 0 && (length === wanted.length || text[at] !== wanted[length]))
+            length = shorter[length - 1] ?? 0;
+        if (text[at] === wanted[length])
+            length++;
+        lengths[at] = length;
+    }
+    return lengths;
 }
 /** The start of a secret before a cut, and the end of one behind a cut. */
 function addCutPieces(text, form, add) {
-    const head = form.slice(0, SHORTEST_PIECE);
-    for (const at of places(text, head)) {
-        let length = SHORTEST_PIECE;
-        while (at + length < text.length && text[at + length] === form[length])
-            length++;
-        if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + length, at + length + 8)))
-            add(at, at + length);
-    }
-    const tail = form.slice(-SHORTEST_PIECE);
-    for (const at of places(text, tail)) {
-        let length = SHORTEST_PIECE;
-        let start = at;
-        while (start > 0 && length < form.length && text[start - 1] === form[form.length - 1 - length]) {
-            start--;
-            length++;
+    if (text.includes(form.slice(0, SHORTEST_PIECE))) {
+        for (const [at, length] of startsIn(text, form.slice(0, text.length)).entries()) {
+            if (length < SHORTEST_PIECE)
+                continue;
+            if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + 1, at + 9)))
+                add(at + 1 - length, at + 1);
         }
-        if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start)))
-            add(start, at + SHORTEST_PIECE);
     }
+    if (text.includes(form.slice(-SHORTEST_PIECE))) {
+        for (const [fromEnd, length] of startsIn(reversed(text), reversed(form.slice(-text.length))).entries()) {
+            if (length < SHORTEST_PIECE)
+                continue;
+            const start = text.length - 1 - fromEnd;
+            if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start)))
+                add(start, start + length);
+        }
+    }
+}
+/** By units, so that each place has its own; nothing of it is shown. */
+function reversed(text) {
+    return Buffer.from(text, 'utf16le').swap16().reverse().toString('utf16le');
 }
 /** Pieces of long secrets, wrapped into lines or not. */
 function addRuns({ text }, add) {

@@ -42,7 +42,8 @@ export interface CreateInputs {
 }
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/i;
+/** The last label has letters only, or is one of another script, as DNS has it (`xn--p1ai`). */
+const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
 
 /** A 1 MiB file is 1.4 million characters of base64; wrapped, in UTF-16 or encoded twice it is up to four times that. */
@@ -126,22 +127,40 @@ export function readUploadInputs(): UploadInputs {
 
   const problems = new Problems();
   const signsInAs = application(problems);
+  const reader = problems.catch(vaultReader, '');
+  // One that is neither true nor false is what is wrong, and not the wait.
+  const verifyTarget = problems.catch(() => flag('verify-target'), true);
   const inputs: UploadInputs = {
     application: signsInAs,
     connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
     source: problems.catch(
-      () => certificateSource({ pfxText, pfxPath, password: limited('password', password, PASSWORD_LIMIT) }, signsInAs),
+      () =>
+        certificateSource(
+          { pfxText, pfxPath, reader, password: limited('password', password, PASSWORD_LIMIT) },
+          signsInAs,
+        ),
       { kind: 'text', text: '', password: '' },
     ),
     minimumDaysLeft: problems.catch(() => wholeNumber('minimum-days-left', 3650), 0),
     force: problems.catch(() => flag('force'), false),
     replace: problems.catch(() => flag('replace'), false),
-    verifyTarget: problems.catch(() => flag('verify-target'), false),
-    verifyWait: problems.catch(() => wholeNumber('verify-wait', 30), 0),
+    verifyTarget,
+    verifyWait: problems.catch(() => verifyWait(verifyTarget), 0),
     dryRun: problems.catch(() => flag('dry-run'), false),
   };
   problems.throwAll();
   return inputs;
+}
+
+/** Whoever waits for the API to accept the certificate believes that it is asked. */
+function verifyWait(verifyTarget: boolean): number {
+  const minutes = wholeNumber('verify-wait', 30);
+  if (minutes === 0 || verifyTarget) return minutes;
+  throw new Failure(
+    'INPUT_INVALID',
+    `The input "verify-wait" is ${minutes}, and "verify-target" is not true: the API would not be asked at all.`,
+    'Set verify-target: true, or leave verify-wait out.',
+  );
 }
 
 /**
@@ -225,13 +244,23 @@ function subject(): Uint8Array {
 
 function application(problems: Problems): Application {
   const cloud = problems.catch(() => cloudByName(input('cloud')), cloudByName('global'));
-  const audience = problems.catch(() => printable('audience', limited('audience', getInput('audience'), 512)), '');
+  const audience = problems.catch(audienceGiven, '');
   return {
     tenantId: problems.catch(tenantId, ''),
     clientId: problems.catch(clientId, ''),
     cloud,
     audience: audience || cloud.audience,
   };
+}
+
+function audienceGiven(): string {
+  const value = limited('audience', getInput('audience'), 512);
+  if (!UNSEEN.test(value) && !/[\t\r\n]|^(["'`]).*\1$/.test(value)) return value;
+  throw invalid(
+    'audience',
+    value,
+    'one line of text as the federated credential has it, without quotation marks around it',
+  );
 }
 
 function tenantId(): string {
@@ -256,11 +285,34 @@ function clientId(): string {
   );
 }
 
+const OWN_LINES =
+  'Several IDs stand on lines of their own, with nothing between them:\n  connector-id: |\n    ID\n    ANOTHER-ID';
+
+/** Control and format characters, and others without a shape; but those that end a line or a cell. */
+const UNSEEN = /(?![\t\r\n])[\p{C}\p{DI}]/u;
+const QUOTATION_MARK = /["'`\p{Pi}\p{Pf}‚„]/u;
+
+/** What no ID has in it, and what to do about it. */
+const IN_NO_ID: readonly (readonly [found: RegExp, what: string, how: string])[] = [
+  [UNSEEN, '', 'Type it by hand: what was copied along cannot be seen.'],
+  [QUOTATION_MARK, '', 'Leave quotation marks out.'],
+  [/\s#/, 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
+  [/,/, 'a comma', OWN_LINES],
+  [/;/, 'a semicolon', OWN_LINES],
+  [/\s/, 'a blank', OWN_LINES],
+];
+
+/** What does not show, or not as a part of the value, in words; undefined if there is nothing of that kind. */
+function strange(value: string): string | undefined {
+  const [unseen] = UNSEEN.exec(value) ?? [];
+  if (unseen === undefined) return QUOTATION_MARK.test(value) ? 'a quotation mark' : undefined;
+  const codePoint = unseen.codePointAt(0) ?? 0;
+  return `a character that nobody sees (U+${codePoint.toString(16).toUpperCase().padStart(4, '0')})`;
+}
+
 function connectorIds(text: string): readonly string[] {
-  const ids = text
-    .split(/\r\n|\r|\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
+  const ids = lines.filter((line) => line !== '' && !line.startsWith('#'));
   if (ids.length === 0) throw missing('connector-id', 'the ID of an API connector, or several, one a line');
   if (ids.length > MOST_CONNECTORS) {
     throw new Failure(
@@ -271,7 +323,7 @@ function connectorIds(text: string): readonly string[] {
   }
   for (const id of ids) {
     // '.' and '..' are the two names that cannot be one segment of a path, however they are encoded.
-    if (id.length > 256 || /[\u0000-\u001f\u007f]/.test(id) || !id.isWellFormed() || id === '.' || id === '..') {
+    if (id.length > 256 || id === '.' || id === '..') {
       throw invalid(
         'connector-id',
         id,
@@ -279,18 +331,41 @@ function connectorIds(text: string): readonly string[] {
         'The check step with all: true lists the API connectors of the tenant with their IDs.',
       );
     }
+    for (const [found, what, how] of IN_NO_ID) {
+      if (!found.test(id)) continue;
+      const where = lines.length === 1 ? '' : ` (line ${lines.indexOf(id) + 1})`;
+      throw new Failure('INPUT_INVALID', `The input "connector-id" has ${what || strange(id)} in it${where}.`, how);
+    }
   }
   // Ids are GUIDs, and the same in upper and lower case.
   const folded = ids.map((id) => id.toLowerCase());
   return ids.filter((_, index) => folded.indexOf(folded[index] ?? '') === index);
 }
 
+/** Without a vault it is not used; a mistake in it is one all the same. */
+function vaultReader(): string {
+  const value = getInput('key-vault-client-id');
+  if (value === '' || GUID.test(value)) return value;
+  throw invalid(
+    'key-vault-client-id',
+    value,
+    `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`,
+  );
+}
+
+interface Given {
+  readonly pfxText: string;
+  readonly pfxPath: string;
+  /** The client ID to read a vault as, or ''. */
+  readonly reader: string;
+  readonly password: string;
+}
+
 function certificateSource(
-  { pfxText, pfxPath, password }: { readonly pfxText: string; readonly pfxPath: string; readonly password: string },
+  { pfxText, pfxPath, reader, password }: Given,
   application: Application,
 ): CertificateSource | VaultSource {
   const address = getInput('key-vault-certificate');
-  const reader = getInput('key-vault-client-id');
   const given = Object.entries({ pfx: pfxText, 'pfx-file': pfxPath, 'key-vault-certificate': address }).filter(
     ([, value]) => value !== '',
   );
@@ -338,13 +413,6 @@ function vaultSource(
       'INPUT_INVALID',
       'The input "password" is set, and a certificate in a key vault has none.',
       'Leave password out with key-vault-certificate.',
-    );
-  }
-  if (reader !== '' && !GUID.test(reader)) {
-    throw invalid(
-      'key-vault-client-id',
-      reader,
-      `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`,
     );
   }
   const sameApplication = reader === '' || reader.toLowerCase() === own.toLowerCase();
@@ -403,9 +471,10 @@ function missing(name: string, looksLike: string): Failure {
 }
 
 function invalid(name: string, value: string, looksLike: string, how = ''): Failure {
+  const what = strange(value);
   return new Failure(
     'INPUT_INVALID',
-    `The input "${name}" is ${shown(value)}, which is not what it should be.`,
+    `The input "${name}" is ${shown(value)}, which is not what it should be.${what === undefined ? '' : ` There is ${what} in it.`}`,
     `It should be ${looksLike}. ${how}`.trim(),
   );
 }

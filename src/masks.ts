@@ -1,25 +1,30 @@
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 import { warning } from '@actions/core';
 import { PROXY_VARIABLES, withScheme } from './http/proxy.ts';
+import { unescaped } from './text/escapes.ts';
 import { hide, percentDecoded, SHORTEST_MASKED_LINE, SHORTEST_SECRET } from './text/secrets.ts';
 
 const CERTIFICATE_BLOCK =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 
+/** What stands around a block of PEM: public, and in every message about PEM. */
+const ARMOUR = /-----(?:BEGIN|END) [^-\r\n]{1,64}-----/;
+/** The same, cut; as a line of its own. */
+const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
+
 /**
- * A certificate with its key, line by line, as it could be printed. Certificates in PEM are public: an output holds them,
- * and the runner passes no output on that a mask occurs in. A line of the key can be one of the certificate too, since both
- * hold the public key.
+ * A certificate with its key, line by line, as it could be printed, and each piece of its base64 in whatever it was pasted.
+ * Certificates in PEM are public: an output holds them, and the runner passes no output on that a mask occurs in. A line of
+ * the key can be one of the certificate too, since both hold the public key.
  */
 export function maskText(text: string): void {
-  const { certificates, rest } = apart(text);
-  const known = new Set(linesOf(certificates));
-  hide(
-    linesOf(rest)
-      .filter((line) => !known.has(line))
-      .join('\n'),
-    SHORTEST_MASKED_LINE,
-  );
+  const given = apart(text);
+  const plain = apart(unescaped(text));
+  const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
+  const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
+  const rest = linesOf(plain.rest);
+  const pieces = new Set([...linesOf(given.rest), ...rest, ...rest.flatMap(digitsIn)]);
+  hide([...pieces].filter((piece) => !known.has(piece)).join('\n'), SHORTEST_MASKED_LINE);
 }
 
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
@@ -77,8 +82,26 @@ function apart(text: string): { readonly certificates: string; readonly rest: st
   return { certificates: certificates.join('\n'), rest };
 }
 
+/** The lines of a text; armour is none, and ends one. */
 function linesOf(text: string): string[] {
-  return text.split(/\r\n|\r|\n/).map((line) => line.trim());
+  return text
+    .split(ARMOUR)
+    .flatMap((part) => part.split(/[\r\n]+/))
+    .map((line) => line.trim())
+    .filter((line) => !CUT_ARMOUR.test(line));
+}
+
+/** Base64 among other things is as long as a line of PEM: what is shorter may be any word. */
+const LINE_OF_PEM = 64;
+
+/**
+ * The runs of base64 in a line: between blanks, which may have been line breaks, in quotation marks, behind a name. Hex is
+ * left out, since it is a thumbprint.
+ */
+function digitsIn(line: string): string[] {
+  const shortest = /^[\w+/=\s-]*$/.test(line) ? SHORTEST_MASKED_LINE : LINE_OF_PEM;
+  const runs = line.match(/[\w+/-]+={0,2}/g) ?? [];
+  return runs.filter((run) => run.length >= shortest && !/^[\da-f]*$/i.test(run));
 }
 
 /** A SEQUENCE that begins with another one (RFC 5280); a PKCS#12 file begins with its version (RFC 7292). */

@@ -126,7 +126,7 @@ describe.each(NAMES)('%s.yml', (name) => {
         ...(JSON.stringify(job).includes('gh issue') ? { issues: 'write' } : {}),
       });
       // More than the step itself may take: 10 minutes, and what it waits for the API.
-      const wait = Math.max(0, ...(job.steps ?? []).map((step) => Number(step.with?.['verify-wait'] ?? 0)));
+      const wait = Math.max(0, ...job.steps.map((step) => Number(step.with?.['verify-wait'] ?? 0)));
       expect(job['timeout-minutes']).toBeLessThanOrEqual(15 + wait);
       if (JSON.stringify(job).includes('upload-api-connector-certificate@')) {
         expect(job['timeout-minutes']).toBeGreaterThan(10 + wait);

@@ -271,6 +271,17 @@ describe('a refusal of Graph', () => {
     expect(message.split('\n')).toHaveLength(5);
   });
 
+  test('404 of more connectors than there are annotations, and a list of hostile ids: the log has them, as words', async () => {
+    const ids = ['::stop-commands::forever', '::add-mask::the', ' \u00a0::add-mask::the', '##[add-mask]the', HOSTILE];
+    answers('list', { status: 200, body: { value: ids.map((id) => ({ id, displayName: `::error::${id}` })) } });
+    const missing = Array.from({ length: 9 }, (_, n) => `missing-${n}`);
+    const result = await run({ 'connector-id': missing.join('\n') });
+    expect(result.rawStdout).toMatch(/^ {2}: :stop-commands::forever/m);
+    expect(new Set(result.annotations.map(({ title }) => title))).toEqual(
+      new Set(['CONNECTOR_NOT_FOUND', 'MORE_FAILURES']),
+    );
+  });
+
   test('that asks to wait for years', async () => {
     answers('get', { ...graphError(429, 'TooManyRequests', 'Wait.'), headers: { 'retry-after': '999999999' } });
     expect(only((await run()).annotations).title).toBe('THROTTLED');
@@ -342,7 +353,7 @@ test.each<[string, unknown]>([
 
 describe('an id of the input', () => {
   test('stays one segment of the path, whatever it holds', async () => {
-    const ids = ['a/b', '../..', 'a?b=c', 'a#b', '%2e%2e', '%2e%2e%2f', 'a\\b', 'a;b', 'grün→😀', '@me:443', "o'x"];
+    const ids = ['a/b', '../..', 'a?b=c', 'a#b', '%2e%2e', '%2e%2e%2f', 'a\\b', 'grün→😀', '@me:443', 'a&b=c'];
     for (const id of ids) emulator.addConnector({ id });
     const result = await run({ 'connector-id': ids.join('\n') });
     expect(result.annotations).toEqual([]);
@@ -360,7 +371,7 @@ describe('an id of the input', () => {
   });
 
   test('is no markup either, and no command', async () => {
-    const result = await run({ 'connector-id': '<img src=x>|`x` ##[error]x ::error::x' });
+    const result = await run({ 'connector-id': '::error::<img/src=x>|[x](x)##[error]x' });
     expect(only(result.annotations).title).toBe('CONNECTOR_NOT_FOUND');
   });
 });

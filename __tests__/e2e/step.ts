@@ -47,5 +47,7 @@ function withoutCertificates(text: string | undefined): string | undefined {
 /** A secret and each of its lines, as far as they are long enough to be one. */
 function lines(text: string | undefined, shortest: number): readonly string[] {
   if (text === undefined) return [];
-  return [text, ...text.split(/\r\n|\r|\n/)].filter((line) => line.length >= shortest && !line.startsWith('-----'));
+  return [text, ...text.split(/\r\n|\r|\n/)].filter(
+    (line) => line.length >= shortest && !/^-----[^-]+-----$/.test(line),
+  );
 }

@@ -147,6 +147,22 @@ describe('a certificate is uploaded', () => {
     expectNoLeak(result, [...plain, plain.join('')]);
   });
 
+  test.each([
+    ['line breaks spelled out', '\\n'],
+    ['blanks instead of line breaks', ' '],
+  ])('as PEM on one line, with %s: the key is masked line by line, and no output is lost', async (_, between) => {
+    const pem = `${certificate.certificatePem}\n${certificate.keyPem}`.trim().replaceAll('\n', between);
+    const result = await run({ pfx: pem, password: '' });
+    expect(result.outputs).toMatchObject({ thumbprint: certificate.thumbprint, uploaded: 'true' });
+    const lines = certificate.keyPem.trim().split('\n').slice(1, -1);
+    // The first of them all, before the file has been read: masked where it came in.
+    const before = result.rawStdout.split('::group::', 1)[0] ?? '';
+    const shared = certificate.certificatePem.split('\n');
+    const own = lines.filter((line) => line.length >= 16 && !shared.includes(line));
+    expect(own.filter((line) => !before.includes(`::add-mask::${line}\n`))).toEqual([]);
+    expect(result.masks.filter((mask) => (result.outputs['certificate'] ?? '').includes(mask))).toEqual([]);
+  });
+
   test('as Windows writes it: a BOM, CRLF, and as long as an input may be there', async () => {
     const lines = `\ufeff${pfx.replace(/.{64}/g, '$&\r\n')}`.split('\r\n');
     const [first = '', ...rest] = lines;
@@ -322,6 +338,11 @@ describe('inputs are refused before any request', () => {
     ['connector-id missing', { 'connector-id': '' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id of comments only', { 'connector-id': '# none\n\n' }, 'INPUT_MISSING', /"connector-id"/],
     ['connector-id ..', { 'connector-id': '..' }, 'INPUT_INVALID', /"connector-id"/],
+    ['connector-id with a comma', { 'connector-id': 'a,b' }, 'INPUT_INVALID', /"connector-id" has a comma in it/],
+    ['connector-id with what nobody sees', { 'connector-id': 'a\u200bb' }, 'INPUT_INVALID', /\(U\+200B\) in it/],
+    ['connector-id with a comment', { 'connector-id': 'a # ours' }, 'INPUT_INVALID', /has a comment behind an ID/],
+    ['verify-wait alone', { 'verify-wait': '5' }, 'INPUT_INVALID', /"verify-target" is not true/],
+    ['key-vault-client-id', { 'key-vault-client-id': 'my app' }, 'INPUT_INVALID', /"key-vault-client-id" is "my app"/],
     ['neither pfx nor pfx-file', { pfx: '' }, 'INPUT_MISSING', /"pfx", "pfx-file" and "key-vault-certificate"/],
     ['both pfx and pfx-file', { 'pfx-file': 'a.pfx' }, 'INPUT_INVALID', /The inputs "pfx" and "pfx-file"/],
     [

@@ -165,3 +165,49 @@ describe('the log', () => {
     expect(printed()).toContain('::warning title=API connector::One is missing.\n');
   });
 });
+
+describe('no line of a text becomes a command of the runner', () => {
+  // As the runner reads a line: https://github.com/actions/runner, src/Runner.Common/ActionCommand.cs
+  const commands = (): string[] =>
+    printed()
+      .split(/[\n\r]/)
+      .filter((line) => /^[\s\u0085]*::[^:]*.*::/.test(line) || line.includes('##['))
+      .filter((line) => !/^::(error|warning) title=/.test(line));
+  const hostile = ['', '::stop-commands::x', '  ::add-mask::the', '\t\u00a0::error::x', '##[add-mask]the', 'a'].flatMap(
+    (line) => [line, `\r${line}`, `\r\n${line}`],
+  );
+  const text = hostile.join('\n');
+
+  test.each<[string, () => void]>([
+    [
+      'the rest of many failures',
+      () => {
+        reportFailures(Array.from({ length: 9 }, () => new Failure('GRAPH_REFUSED', text, text)));
+      },
+    ],
+    [
+      'a failure that does not fit into an annotation',
+      () => {
+        reportFailure(new Failure('GRAPH_REFUSED', text.repeat(50), text.repeat(50)));
+      },
+    ],
+    [
+      'the rest of many warnings',
+      () => {
+        warn(Array(9).fill(text), 'API connector');
+      },
+    ],
+    [
+      'an outcome',
+      () => {
+        const failure = new Failure('GRAPH_REFUSED', text, text);
+        const outcome = { id: 'x', connector: undefined, result: 'failed', failure, warnings: [] } as const;
+        logOutcome(outcome as unknown as Parameters<typeof logOutcome>[0], 1, 1);
+      },
+    ],
+  ])('%s', (_, report) => {
+    report();
+    expect(commands()).toEqual([]);
+    expect(printed()).toContain(': :stop-commands::x');
+  });
+});

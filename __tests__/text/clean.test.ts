@@ -15,6 +15,14 @@ describe('clean', () => {
     ['half a character becomes a blank', 'a\ud83db', 'a b'],
     ['a command of the runner on a line of its own is none', 'a\n::error::b', 'a ::error::b'],
     ['the old command prefix is broken up, wherever it stands', '##[error]a ##[debug]b', '# #[error]a # #[debug]b'],
+    ['a command of the runner at the start is broken up', '::add-mask::x', ': :add-mask::x'],
+    ['behind blanks, which the runner does not count', ' \u00a0\t\u2028::add-mask::x', ': :add-mask::x'],
+    ['behind what was taken out', '\u001b[0m\u0000::add-mask::x', ': :add-mask::x'],
+    ['put together of what stood around it', ':\u001b[0m:add-mask::x', ': :add-mask::x'],
+    ['of more colons', ':::add-mask::x', ': ::add-mask::x'],
+    ['with characters that nobody sees', '\ufe0f:\u034f:add-mask::x', '\ufe0f:\u034f :add-mask::x'],
+    ['the old one, too', '#\ufe0f#[error]a', '# \ufe0f#[error]a'],
+    ['colons elsewhere stay', 'std::string::x, :tada:', 'std::string::x, :tada:'],
     ['nothing is left of blanks', ' \t\n ', ''],
   ])('%s', (_, text, line) => {
     expect(clean(text)).toBe(line);
@@ -59,6 +67,10 @@ describe('clean', () => {
     expect(clean('abcde', 4)).toBe('abcd…');
   });
 
+  test('what is cut begins no command either', () => {
+    for (let longest = 1; longest < 8; longest++) expect(clean('::a::b', longest)).not.toMatch(/^\s*::/);
+  });
+
   test('a character that would be cut in half is not left as a half', () => {
     expect(clean('ab😀cd', 3)).toBe('ab\ufffd…');
   });
@@ -93,6 +105,10 @@ describe('markdown', () => {
     expect(markdown('octo/repo#1 and GH-1')).toBe('octo&#47;repo&#35;<wbr>1 and GH-<wbr>1');
     expect(markdown(':tada:')).toBe('&#58;<wbr>tada&#58;<wbr>');
     expect(markdown('$x$')).toBe('&#36;<wbr>x&#36;<wbr>');
+  });
+
+  test('what was broken up for the log stays so', () => {
+    expect(markdown('::x ##[y')).toBe('&#58;<wbr> &#58;<wbr>x &#35;<wbr> &#35;<wbr>&#91;y');
   });
 
   test('no list and no rule begins in it', () => {

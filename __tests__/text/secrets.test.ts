@@ -63,6 +63,14 @@ const FORMS: [name: string, quote: (secret: string) => string][] = [
   ['HTML in HTML', (secret) => html(html(secret))],
   ['HTML in JSON', (secret) => json(html(secret))],
   ['HTML in JSON, as .NET writes it', (secret) => dotNet(html(secret))],
+  [
+    'HTML in hex, in JSON with all of it escaped',
+    (secret) =>
+      points(secret, (point) => `&#x${point.toString(16)};`).replace(
+        /[&#;]/g,
+        (c) => `\\u00${c.charCodeAt(0).toString(16)}`,
+      ),
+  ],
   ['URL-encoded', encodeURIComponent],
   [
     'URL-encoded with lower-case hex',
@@ -83,6 +91,11 @@ const FORMS: [name: string, quote: (secret: string) => string][] = [
   ['base64', (secret) => Buffer.from(secret).toString('base64')],
   ['base64 of a user name and it', (secret) => Buffer.from(`ab:${secret}`).toString('base64')],
   ['base64 of a longer user name and it', (secret) => Buffer.from(`abc:${secret}`).toString('base64')],
+  ['base64 of UTF-16', (secret) => Buffer.from(secret, 'utf16le').toString('base64')],
+  [
+    'base64 of UTF-16, in a command, as PowerShell takes it',
+    (secret) => Buffer.from(`Login -Password '${secret}'`, 'utf16le').toString('base64'),
+  ],
   ['base64url', (secret) => Buffer.from(secret).toString('base64url')],
   ['hex', (secret) => Buffer.from(secret).toString('hex')],
 ];
@@ -142,6 +155,61 @@ test.each([
   }
 });
 
+describe('a text that something misread, or could not write', () => {
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+  const windows = (text: string): string => new TextDecoder('windows-1252').decode(Buffer.from(text));
+
+  test.each<[string, string, string]>([
+    ['UTF-8 as Latin-1', 'pässword99', latin1('pässword99')],
+    ['UTF-8 as Latin-1, in JSON', 'pässßword99', json(latin1('pässßword99'))],
+    ['UTF-8 as Windows-1252', 'p€ssßword“99', windows('p€ssßword“99')],
+    ['UTF-8 as Latin-1, in HTML', 'pässword99', 'p&Atilde;&curren;ssword99'],
+    ['a question mark for a letter', 'pässwörd99', 'p?ssw?rd99'],
+    ['one for each byte', 'pässwörd99', 'p??ssw??rd99'],
+    ['one for each half of a character', 'pass😀word', 'pass??word'],
+    ['one for a character of two halves', 'pass😀word', 'pass?word'],
+    ['a replacement character for a letter', 'pässwörd99', 'p\ufffdssw\ufffdrd99'],
+    ['one for each byte of it', 'pässwörd99', 'p\ufffd\ufffdssw\ufffd\ufffdrd99'],
+    ['letters and accents apart', 'pässwörd99', 'pässwörd99'.normalize('NFD')],
+    ['letters and accents together', 'pässwörd99'.normalize('NFD'), 'pässwörd99'.normalize('NFC')],
+    ['Latin-1 in base64', 'pässwörd9999', Buffer.from('pässwörd9999', 'latin1').toString('base64')],
+    ['Latin-1, percent-encoded', 'pässwörd99', 'p%E4ssw%F6rd99'],
+    ['HTML without a semicolon', 'pass/word(99)', 'pass&#x2Fword&#x28;99&#x29'],
+    ['HTML without a semicolon, in decimal', 'pass/word(99)', 'pass&#47word&#40;99&#41'],
+    ['HTML without a semicolon, before what could be a digit', 'pass/beef', 'pass&#x2Fbeef'],
+    ['HTML without a semicolon, before many', 'pass/beefbeefbeef', 'pass&#x2Fbeefbeefbeef'],
+    ['HTML without a semicolon, in decimal, before many', 'pass/12345678', 'pass&#4712345678'],
+    ['HTML without a semicolon, in decimal, before a letter', 'pass/abc', 'pass&#47abc'],
+    ['HTML without a semicolon, in JSON', 'pass/word', 'pass\\u0026#x2fword'],
+  ])('%s', (_, password, text) => {
+    hide(password);
+    expect(clean(`before ${text} after`)).toBe('before *** after');
+  });
+
+  test('a secret of question marks hides no others', () => {
+    hide('äöüß');
+    hide('äöü!');
+    expect(clean('What????! Why???!')).toBe('What????! Why???!');
+  });
+});
+
+test.each([
+  ['abcabcabcab', 'abcabcabcabcab', '***'],
+  ['abcabcabcab', 'x abcabcabcabcabcabcab y', 'x *** y'],
+  ['aaaa', 'baaaaaaab', 'b***b'],
+])('%p, which overlaps with itself: %p', (secret, text, shown) => {
+  hide(secret);
+  expect(clean(text)).toBe(shown);
+});
+
+test.each([
+  ['its start', 'no match for abcabcabcabcxyzuv…', 'no match for abc***…'],
+  ['its end', '…uvxyzabcabcabcabc is no match', '…***abc is no match'],
+])('a piece of one that overlaps with itself: %s', (_, text, shown) => {
+  hide('abcabcabcxyzuvxyzabcabcabc');
+  expect(clean(text)).toBe(shown);
+});
+
 test('what stands around a secret stays', () => {
   hide(PASSWORD);
   expect(clean(`The password '${json(PASSWORD)}' is wrong (AADB2C90213).`)).toBe(
@@ -195,13 +263,9 @@ describe('a long secret', () => {
     expect(shown.replace(/\*+ ?/g, '').length).toBeLessThan(45);
   });
 
-  test('its lines, and no armour', () => {
-    const key = `-----BEGIN PRIVATE KEY-----\n${(TOKEN.match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
-    hide(key, 16);
+  test('its lines', () => {
+    hide((TOKEN.match(/.{1,64}/g) ?? []).join('\n'), 16);
     expect(printed.filter((line) => line.includes('add-mask')).length).toBe(Math.ceil(TOKEN.length / 64));
-    expect(clean('It has to begin with -----BEGIN PRIVATE KEY-----')).toBe(
-      'It has to begin with -----BEGIN PRIVATE KEY-----',
-    );
     expect(clean(`x ${TOKEN.slice(64, 128)} y`)).toBe('x *** y');
   });
 });
@@ -242,6 +306,8 @@ test('a text that is made to be slow is not', () => {
     ' ',
     '\\u',
     '%C3',
+    '&#x1',
+    '&#1',
     '…',
     'a…',
     '\u001b]',

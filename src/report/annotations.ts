@@ -4,14 +4,25 @@ import type { Outcome } from '../connectors/outcome.ts';
 import type { Trust } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
+import { withoutCommands } from '../text/clean.ts';
 import { troubleshootingUrl } from './failure-summary.ts';
 import { plural } from './markdown-parts.ts';
+
+/** Prints a text with what services sent in it: no line of it becomes a command of the runner, whatever it is. */
+function print(text: string): void {
+  info(
+    text
+      .split(/\r\n|[\r\n]/)
+      .map(withoutCommands)
+      .join('\n'),
+  );
+}
 
 /** One line a connector, with how far the step has come if there are several. */
 export function logOutcome(outcome: Outcome, n: number, all: number): void {
   const progress = all > 1 ? `[${n}/${all}] ` : '';
   const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-  info(`${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${text}`);
+  print(`${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${text}`);
 }
 
 /** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
@@ -22,7 +33,7 @@ export function logTrust({ certificates, missing, unread }: Trust): void {
     );
     return;
   }
-  info(
+  print(
     `The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`,
   );
   warn(missing, 'API connector');
@@ -45,7 +56,7 @@ export function warn(messages: readonly string[], title: string): void {
   for (const message of messages.slice(0, SHOWN)) warning(message, { title });
   const rest = messages.length - SHOWN;
   if (rest > 0) warning(`${plural(rest, 'more warning')}: see the log and the job summary.`, { title });
-  for (const message of messages.slice(SHOWN)) info(message);
+  for (const message of messages.slice(SHOWN)) print(message);
 }
 
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
@@ -56,8 +67,8 @@ export function reportFailure({ code, message, remedy }: Failure): void {
   const room = LONGEST_ANNOTATION - what.length - link.length;
   const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
   annotateError(`${what}\n${fix}${link}`, { title: code });
-  if (what !== message) info(message);
-  if (fix !== remedy) info(remedy);
+  if (what !== message) print(message);
+  if (fix !== remedy) print(remedy);
   process.exitCode = 1;
 }
 
@@ -78,7 +89,7 @@ export function reportFailures(failures: readonly Failure[]): void {
   failures.slice(0, SHOWN).forEach(reportFailure);
   const rest = failures.slice(SHOWN);
   if (rest.length === 0) return;
-  for (const { code, message, remedy } of rest) info(`${code}: ${message}\n${remedy}`);
+  for (const { code, message, remedy } of rest) print(`${code}: ${message}\n${remedy}`);
   const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
   annotateError(`${plural(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
     title: 'MORE_FAILURES',

@@ -32,7 +32,7 @@ const MINUTE = 60_000;
 /** inputs → certificate → sign-in → connectors → report */
 export async function upload(deadline: StepDeadline): Promise<void> {
   const inputs = readUploadInputs();
-  if (inputs.verifyTarget) deadline.extend(inputs.verifyWait * MINUTE);
+  deadline.extend(inputs.verifyWait * MINUTE);
   const { source } = inputs;
   const { certificate, outcomes, origin } = await (
     source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)

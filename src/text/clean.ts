@@ -7,17 +7,27 @@ const LONGEST = 300;
 const TERMINAL_SEQUENCE = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 
 /**
- * One line without known secrets, control characters, terminal sequences, bidirectional overrides or the runner's old `##[`
- * command prefix, at most `longest` characters. Fit for the log; a summary needs {@link markdown} too. In this order: a
- * secret that was cut or changed would not be found any more.
+ * A line that the runner takes for none of its commands: `::` begins one at the start of a line, blanks not counted, and
+ * `##[` wherever it stands. Characters that nobody sees do not count either, since .NET may compare without them.
+ * @see https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+ */
+export function withoutCommands(line: string): string {
+  return line.replace(/^([\p{C}\p{Z}\p{DI}\s]*:\p{DI}*)(?=:)/u, '$1 ').replace(/#(?=\p{DI}*#\p{DI}*\[)/gu, '# ');
+}
+
+/**
+ * One line without known secrets, control characters, terminal sequences, bidirectional overrides or commands of the runner,
+ * at most `longest` characters. Fit for the log, at the start of a line as well; a summary needs {@link markdown} too. In
+ * this order: a secret that was cut or changed would not be found any more.
  */
 export function clean(text: unknown, longest: number = LONGEST): string {
   if (typeof text !== 'string') return '';
-  const line = withoutSecrets(text.replace(TERMINAL_SEQUENCE, ''))
-    .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
-    .replace(/ {2,}/g, ' ')
-    .replaceAll('##[', '# #[')
-    .trim();
+  const line = withoutCommands(
+    withoutSecrets(text.replace(TERMINAL_SEQUENCE, ''))
+      .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
+      .replace(/ {2,}/g, ' ')
+      .trim(),
+  );
   return line.length > longest ? `${line.slice(0, longest).toWellFormed()}…` : line;
 }
 

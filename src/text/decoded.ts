@@ -94,7 +94,39 @@ function withoutEscapes(text: string): Decoded {
     for (let escape = lastEscape(units); escape; escape = lastEscape(units)) replace(escape.length, escape.units);
   }
   // Bytes that are no UTF-8: as in Latin-1.
-  return { text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends };
+  return withoutOpenEntities({ text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends });
+}
+
+const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
+
+/** `&#38` and `&#x26`, which browsers read without their semicolon, too. What is no character is read as two digits. */
+function withoutOpenEntities(read: Decoded): Decoded {
+  const [pieces, starts, ends]: [string[], number[], number[]] = [[], [], []];
+  let done = 0;
+  const keep = (to: number): void => {
+    pieces.push(read.text.slice(done, to));
+    for (; done < to; done++) {
+      starts.push(read.starts[done] ?? 0);
+      ends.push(read.ends[done] ?? 0);
+    }
+  };
+  for (const { index, 0: entity, 1: digits, 2: hexDigits } of read.text.matchAll(OPEN_ENTITY)) {
+    const greedy = character(digits, hexDigits);
+    const isOne = greedy !== undefined && !/\p{Cn}/u.test(greedy);
+    const text = isOne ? greedy : character(digits?.slice(0, 2), hexDigits?.slice(0, 2));
+    if (text === undefined) continue;
+    keep(index);
+    const end = index + entity.length - (isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2));
+    pieces.push(text);
+    for (let unit = 0; unit < text.length; unit++) {
+      starts.push(read.starts[index] ?? 0);
+      ends.push(read.ends[end - 1] ?? 0);
+    }
+    done = end;
+  }
+  if (done === 0) return read;
+  keep(read.text.length);
+  return { text: pieces.join(''), starts, ends };
 }
 
 interface Escape {
@@ -153,10 +185,21 @@ function lastEntity(units: readonly number[]): Escape | undefined {
   if (start < 0) return undefined;
   const length = few.length - start;
   const name = String.fromCharCode(...few.slice(start + 1, -1));
-  const [, digits, hexDigits] = /^#(?:(\d{1,8})|[xX]([\da-fA-F]{1,8}))$/.exec(name) ?? [];
+  const [, digits, hexDigits] = NUMERIC.exec(name) ?? [];
+  const text = character(digits, hexDigits) ?? NAMED.get(name);
+  return text === undefined ? undefined : { length, units: unitsOf(text) };
+}
+
+/** Of an entity in numbers, behind its ampersand. */
+const NUMERIC = /^#(?:(\d{1,8})|[xX]([\da-fA-F]{1,8}))$/;
+
+function character(digits: string | undefined, hexDigits: string | undefined): string | undefined {
   const codePoint = digits === undefined ? parseInt(hexDigits ?? '', 16) : Number(digits);
-  const text = codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : NAMED.get(name);
-  return text === undefined ? undefined : { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+  return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : undefined;
+}
+
+function unitsOf(text: string): number[] {
+  return Array.from({ length: text.length }, (_, at) => text.charCodeAt(at));
 }
 
 /** RFC 3629, once the last byte of a character is there. */
@@ -168,7 +211,7 @@ function lastUtf8(units: readonly number[]): Escape | undefined {
     const bytes = Buffer.from(units.slice(-length).map((unit) => unit - BYTE));
     const text = bytes.toString('utf8');
     if (text.includes('\ufffd')) return undefined;
-    return { length, units: Array.from(text.split(''), (unit) => unit.charCodeAt(0)) };
+    return { length, units: unitsOf(text) };
   }
   return undefined;
 }

@@ -43,11 +43,11 @@ export function forgetSecrets(): void {
 
 /**
  * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
- * @param shortestLine a line that is shorter is not masked; armour (`-----BEGIN …`) never is
+ * @param shortestLine a line that is shorter is not masked
  */
 export function hide(secret: string, shortestLine: number = SHORTEST_SECRET): void {
   if (secret.length < SHORTEST_SECRET || known.has(secret)) return;
-  const lines = secret.split(/\r\n|\r|\n/).filter((line) => !line.trim().startsWith('-----'));
+  const lines = secret.split(/\r\n|\r|\n/);
   const masked = lines.filter((line) => line.length >= shortestLine);
   for (const line of masked) setSecret(line);
   remember(lines.join('\n'));
@@ -75,7 +75,8 @@ export function percentDecoded(text: string): string {
 
 /**
  * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
- * in HTML, URL-encoded, in base64 or hex, any of these in one another, and pieces of it next to where the text was cut.
+ * in HTML, URL-encoded, in base64 or hex, any of these in one another, in an encoding that was mistaken, and pieces of it
+ * next to where the text was cut.
  * Takes time in proportion to the text, of which at most 16 KiB are kept.
  */
 export function withoutSecrets(text: string): string {
@@ -100,10 +101,8 @@ function remember(whole: string): void {
   const secret = whole.slice(0, LONGEST_SECRET);
   known.add(secret);
   const plain = plainForm(secret);
-  const bytes = Buffer.from(secret);
-  const encoded =
-    secret.length < 4096 ? [...base64Forms(bytes), bytes.toString('hex'), bytes.toString('hex').toUpperCase()] : [];
-  for (const form of [plain, ...encoded.filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
+  const others = secret.length < 4096 ? [...encoded(secret), ...misread(secret)] : [];
+  for (const form of [plain, ...[...new Set(others)].filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
     if (form.length >= SHORTEST_SECRET) forms.add(form);
   }
   if (plain.length < MACHINE_MADE) return;
@@ -120,6 +119,40 @@ function plainForm(secret: string): string {
     .replace(/[ \\]*$/, '');
 }
 
+/** A password, or a line of a key: what a command has room for. */
+const FITS_A_COMMAND = 256;
+
+/** In base64 and hex; PowerShell encodes commands in UTF-16. */
+function encoded(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret);
+  const hex = bytes.toString('hex');
+  const inCommand = secret.length <= FITS_A_COMMAND ? base64Forms(Buffer.from(secret, 'utf16le')) : [];
+  return [...base64Forms(bytes), ...inCommand, hex, hex.toUpperCase()];
+}
+
+const NOT_ASCII = /[^\0-\x7f]/g;
+
+/** What is left of letters beyond ASCII where an encoding was mistaken, or has no such letter. */
+function misread(secret: string): readonly string[] {
+  if (secret.search(NOT_ASCII) < 0) return [];
+  const bytes = Buffer.from(secret);
+  const byLetter = new RegExp(NOT_ASCII, 'gu');
+  const lost = ['?', '\ufffd'].flatMap((mark) => [
+    secret.replace(NOT_ASCII, mark),
+    secret.replace(byLetter, mark),
+    secret.replace(byLetter, (letter) => mark.repeat(Buffer.byteLength(letter))),
+  ]);
+  return [
+    bytes.toString('latin1'),
+    new TextDecoder('windows-1252').decode(bytes),
+    secret.normalize('NFC'),
+    secret.normalize('NFD'),
+    ...base64Forms(Buffer.from(secret, 'latin1')),
+    // With hardly more than marks it is in any text.
+    ...lost.filter((text) => text.replace(/[?\ufffd\s]/g, '').length >= SHORTEST_SECRET),
+  ];
+}
+
 /** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
 function base64Forms(bytes: Buffer): readonly string[] {
   return [0, 1, 2].flatMap((before) => {
@@ -129,30 +162,55 @@ function base64Forms(bytes: Buffer): readonly string[] {
   });
 }
 
+/** Where the text has what is wanted, also where it overlaps with itself. */
 function* places(text: string, wanted: string): Generator<number> {
-  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) yield at;
+  if (!text.includes(wanted)) return;
+  for (const [at, length] of startsIn(text, wanted).entries()) if (length === wanted.length) yield at + 1 - length;
+}
+
+/**
+ * For each place of the text, how long a start of what is wanted ends there. In the way of Knuth, Morris and Pratt, which
+ * takes time in proportion to both, whatever they are.
+ */
+function startsIn(text: string, wanted: string): Uint32Array {
+  const shorter = matchLengths(wanted, wanted, undefined);
+  return matchLengths(text, wanted, shorter);
+}
+
+/** @param known for each start of what is wanted, how long a shorter one it ends with; undefined to find just that out */
+function matchLengths(text: string, wanted: string, known: Uint32Array | undefined): Uint32Array {
+  const lengths = new Uint32Array(text.length);
+  const shorter = known ?? lengths;
+  for (let at = known ? 0 : 1, length = 0; at < text.length; at++) {
+    while (length > 0 && (length === wanted.length || text[at] !== wanted[length])) length = shorter[length - 1] ?? 0;
+    if (text[at] === wanted[length]) length++;
+    lengths[at] = length;
+  }
+  return lengths;
 }
 
 type Add = (start: number, end: number) => void;
 
 /** The start of a secret before a cut, and the end of one behind a cut. */
 function addCutPieces(text: string, form: string, add: Add): void {
-  const head = form.slice(0, SHORTEST_PIECE);
-  for (const at of places(text, head)) {
-    let length = SHORTEST_PIECE;
-    while (at + length < text.length && text[at + length] === form[length]) length++;
-    if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + length, at + length + 8))) add(at, at + length);
-  }
-  const tail = form.slice(-SHORTEST_PIECE);
-  for (const at of places(text, tail)) {
-    let length = SHORTEST_PIECE;
-    let start = at;
-    while (start > 0 && length < form.length && text[start - 1] === form[form.length - 1 - length]) {
-      start--;
-      length++;
+  if (text.includes(form.slice(0, SHORTEST_PIECE))) {
+    for (const [at, length] of startsIn(text, form.slice(0, text.length)).entries()) {
+      if (length < SHORTEST_PIECE) continue;
+      if (/^["'\s\])}]*($|\u2026|\.\.)/.test(text.slice(at + 1, at + 9))) add(at + 1 - length, at + 1);
     }
-    if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start))) add(start, at + SHORTEST_PIECE);
   }
+  if (text.includes(form.slice(-SHORTEST_PIECE))) {
+    for (const [fromEnd, length] of startsIn(reversed(text), reversed(form.slice(-text.length))).entries()) {
+      if (length < SHORTEST_PIECE) continue;
+      const start = text.length - 1 - fromEnd;
+      if (/(^|\u2026|\.\.)["'\s[({]*$/.test(text.slice(Math.max(0, start - 8), start))) add(start, start + length);
+    }
+  }
+}
+
+/** By units, so that each place has its own; nothing of it is shown. */
+function reversed(text: string): string {
+  return Buffer.from(text, 'utf16le').swap16().reverse().toString('utf16le');
 }
 
 /** Pieces of long secrets, wrapped into lines or not. */
