@@ -91,7 +91,10 @@ function exampleBlocks(file: string): readonly Block[] {
   return blocksIn(head.replace(/^# ?/gm, ''), file);
 }
 
-/** The commands in the texts of a source file. What a text inserts is put in, if it is a text of the same file. */
+/** Its texts are put in wherever they are inserted. */
+const SHARED = 'src/sign-in/application.ts';
+
+/** The commands in the texts of a source file. What a text inserts is put in, if it is a text of the same file or {@link SHARED}. */
 function sourceBlocks(file: string): readonly Block[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
   const named = new Map<string, ts.Expression>();
@@ -124,6 +127,7 @@ function sourceBlocks(file: string): readonly Block[] {
     }
     ts.forEachChild(node, visit);
   };
+  collect(ts.createSourceFile(SHARED, read(SHARED), ts.ScriptTarget.Latest, true));
   collect(source);
   visit(source);
   return blocks;

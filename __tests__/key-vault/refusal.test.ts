@@ -13,6 +13,7 @@ import {
   withoutTenant,
   type Asked,
 } from '../../src/key-vault/refusal.ts';
+import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import { cloudByName, vaultIn } from '../../src/sign-in/application.ts';
 import { answer } from '../scripted-http.ts';
 import { error, ONE_VERSION, SOURCE, TENANT, VERSION } from './scripted-vault.ts';
@@ -388,6 +389,7 @@ describe('a request without a response', () => {
 });
 
 describe('a sign-in that fails', () => {
+  const ABOUT_APPLICATIONS = [70021, 700212, 7002138, 7002131, 70025, 700016, 90002, 7000112, 500011, 53003, 999];
   const APPLICATION = { ...SOURCE.application, tenantId: TENANT };
   const refusal = (code: FailureCode): Failure => new Failure(code, 'Refused.', 'Do this.');
   const AS = `This was the sign-in to the key vault contoso, in its tenant ${TENANT}, as the application of`;
@@ -416,12 +418,28 @@ describe('a sign-in that fails', () => {
   test.each([
     [SOURCE, `${AS} key-vault-client-id.`],
     [SAME, `${AS} client-id, since key-vault-client-id is not set.`],
-  ])('on account of its credentials: which one it was, and where to sign in', (source, which) => {
+  ])('on account of its credentials: which one it was', (source, which) => {
     expect(explainSignIn(refusal('FEDERATED_CREDENTIAL_MISSING'), APPLICATION, source)).toMatchObject({
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `Refused. ${which}`,
-      remedy: `Sign in to the vault's tenant before any command:\n${LOGIN}Do this.`,
+      remedy: 'Do this.',
     });
+  });
+
+  test.each([...ABOUT_APPLICATIONS])('AADSTS%d: no command stands twice in what helps', (aadsts) => {
+    const response = answer(400, { error: 'invalid_client', error_codes: [aadsts] });
+    const idToken = { jwt: '', issuer: 'https://issuer.example', subject: 'repo:a/b:environment:c', audience: 'x' };
+    const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+    for (const explained of [
+      explainSignIn(failure, APPLICATION, SOURCE),
+      explainSignIn(failure, APPLICATION, SAME),
+      explainGraphSignIn(failure, APPLICATION),
+    ]) {
+      const lines = (explained as Failure).remedy.split('\n');
+      expect(lines.filter((line, n) => lines.indexOf(line) !== n)).toEqual([]);
+      // A line that announces commands has some behind it.
+      for (const [n, line] of lines.entries()) if (/[^s]:$/.test(line)) expect(lines[n + 1]).toMatch(/^az /);
+    }
   });
 
   test('to Graph: that it was this one', () => {
@@ -429,7 +447,7 @@ describe('a sign-in that fails', () => {
     expect(explainGraphSignIn(refusal('APPLICATION_NOT_FOUND'), cloud)).toMatchObject({
       code: 'APPLICATION_NOT_FOUND',
       message: `Refused. This was the sign-in to Microsoft Graph in the tenant ${TENANT}, as the application of client-id.`,
-      remedy: `Sign in to the connectors' tenant before any command, in the cloud AzureChinaCloud:\nDo this.`,
+      remedy: 'Do this.',
     });
   });
 

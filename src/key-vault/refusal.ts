@@ -10,7 +10,7 @@ import { intercepted } from '../http/intercepted.ts';
 import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
 import { reason, type TransportError } from '../http/transport-error.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
-import type { Application, Cloud, Resource } from '../sign-in/application.ts';
+import { loginCommands, type Application, type Resource } from '../sign-in/application.ts';
 import { whichApplication } from '../sign-in/sign-in.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseObject, stringOf } from '../text/json.ts';
@@ -108,22 +108,18 @@ export function explainSignIn(error: unknown, application: Application, source: 
   const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${login(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${login(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
   }
-  return whichApplication(error, which, `Sign in to the vault's tenant before any command:\n${login(cloud, tenantId)}`);
+  return whichApplication(error, which);
 }
 
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
-export function explainGraphSignIn(error: unknown, { tenantId, cloud }: Application): unknown {
+export function explainGraphSignIn(error: unknown, { tenantId }: Application): unknown {
   const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
-  return whichApplication(
-    error,
-    which,
-    `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`,
-  );
+  return whichApplication(error, which);
 }
 
 /** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
@@ -317,7 +313,7 @@ function otherTenant(message: string, asked: Asked): Refusal {
   return {
     code: 'KEY_VAULT_OF_ANOTHER_TENANT',
     what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${loginCommands(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
   };
 }
 
@@ -331,12 +327,7 @@ function throttled({ source }: Asked): Refusal {
 }
 
 function loginTo({ tenantId, source }: Asked): string {
-  return tenantId === undefined ? '' : `${login(source.application.cloud, tenantId)}\n`;
-}
-
-function login({ azureCliName }: Cloud, tenantId: string | undefined): string {
-  const tenant = tenantId ? ` --tenant ${tenantId}` : '';
-  return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+  return tenantId === undefined ? '' : `${loginCommands(source.application.cloud, tenantId)}\n`;
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */

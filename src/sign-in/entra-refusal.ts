@@ -9,7 +9,7 @@ import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { parseObject, stringOf } from '../text/json.ts';
-import { graphIn, type Application, type Resource } from './application.ts';
+import { graphIn, loginCommands, type Application, type Resource } from './application.ts';
 import type { IdToken } from './github-id-token.ts';
 
 interface Presented {
@@ -93,7 +93,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'APPLICATION_NOT_FOUND',
     what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
     remedy: ({ application }) =>
-      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application)}\naz ad sp create --id ${application.clientId}`,
+      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
   },
   90002: {
     code: 'TENANT_NOT_FOUND',
@@ -105,7 +105,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     what: ({ application }) =>
       `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
     remedy: ({ application }) =>
-      `Enable its service principal:\n${loginCommands(application)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+      `Enable its service principal:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
   },
   500011: {
     code: 'RESOURCE_NOT_FOUND',
@@ -191,7 +191,7 @@ function createCommand({ application, idToken }: Presented): string {
     subject: clean(idToken.subject, 1000),
     audiences: [clean(idToken.audience, 1000)],
   });
-  return `${loginCommands(application)}
+  return `${loginCommands(application.cloud, application.tenantId)}
 az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
 }
 
@@ -199,11 +199,6 @@ az ad app federated-credential create --id ${application.clientId} --parameters 
 function credentialName(subject: string): string {
   const name = clean(subject, 200).replace(/[^\w-]+/g, '-');
   return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
-}
-
-/** A tenant without a subscription, as that of Azure AD B2C, cannot be signed in to otherwise. */
-function loginCommands({ tenantId, cloud }: Application): string {
-  return `az cloud set --name ${cloud.azureCliName}\naz login --tenant ${tenantId} --allow-no-subscriptions`;
 }
 
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
