@@ -389,7 +389,9 @@ describe('a request without a response', () => {
 });
 
 describe('a sign-in that fails', () => {
-  const ABOUT_APPLICATIONS = [70021, 700212, 7002138, 7002131, 70025, 700016, 90002, 7000112, 500011, 53003, 999];
+  const ABOUT_APPLICATIONS = [
+    70021, 700212, 7002138, 7002131, 70025, 700016, 7000229, 90002, 7000112, 500011, 500014, 53003, 999,
+  ];
   const APPLICATION = { ...SOURCE.application, tenantId: TENANT };
   const refusal = (code: FailureCode): Failure => new Failure(code, 'Refused.', 'Do this.');
   const AS = `This was the sign-in to the key vault contoso, in its tenant ${TENANT}, as the application of`;
@@ -440,6 +442,16 @@ describe('a sign-in that fails', () => {
       // A line that announces commands has some behind it.
       for (const [n, line] of lines.entries()) if (/[^s]:$/.test(line)) expect(lines[n + 1]).toMatch(/^az /);
     }
+  });
+
+  test.each([SOURCE, SAME])('an application that lacks only its service principal there gets it', (source) => {
+    const response = answer(401, { error: 'invalid_client', error_codes: [7000229] });
+    const idToken = { jwt: '', issuer: '', subject: '', audience: '' };
+    const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+    expect(explainSignIn(failure, APPLICATION, source)).toMatchObject({
+      code: 'APPLICATION_NOT_FOUND',
+      remedy: `Make it:\n${LOGIN}az ad sp create --id ${CLIENT}`,
+    });
   });
 
   test('to Graph: that it was this one', () => {

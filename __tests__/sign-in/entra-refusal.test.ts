@@ -87,22 +87,46 @@ describe('a refusal that is known', () => {
       `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${LOGIN}\naz ad sp create --id the-client`,
     ],
     [
-      90002,
+      7000229,
+      'APPLICATION_NOT_FOUND',
+      'The application the-client has no service principal in the tenant the-tenant',
+      `Make it:\n${LOGIN}\naz ad sp create --id the-client`,
+    ],
+    ...[90002, 900023, 50059, 50128, 90038, 900382].map((code): [number, string, string, string] => [
+      code,
       'TENANT_NOT_FOUND',
       'There is no tenant the-tenant in the cloud global',
       'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+    ]),
+    [
+      5000225,
+      'SIGN_IN_REFUSED',
+      'Microsoft blocked the tenant the-tenant since nobody used it',
+      'For 20 days, an administrator of the tenant can have Microsoft support open it again; after that it is deleted. See https://aka.ms/TenantLifecycle.',
     ],
+    ...[500021, 500022].map((code): [number, string, string, string] => [
+      code,
+      'SIGN_IN_REFUSED',
+      'The network of the runner lets nobody sign in to the tenant the-tenant',
+      'A proxy of the network restricts the tenants that may be signed in to (tenant restrictions). Let its administrator add the-tenant to the allowed tenants, or run on a runner outside of that network.',
+    ]),
     [
       7000112,
       'APPLICATION_DISABLED',
       'The application the-client is disabled in the tenant the-tenant',
       `Enable its service principal:\n${LOGIN}\naz ad sp update --id the-client --set accountEnabled=true`,
     ],
-    [
-      500011,
+    ...[500011, 50001].map((code): [number, string, string, string] => [
+      code,
       'RESOURCE_NOT_FOUND',
       'The tenant the-tenant does not know Microsoft Graph at https://graph.microsoft.com',
       'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+    ]),
+    [
+      500014,
+      'APPLICATION_DISABLED',
+      'The service principal of Microsoft Graph is disabled in the tenant the-tenant',
+      `Somebody disabled it, or a subscription of the tenant has lapsed. Enable it:\n${LOGIN}\naz ad sp update --id https://graph.microsoft.com --set accountEnabled=true`,
     ],
     [
       53003,

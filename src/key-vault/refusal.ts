@@ -106,7 +106,7 @@ export function explainSignIn(error: unknown, application: Application, source: 
   const host = source.certificate.vault;
   const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
   const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
-  if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
+  if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
       ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
       : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
@@ -114,6 +114,11 @@ export function explainSignIn(error: unknown, application: Application, source: 
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
   }
   return whichApplication(error, which);
+}
+
+/** The application is registered there, and its remedy is that of any tenant. */
+function lacksOnlyPrincipal({ message }: Failure): boolean {
+  return message.includes('(AADSTS7000229,');
 }
 
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */

@@ -62,6 +62,27 @@ const unknown: Refusal = {
     'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
 };
 
+const noTenant: Refusal = {
+  code: 'TENANT_NOT_FOUND',
+  what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
+  remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+};
+
+const noResource: Refusal = {
+  code: 'RESOURCE_NOT_FOUND',
+  what: ({ application, resource }) =>
+    `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
+  remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+};
+
+/** A proxy adds the header Restrict-Access-To-Tenants to what goes to the sign-in service. */
+const tenantRestriction: Refusal = {
+  code: 'SIGN_IN_REFUSED',
+  what: ({ application }) => `The network of the runner lets nobody sign in to the tenant ${application.tenantId}`,
+  remedy: ({ application }) =>
+    `A proxy of the network restricts the tenants that may be signed in to (tenant restrictions). Let its administrator add ${application.tenantId} to the allowed tenants, or run on a runner outside of that network.`,
+};
+
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   70021: noMatch,
   700211: noMatch,
@@ -95,11 +116,30 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     remedy: ({ application }) =>
       `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
   },
-  90002: {
-    code: 'TENANT_NOT_FOUND',
-    what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
-    remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+  // There, but without a service principal.
+  7000229: {
+    code: 'APPLICATION_NOT_FOUND',
+    what: ({ application }) =>
+      `The application ${application.clientId} has no service principal in the tenant ${application.tenantId}`,
+    remedy: ({ application }) =>
+      `Make it:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
   },
+  90002: noTenant,
+  // Neither an ID nor a domain that there is, or nothing that names a tenant.
+  900023: noTenant,
+  50059: noTenant,
+  50128: noTenant,
+  // A tenant of another national cloud.
+  90038: noTenant,
+  900382: noTenant,
+  5000225: {
+    code: 'SIGN_IN_REFUSED',
+    what: ({ application }) => `Microsoft blocked the tenant ${application.tenantId} since nobody used it`,
+    remedy: () =>
+      'For 20 days, an administrator of the tenant can have Microsoft support open it again; after that it is deleted. See https://aka.ms/TenantLifecycle.',
+  },
+  500021: tenantRestriction,
+  500022: tenantRestriction,
   7000112: {
     code: 'APPLICATION_DISABLED',
     what: ({ application }) =>
@@ -107,11 +147,14 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     remedy: ({ application }) =>
       `Enable its service principal:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
   },
-  500011: {
-    code: 'RESOURCE_NOT_FOUND',
+  500011: noResource,
+  50001: noResource,
+  500014: {
+    code: 'APPLICATION_DISABLED',
     what: ({ application, resource }) =>
-      `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
-    remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+      `The service principal of ${resource.name} is disabled in the tenant ${application.tenantId}`,
+    remedy: ({ application, resource }) =>
+      `Somebody disabled it, or a subscription of the tenant has lapsed. Enable it:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp update --id ${resource.audience} --set accountEnabled=true`,
   },
   700024: {
     code: 'ID_TOKEN_OUT_OF_TIME',
