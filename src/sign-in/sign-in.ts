@@ -44,7 +44,7 @@ export async function signIn(
     ]);
     if (!('done' in idToken)) return idToken;
     const outcome = await exchange(http, application, resource, idToken.done);
-    if ('retry' in outcome && outcome.within !== undefined && !noticed) {
+    if ('retry' in outcome && outcome.within !== undefined && !noticed && MAY_BE_NEW.includes(outcome.failure.code)) {
       noticed = true;
       noticeWaiting(outcome.within);
     }
@@ -58,6 +58,9 @@ export async function signIn(
   info(`Signed in to ${application.tenantId} as the application ${application.clientId}${to}.`);
   return access;
 }
+
+/** What Entra also answers while it does not know a new federated credential everywhere. */
+const MAY_BE_NEW: readonly FailureCode[] = ['FEDERATED_CREDENTIAL_MISMATCH', 'FEDERATED_CREDENTIAL_MISSING'];
 
 /** What Entra refuses on account of the application, its tenant or its federated credentials. */
 const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
