@@ -395,7 +395,7 @@ describe('GitHub gives no ID token', () => {
   test('to Dependabot', async () => {
     const { code, message, emulator } = await run({
       bundle: true,
-      env: () => ({ ...none, GITHUB_ACTOR: 'dependabot[bot]' }),
+      env: () => ({ ...none, GITHUB_EVENT_NAME: 'push', GITHUB_ACTOR: 'dependabot[bot]' }),
     });
     expect(code).toBe('ID_TOKEN_UNAVAILABLE');
     expect(message).toContain('Dependabot started this run');

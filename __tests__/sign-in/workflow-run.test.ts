@@ -34,11 +34,27 @@ describe('the run', () => {
     ['another repository', { full_name: 'eve/hello' }, true],
     ['a fork that was deleted since', null, true],
   ])('on a pull request from %s', async (_, repo, fromFork) => {
-    expect(await runOf({ event: fromRepository(repo) })).toMatchObject({ fromFork });
+    expect(await runOf({ event: fromRepository(repo), GITHUB_EVENT_NAME: 'pull_request' })).toMatchObject({ fromFork });
   });
 
-  test('by Dependabot', async () => {
-    expect(await runOf({ event: {}, GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({ byDependabot: true });
+  test.each<[string | undefined, boolean, boolean]>([
+    ['pull_request', true, true],
+    ['pull_request_review', true, true],
+    ['pull_request_review_comment', true, true],
+    ['push', false, true],
+    ['create', false, true],
+    ['deployment', false, true],
+    ['deployment_status', false, true],
+    ['pull_request_target', false, false],
+    ['schedule', false, false],
+    ['workflow_dispatch', false, false],
+    [undefined, false, false],
+  ])('the event %s of a fork gets no ID token: %s, that of Dependabot: %s', async (name, fromFork, byDependabot) => {
+    const event = fromRepository({ full_name: 'eve/hello' });
+    expect(await runOf({ event, GITHUB_EVENT_NAME: name, GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({
+      fromFork,
+      byDependabot,
+    });
   });
 
   test('on GitHub Enterprise Server', async () => {
@@ -74,7 +90,11 @@ describe('an event that cannot be used stops nothing', () => {
     ['a pull request that is null', { event: { pull_request: null } }],
     ['a pull request that is a number', { event: { pull_request: 5 } }],
   ])('%s', async (_, run) => {
-    expect(await runOf(run)).toEqual({ url: PAGE, fromFork: false, byDependabot: false });
+    expect(await runOf({ ...run, GITHUB_EVENT_NAME: 'pull_request' })).toEqual({
+      url: PAGE,
+      fromFork: false,
+      byDependabot: false,
+    });
   });
 
   test.each<[string, RunOf]>([
@@ -86,9 +106,8 @@ describe('an event that cannot be used stops nothing', () => {
   });
 
   test('Dependabot is known all the same', async () => {
-    expect(await runOf({ eventText: 'not JSON', GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({
-      byDependabot: true,
-    });
+    const run = { eventText: 'not JSON', GITHUB_EVENT_NAME: 'push', GITHUB_ACTOR: 'dependabot[bot]' };
+    expect(await runOf(run)).toMatchObject({ byDependabot: true });
   });
 
   test.each<[string, unknown]>([
@@ -96,7 +115,8 @@ describe('an event that cannot be used stops nothing', () => {
     ['whose head is a text', { head: 'main' }],
     ['whose repository is a text', { head: { repo: 'octo/hello' } }],
   ])('a pull request %s counts as one from a fork', async (_, pullRequest) => {
-    expect(await runOf({ event: { pull_request: pullRequest } })).toMatchObject({ fromFork: true });
+    const event = { pull_request: pullRequest };
+    expect(await runOf({ event, GITHUB_EVENT_NAME: 'pull_request' })).toMatchObject({ fromFork: true });
   });
 });
 
