@@ -125,6 +125,17 @@ describe('the user agent', () => {
     expect(await userAgentOf({ event: {} })).toBe(`${PRODUCT} (+${PAGE})`);
   });
 
+  test.each([
+    ['GITHUB_REPOSITORY', 'octo/hello\n'],
+    ['GITHUB_REPOSITORY', 'octo\r\nx-injected: 1/hello'],
+    ['GITHUB_REPOSITORY', 'octo/h\u00e9llo\u0000\u2028'],
+    ['GITHUB_SERVER_URL', 'https://github.example\n'],
+  ])('is a header that can be sent, whatever %s holds: %j', async (name, value) => {
+    const agent = await userAgentOf({ event: {}, [name]: value });
+    expect(() => new Headers({ 'user-agent': agent })).not.toThrow();
+    expect(agent).toMatch(/^[\x21-\x7e]+ \(\+https:[\x21-\x7e]+\/actions\/runs\/42\)$/);
+  });
+
   test('outside a run is the product alone', async () => {
     expect(await userAgentOf({ event: {}, GITHUB_RUN_ID: undefined })).toBe(PRODUCT);
   });

@@ -42,7 +42,8 @@ export async function workflowRun(environment: NodeJS.ProcessEnv): Promise<Workf
 /** For requests to the tenant's own services: with the run's page, so that a sign-in log leads back to the workflow run. */
 export async function userAgent(environment: NodeJS.ProcessEnv): Promise<string> {
   const { url } = await workflowRun(environment);
-  return url === undefined ? PRODUCT : `${PRODUCT} (+${url})`;
+  // The variables may hold anything; with a line break or the like, the header would be refused, and with it each request.
+  return url === undefined ? PRODUCT : `${PRODUCT} (+${url.replace(/[^\x21-\x7e]/g, '')})`;
 }
 
 function objectIn(value: object | undefined, name: string): JsonObject | undefined {
