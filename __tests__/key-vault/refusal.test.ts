@@ -340,21 +340,32 @@ describe('a request without a response', () => {
   /** Before the vault has answered at all. */
   const FIRST: Asked = { vault: ASKED.vault, source: SOURCE };
 
-  test.each([`getaddrinfo ENOTFOUND ${HOST}`, ...[502, 503, 504].map((n) => `Proxy response (${n}) !== 200`)])(
-    '%s at first is: no such vault, which is tried for two seconds',
-    (why) => {
-      const { failure, ...verdict } = said(why, FIRST);
-      expect(verdict).toEqual({ retry: 'yes', within: 2000 });
-      expect(failure).toMatchObject({
-        code: 'KEY_VAULT_NOT_FOUND',
-        remedy: `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
-      });
-      expect(failure.message.replace(new RegExp(`\\(${ISO}\\)`), '(NOW)')).toBe(
-        `There seems to be no key vault ${HOST}: ${why} (NOW).`,
-      );
-      expect(failure.cause).toBeInstanceOf(TransportError);
-    },
-  );
+  const CHECK_NAME = `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
+
+  test('a name that does not resolve at first is: no such vault, which is tried for two seconds', () => {
+    const why = `getaddrinfo ENOTFOUND ${HOST}`;
+    const { failure, ...verdict } = said(why, FIRST);
+    expect(verdict).toEqual({ retry: 'yes', within: 2000 });
+    expect(failure).toMatchObject({
+      code: 'KEY_VAULT_NOT_FOUND',
+      remedy: `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+    });
+    expect(failure.message.replace(new RegExp(`\\(${ISO}\\)`), '(NOW)')).toBe(
+      `There seems to be no key vault ${HOST}: ${why} (NOW).`,
+    );
+    expect(failure.cause).toBeInstanceOf(TransportError);
+  });
+
+  test.each([502, 503, 504])('HTTP %d of a proxy at first: it is busy, or cannot resolve the name', (status) => {
+    const { failure, ...verdict } = said(`Proxy response (${status}) !== 200`, FIRST);
+    expect(verdict).toEqual({ retry: 'yes' });
+    expect(failure).toMatchObject({
+      code: 'PROXY_REFUSED',
+      message: expect.stringContaining(`The proxy did not open the way to the key vault ${HOST}: HTTP ${status} (`),
+      remedy: `Let the proxy pass CONNECT to port 443 of ${HOST}, or list it in NO_PROXY. It may also be that the proxy cannot resolve the name. ${CHECK_NAME}`,
+    });
+    expect(said(`Proxy response (${status}) !== 200`, ASKED).failure.remedy).not.toContain('resolve');
+  });
 
   test.each<[string, string, Asked, FailureCode]>([
     ['once the vault has answered', `getaddrinfo ENOTFOUND ${HOST}`, ASKED, 'NETWORK_UNREACHABLE'],

@@ -34,6 +34,8 @@ interface Refusal {
 
 /** A name that does not resolve may be DNS in trouble. In milliseconds. */
 const RESOLVING = 2_000;
+const CHECK_NAME =
+  'Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv';
 /** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
 const THROTTLE_PAUSE = 1_000;
 
@@ -81,22 +83,24 @@ export function explainVaultTransport(error: TransportError, asked: Asked): Verd
   const verdict = explainTransport(error, `the key vault ${host}`);
   const { failure } = verdict;
   const why = reason(error);
-  // A proxy resolves the name itself, and answers 502 to 504 if it cannot. A vault that has named its tenant is there.
-  const unresolved = (why.includes('ENOTFOUND') && why.includes(host)) || /Proxy response \(50[234]\)/.test(why);
-  if (unresolved && asked.tenantId === undefined) {
+  // A vault that has named its tenant is there.
+  const isNew = asked.tenantId === undefined;
+  if (isNew && why.includes('ENOTFOUND') && why.includes(host)) {
     return {
       retry: 'yes',
       within: RESOLVING,
       failure: new Failure(
         'KEY_VAULT_NOT_FOUND',
         `There seems to be no key vault ${host}: ${clean(why)} (${new Date().toISOString()}).`,
-        `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+        `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
         { cause: error },
       ),
     };
   }
   if (failure.code !== 'PROXY_REFUSED') return verdict;
-  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.`;
+  // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
+  const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
+  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${CHECK_NAME}` : ''}`;
   return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
 }
 
