@@ -160,7 +160,7 @@ const UNREGISTERED: readonly [number, string, Scenario, readonly string[]][] = [
       `IDs in addition to its names: a credential for "${SUBJECT}", without them,`,
     ],
   ],
-  [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['client-id is the right application', createCommand(SUBJECT)]],
+  [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['Check that it is the right application', createCommand(SUBJECT)]],
 ];
 
 describe('Entra refuses at once', () => {

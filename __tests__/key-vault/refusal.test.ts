@@ -389,6 +389,16 @@ describe('a request without a response', () => {
     expect(failure.cause).toBeInstanceOf(TransportError);
   });
 
+  test('a response that is too large: its remedy is about the vault, not about connectors', () => {
+    const { failure, retry } = said('the response is larger than 1000 bytes');
+    expect(retry).toBe('no');
+    expect(failure).toMatchObject({
+      code: 'RESPONSE_TOO_LARGE',
+      remedy: `No certificate of a key vault is that large: something in between, such as a web filter or a proxy, answers in its place. Let it pass ${HOST} unchanged.`,
+    });
+    expect(failure.cause).toBeInstanceOf(TransportError);
+  });
+
   test.each([
     ['other side closed', 'NETWORK_UNREACHABLE', `the key vault ${HOST} did not answer: other side closed (`],
     ['CERT_HAS_EXPIRED', 'TLS_NOT_TRUSTED', `The TLS certificate presented for the key vault ${HOST} is not valid`],
@@ -463,6 +473,26 @@ describe('a sign-in that fails', () => {
       code: 'APPLICATION_NOT_FOUND',
       remedy: `Make it:\n${LOGIN}az ad sp create --id ${CLIENT}`,
     });
+  });
+
+  test.each([SOURCE, SAME])('in a tenant that there is not: the vault named it, not an input', (source) => {
+    const error = refusal('TENANT_NOT_FOUND');
+    expect(explainSignIn(error, APPLICATION, source)).toMatchObject({
+      code: 'TENANT_NOT_FOUND',
+      message: expect.stringMatching(new RegExp(`^Refused. ${AS} `)),
+      remedy: `The vault contoso names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${LOGIN.replace(` --tenant ${TENANT}`, '')}az keyvault show --name contoso --query properties.tenantId --output tsv`,
+      cause: error,
+    });
+  });
+
+  test('whatever Entra answers about the vault, no remedy has the inputs of the connectors alone', () => {
+    for (const aadsts of ABOUT_APPLICATIONS) {
+      const response = answer(400, { error: 'invalid_client', error_codes: [aadsts] });
+      const idToken = { jwt: '', issuer: '', subject: '', audience: '' };
+      const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+      const { remedy } = explainSignIn(failure, APPLICATION, SOURCE) as Failure;
+      expect(remedy).not.toMatch(/(?<![\w-])client-id|[Cc]heck tenant-id/);
+    }
   });
 
   test('to Graph: that it was this one', () => {

@@ -147,7 +147,7 @@ describe('a refusal that is known', () => {
     expect(explained(refusal(70025))).toEqual({
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `The application the-client has no federated credential: Because (AADSTS70025, trace t-1, ${TIME}).`,
-      remedy: `Check that client-id is the right application. If so, register this job:\n${CREATE}`,
+      remedy: `Check that it is the right application. If so, register this job:\n${CREATE}`,
       retry: 'yes',
       within: 25_000,
     });
@@ -185,9 +185,15 @@ describe('a refusal that is not known', () => {
     expect(explained(refusal(7000215, {}, status))).toEqual({
       code: 'SIGN_IN_REFUSED',
       message: `Microsoft Entra refused to sign in the application the-client in the tenant the-tenant: Because (AADSTS7000215, trace t-1, ${TIME}).`,
-      remedy: 'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+      remedy:
+        'Look the code up at https://login.microsoftonline.com/error. Check whether application, tenant and cloud are the right ones.',
       retry: 'no',
     });
+  });
+
+  test('is looked up where its cloud explains it', () => {
+    const { failure } = explainEntra(refusal(999), { ...application, cloud: cloudByName('china') }, idToken);
+    expect(failure.remedy).toMatch(/^Look the code up at https:\/\/login\.partner\.microsoftonline\.cn\/error\. /);
   });
 
   test.each([408, 423, 425, 429, 500, 503])('with HTTP %d is transient', (status) => {

@@ -97,6 +97,10 @@ export function explainVaultTransport(error: TransportError, asked: Asked): Verd
       ),
     };
   }
+  if (failure.code === 'RESPONSE_TOO_LARGE') {
+    const remedy = `No certificate of a key vault is that large: something in between, such as a web filter or a proxy, answers in its place. Let it pass ${host} unchanged.`;
+    return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
+  }
   if (failure.code !== 'PROXY_REFUSED') return verdict;
   // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
   const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
@@ -107,15 +111,19 @@ export function explainVaultTransport(error: TransportError, asked: Asked): Verd
 /** What a failed sign-in to the vault means; any other error is left as it is. */
 export function explainSignIn(error: unknown, application: Application, source: VaultSource): unknown {
   const { tenantId, clientId, cloud } = application;
-  const host = source.certificate.vault;
+  const { vault } = source.certificate;
   const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
-  const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
+  const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
       ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
       : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
+  }
+  if (error instanceof Failure && error.code === 'TENANT_NOT_FOUND') {
+    const remedy = `The vault ${vault} names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${loginCommands(cloud, undefined)}\naz keyvault show --name ${vault} --query properties.tenantId --output tsv`;
+    return new Failure(error.code, `${error.message} ${which}`, remedy, { cause: error });
   }
   return whichApplication(error, which);
 }

@@ -58,8 +58,8 @@ const unknown: Refusal = {
   code: 'SIGN_IN_REFUSED',
   what: ({ application }) =>
     `Microsoft Entra refused to sign in the application ${application.clientId} in the tenant ${application.tenantId}`,
-  remedy: () =>
-    'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+  remedy: ({ application }) =>
+    `Look the code up at ${application.cloud.loginOrigin}/error. Check whether application, tenant and cloud are the right ones.`,
 };
 
 const noTenant: Refusal = {
@@ -106,7 +106,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'FEDERATED_CREDENTIAL_MISSING',
     what: ({ application }) => `The application ${application.clientId} has no federated credential`,
     remedy: (presented) =>
-      `Check that client-id is the right application. If so, register this job:\n${createCommand(presented)}`,
+      `Check that it is the right application. If so, register this job:\n${createCommand(presented)}`,
     again: true,
     within: SPREADING,
   },
