@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
+import { Failure } from '../src/failure.ts';
+import { failureLines } from '../src/report/failure-summary.ts';
 import { explainEntra } from '../src/sign-in/entra-refusal.ts';
 import { cloudByName } from '../src/sign-in/application.ts';
 
@@ -30,7 +32,7 @@ interface Block {
 }
 
 const PROGRAMS =
-  'az|gh|openssl|keytool|curl|printf|base64|bash|cat|rm|ls|read|umask|git|gpg|ssh-keygen|sha256sum|npm|npx|node|less';
+  'az|gh|openssl|keytool|curl|printf|base64|bash|cat|rm|ls|read|umask|git|gpg|ssh-keygen|sha256sum|npm|npx|node|less|sed';
 const WHOLE_LINE = new RegExp(String.raw`^\s*((${PROGRAMS}) |[A-Z][A-Z0-9_]*=)`);
 /** The commands that the rules below are about, wherever in a sentence they stand. */
 const IN_SENTENCE =
@@ -225,6 +227,16 @@ describe('every command in messages and documents', () => {
       ),
     );
     expect(questions).toEqual([]);
+  });
+
+  test('a command of a message is one in the job summary too, and no sentence', () => {
+    const sentences = blocks
+      .filter(({ where, complete }) => where.startsWith('src/') && complete)
+      .flatMap(({ where, commands }) => commands.map((command) => `${where}: ${command}`))
+      .filter(
+        (line) => !failureLines(new Failure('INTERNAL_ERROR', '', line.replace(/^\S+: /, ''))).includes('```text'),
+      );
+    expect(sentences).toEqual([]);
   });
 
   test('each block is bash', () => {

@@ -1,4 +1,8 @@
 /** What each refusal of a key vault means, in the words that a user reads, and whether another attempt helps. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Failure, type FailureCode } from '../../src/failure.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
@@ -28,7 +32,8 @@ const DATE = 'Tue, 03 Feb 2026 04:05:06 GMT';
 const ISO = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const HEADERS = { 'x-ms-request-id': 'the-request', date: DATE };
 const LOGIN = `az cloud set --name AzureCloud\naz login --tenant ${TENANT} --allow-no-subscriptions\n`;
-const SHOW_POLICY = 'az keyvault certificate show --vault-name contoso --name connector --query policy > policy.json';
+const SHOW_POLICY =
+  'az keyvault certificate show --vault-name contoso --name connector --query policy --output json > policy.json';
 
 const explained = (status: number, body: unknown, asked = ASKED) =>
   explainVault(answer(status, body, HEADERS), asked, 1);
@@ -518,7 +523,7 @@ describe('a certificate that was read and does not fit', () => {
   const IMPORT =
     'Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name contoso --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name contoso --name NAME --file cert.pfx';
   const NO_KEY = `The certificate connector in the key vault contoso (version ${VERSION}) comes without its private key: its policy does not let the key out.`;
-  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\n${SHOW_POLICY}\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
+  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\n${SHOW_POLICY.replace(' > ', ` | sed 's/"exportable": *false/"exportable": true/' > `)}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
   const RENEW = `Let the vault renew it:\n${SHOW_POLICY}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
   const READ = `Why not. It was read from the key vault contoso: connector, version ${VERSION}.`;
 
@@ -535,6 +540,32 @@ describe('a certificate that was read and does not fit', () => {
   ])('%s is %s', (was, code, words, remedy) => {
     const error = new Failure(was, 'Why not.', 'Do this.');
     expect(explainContent(error, SOURCE, VERSION)).toMatchObject({ code, message: words, remedy, cause: error });
+  });
+
+  // As the Azure CLI prints JSON, and without blanks.
+  test.each([2, 0])('the command for an exportable key edits the policy (%d blanks deep)', (indent) => {
+    const policy = {
+      keyProperties: { curve: null, exportable: false, keySize: 2048, keyType: 'RSA', reuseKey: false },
+      secretProperties: { contentType: 'application/x-pkcs12' },
+    };
+    const { remedy } = explainContent(new Failure('PFX_NO_PRIVATE_KEY', '', ''), SOURCE, VERSION) as Failure;
+    const directory = mkdtempSync(join(tmpdir(), 'policy-'));
+    try {
+      const commands = remedy.split('\n').filter((line) => line.startsWith('az '));
+      const script = `az() { case $3 in show) printf '%s\\n' "$POLICY";; create) cp policy.json created.json;; esac; }\n${commands.join('\n')}`;
+      const { status, stderr } = spawnSync('bash', ['-eu', '-c', script], {
+        cwd: directory,
+        env: { ...process.env, POLICY: JSON.stringify(policy, null, indent) },
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(JSON.parse(readFileSync(join(directory, 'created.json'), 'utf8'))).toEqual({
+        ...policy,
+        keyProperties: { ...policy.keyProperties, exportable: true },
+      });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('a fault of our own is left as it is', () => {

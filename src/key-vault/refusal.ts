@@ -156,7 +156,7 @@ export function notACertificate(
 
 /** How to have the vault renew a certificate now, by its own policy. */
 export function renewCommands({ certificate: { vault, name } }: VaultSource): string {
-  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
 
 /** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
@@ -172,7 +172,7 @@ export function explainContent(error: unknown, source: VaultSource, version: str
       return new Failure(
         'KEY_VAULT_KEY_NOT_EXPORTABLE',
         `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`,
-        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
+        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/' > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
         { cause: error },
       );
     case 'PFX_EMPTY':
