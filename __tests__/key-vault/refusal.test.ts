@@ -190,7 +190,7 @@ describe('what a code means', () => {
 describe('a vault of another tenant', () => {
   const issuer = (tenant: string): string => `https://sts.windows.net/${tenant}/`;
   const remedy = (login: string): string =>
-    `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
+    `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
   const anonymous = remedy('az cloud set --name AzureCloud\naz login --allow-no-subscriptions');
 
   test.each([
