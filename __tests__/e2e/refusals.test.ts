@@ -1,5 +1,6 @@
 /** What GitHub, Entra, Graph and the proxy refuse: which code the step ends with, and what the person reading it needs. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,7 +108,8 @@ function forced(on: Fault['on'], answer: ReturnType<typeof refusal>, times = 1):
 
 /** `az ad app federated-credential create …`, as it is to be pasted. */
 function createCommand(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
-  const name = subject.replace(/[^\w-]+/g, '-');
+  const digest = createHash('sha256').update(`["${issuer}","${subject}"]`).digest('hex');
+  const name = `${subject.replace(/[^\w-]+/g, '-')}-${digest.slice(0, 8)}`;
   const parameters = { name, issuer, subject, audiences: [audience] };
   return `az ad app federated-credential create --id ${GLOBAL.clientId} --parameters '${JSON.stringify(parameters)}'`;
 }

@@ -2,6 +2,7 @@
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
+import { createHash } from 'node:crypto';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { intercepted } from '../http/intercepted.ts';
@@ -36,6 +37,12 @@ const noMatch: Refusal = {
     `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}Register exactly these (upper and lower case count):\n${createCommand(presented)}`,
   again: true,
   within: SPREADING,
+};
+
+const wrongAudience: Refusal = {
+  ...noMatch,
+  remedy: (presented) =>
+    `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${replaceCommands(presented)}`,
 };
 
 const transient: Refusal = {
@@ -86,7 +93,7 @@ const tenantRestriction: Refusal = {
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   70021: noMatch,
   700211: noMatch,
-  700212: noMatch,
+  700212: wrongAudience,
   700213: noMatch,
   7002138: {
     code: 'FEDERATED_CREDENTIAL_LETTER_CASE',
@@ -222,33 +229,76 @@ export function explainEntra(
 
 function presentedClaims({ idToken }: Presented): string {
   return `GitHub presented
-  issuer:   ${clean(idToken.issuer, 1000)}
-  subject:  ${clean(idToken.subject, 1000)}
-  audience: ${clean(idToken.audience, 1000)}`;
+  issuer:   ${shown(idToken.issuer)}
+  subject:  ${shown(idToken.subject)}
+  audience: ${shown(idToken.audience)}`;
 }
 
-function createCommand({ application, idToken }: Presented): string {
-  const parameters = JSON.stringify({
-    name: credentialName(idToken.subject),
-    issuer: clean(idToken.issuer, 1000),
-    subject: clean(idToken.subject, 1000),
-    audiences: [clean(idToken.audience, 1000)],
-  });
-  return `${loginCommands(application.cloud, application.tenantId)}
-az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+function createCommand(presented: Presented): string {
+  const { clientId, cloud, tenantId } = presented.application;
+  const parameters = credentialParameters(presented);
+  if (parameters === undefined) return NOT_EXACT;
+  return `${loginCommands(cloud, tenantId)}
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
 
-/** Unique among the at most 20 credentials of an application: one for each subject. */
-function credentialName(subject: string): string {
-  const name = clean(subject, 200).replace(/[^\w-]+/g, '-');
-  return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
+/** For an application that has a credential with this issuer and subject: a second one is refused. */
+function replaceCommands(presented: Presented): string {
+  const { clientId, cloud, tenantId } = presented.application;
+  const parameters = credentialParameters(presented);
+  if (parameters === undefined) return NOT_EXACT;
+  return `${loginCommands(cloud, tenantId)}
+az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv
+az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
+
+const NOT_EXACT =
+  'No command can be shown, since not every character of these can: there are control characters or a secret in them, or they are very long. Give the environment or the branch another name.';
+
+/** JSON as one word for a shell, or undefined if it would not be what GitHub presents: a subject fits letter by letter. */
+function credentialParameters({ idToken }: Presented): string | undefined {
+  const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
+  if (issuer === undefined || subject === undefined || audience === undefined) return undefined;
+  const parameters = JSON.stringify({ name: credentialName(issuer, subject), issuer, subject, audiences: [audience] });
+  return `'${parameters.replaceAll("'", "'\\''")}'`;
+}
+
+/** Longer than any claim that a credential can have. */
+const LONGEST_CLAIM = 1000;
+
+/** The text with each of its blanks, or undefined if {@link clean} would change anything else. */
+function exact(text: string): string | undefined {
+  const words = text.split(' ').map((word) => clean(word, LONGEST_CLAIM));
+  // A secret may have a blank in it.
+  const whole = clean(text, LONGEST_CLAIM).replaceAll(' ', '');
+  return words.join(' ') === text && whole === words.join('') ? words.join(' ') : undefined;
+}
+
+/** The text with each of its blanks, if it can be shown so. */
+function shown(text: string): string {
+  return exact(text) ?? clean(text, LONGEST_CLAIM);
+}
+
+/**
+ * Another one for each issuer and subject, which is what Entra allows one credential for. What a name may not have in it is
+ * replaced, and that alone would give `release/1` the name of `release-1`.
+ */
+function credentialName(issuer: string, subject: string): string {
+  const readable = subject.replace(/[^\w-]+/g, '-').replace(/^[-_]+/, '');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex');
+  return `${readable.slice(0, LONGEST_NAME - 9) || 'github-actions'}-${digest.slice(0, 8)}`;
+}
+
+const LONGEST_NAME = 120;
 
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
 function subjectForm(subject: string): string {
   const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
   if (ids) {
-    return `This repository presents IDs in addition to its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${clean(ids[3])}", without them, does not fit.\n`;
+    return `This repository presents IDs in addition to its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${shown(ids[3] ?? '')}", without them, does not fit.\n`;
   }
   return subject.startsWith('repo:')
     ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'
