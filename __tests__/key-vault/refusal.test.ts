@@ -15,15 +15,15 @@ import {
   explainVaultTransport,
   notACertificate,
   withoutTenant,
-  type Asked,
+  type VaultRequest,
 } from '../../src/key-vault/refusal.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import { cloudByName, vaultIn } from '../../src/sign-in/application.ts';
 import { answer } from '../scripted-http.ts';
 import { error, ONE_VERSION, SOURCE, TENANT, VERSION } from './scripted-vault.ts';
 
-const ASKED: Asked = { vault: vaultIn(SOURCE.application.cloud, 'contoso'), source: SOURCE, tenantId: TENANT };
-const ASKED_FOR_VERSION: Asked = { ...ASKED, source: ONE_VERSION };
+const ASKED: VaultRequest = { vault: vaultIn(SOURCE.application.cloud, 'contoso'), source: SOURCE, tenantId: TENANT };
+const ASKED_FOR_VERSION: VaultRequest = { ...ASKED, source: ONE_VERSION };
 const CLIENT = SOURCE.application.clientId;
 const CHINA = cloudByName('china');
 const HOST = 'contoso.vault.azure.net';
@@ -341,9 +341,10 @@ describe('the words of a refusal', () => {
 });
 
 describe('a request without a response', () => {
-  const said = (text: string, asked: Asked = ASKED) => explainVaultTransport(new TransportError(text, false), asked);
+  const said = (text: string, asked: VaultRequest = ASKED) =>
+    explainVaultTransport(new TransportError(text, false), asked);
   /** Before the vault has answered at all. */
-  const FIRST: Asked = { vault: ASKED.vault, source: SOURCE };
+  const FIRST: VaultRequest = { vault: ASKED.vault, source: SOURCE };
 
   const CHECK_NAME = `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
 
@@ -372,7 +373,7 @@ describe('a request without a response', () => {
     expect(said(`Proxy response (${status}) !== 200`, ASKED).failure.remedy).not.toContain('resolve');
   });
 
-  test.each<[string, string, Asked, FailureCode]>([
+  test.each<[string, string, VaultRequest, FailureCode]>([
     ['once the vault has answered', `getaddrinfo ENOTFOUND ${HOST}`, ASKED, 'NETWORK_UNREACHABLE'],
     ['once the vault has answered', 'Proxy response (503) !== 200', ASKED, 'PROXY_REFUSED'],
     ['of the proxy', 'getaddrinfo ENOTFOUND proxy.example', FIRST, 'NETWORK_UNREACHABLE'],

@@ -16,8 +16,8 @@ import { clean } from '../text/clean.ts';
 import { isObject, parseObject, stringOf } from '../text/json.ts';
 import type { VaultSource } from './address.ts';
 
-/** What a failure is about, with the values that its commands are filled in with. */
-export interface Asked {
+/** What the vault was asked for: what a failure is about, and the values that its commands are filled in with. */
+export interface VaultRequest {
   readonly vault: Resource;
   readonly source: VaultSource;
   /** The vault's; undefined while it is not known. */
@@ -40,7 +40,7 @@ const CHECK_NAME =
 const THROTTLE_PAUSE = 1_000;
 
 /** What a response other than the wanted one means, to the nth request. */
-export function explainVault(response: HttpResponse, asked: Asked, n: number): Verdict {
+export function explainVault(response: HttpResponse, asked: VaultRequest, n: number): Verdict {
   const instead = inPlaceOfTheVault(response, asked);
   if (instead) return { failure: instead, retry: 'no' };
   const refusal = refusalFor(response, asked);
@@ -53,7 +53,7 @@ export function explainVault(response: HttpResponse, asked: Asked, n: number): V
 }
 
 /** The failure of a response that is not the vault's, or undefined if it may be. */
-function inPlaceOfTheVault(response: HttpResponse, { vault }: Asked): Failure | undefined {
+function inPlaceOfTheVault(response: HttpResponse, { vault }: VaultRequest): Failure | undefined {
   const { status } = response;
   const { host } = new URL(vault.origin);
   if (isRedirect(status)) return redirected(`The key vault ${host}`, status);
@@ -65,7 +65,7 @@ function inPlaceOfTheVault(response: HttpResponse, { vault }: Asked): Failure | 
 }
 
 /** What it means that the vault does not say which tenant it is in. */
-export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
+export function withoutTenant(response: HttpResponse, asked: VaultRequest): Verdict {
   const instead = inPlaceOfTheVault(response, asked);
   if (instead) return { failure: instead, retry: 'no' };
   const refusal: Refusal = {
@@ -78,7 +78,7 @@ export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
 }
 
 /** What a request without a response means. */
-export function explainVaultTransport(error: TransportError, asked: Asked): Verdict {
+export function explainVaultTransport(error: TransportError, asked: VaultRequest): Verdict {
   const host = new URL(asked.vault.origin).host;
   const verdict = explainTransport(error, `the key vault ${host}`);
   const { failure } = verdict;
@@ -188,7 +188,7 @@ export function explainContent(error: unknown, source: VaultSource, version: str
   }
 }
 
-function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: Asked): Failure {
+function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: VaultRequest): Failure {
   const { vault, name, version } = asked.source.certificate;
   const said = saidBy(response);
   const requestId = clean(response.headers['x-ms-request-id'], 64);
@@ -204,7 +204,7 @@ function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: 
   return new Failure(code, `${what} ${subject}${message} (${details.join(', ')}).`, remedy);
 }
 
-function refusalFor(response: HttpResponse, asked: Asked): Refusal {
+function refusalFor(response: HttpResponse, asked: VaultRequest): Refusal {
   const { codes } = saidBy(response);
   const message = messageOf(response);
   const { status } = response;
@@ -229,7 +229,7 @@ function refusalFor(response: HttpResponse, asked: Asked): Refusal {
   };
 }
 
-function byCode(code: string, message: string, asked: Asked): Refusal | undefined {
+function byCode(code: string, message: string, asked: VaultRequest): Refusal | undefined {
   switch (code) {
     case 'ForbiddenByRbac':
       return roleMissing(message, asked);
@@ -252,7 +252,7 @@ function byCode(code: string, message: string, asked: Asked): Refusal | undefine
   }
 }
 
-function roleMissing(message: string, asked: Asked): Refusal {
+function roleMissing(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const scope = RESOURCE_ID.exec(message)?.[0] ?? `$(az keyvault show --name ${vault} --query id --output tsv)`;
   return {
@@ -267,14 +267,14 @@ const RESOURCE_ID =
   /\/subscriptions\/[0-9a-f-]{36}\/resourcegroups\/[\w.()-]{1,90}\/providers\/microsoft\.keyvault\/vaults\/[a-z0-9-]{3,24}(?=[/'"\s]|$)/i;
 const OBJECT_ID = /\boid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i;
 
-function assignee(message: string, { source }: Asked): string {
+function assignee(message: string, { source }: VaultRequest): string {
   const [, objectId] = OBJECT_ID.exec(message) ?? [];
   return objectId === undefined
     ? `--assignee ${source.application.clientId}`
     : `--assignee-object-id ${objectId} --assignee-principal-type ServicePrincipal`;
 }
 
-function accessPolicyMissing(message: string, asked: Asked): Refusal {
+function accessPolicyMissing(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const [, objectId] = OBJECT_ID.exec(message) ?? [];
   const who = objectId === undefined ? `--spn ${asked.source.application.clientId}` : `--object-id ${objectId}`;
@@ -285,7 +285,7 @@ function accessPolicyMissing(message: string, asked: Asked): Refusal {
   };
 }
 
-function firewall(message: string, asked: Asked): Refusal {
+function firewall(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
   const address = isIP(named) === 0 ? undefined : named;
@@ -296,7 +296,7 @@ function firewall(message: string, asked: Asked): Refusal {
   };
 }
 
-function publicAccessOff(asked: Asked): Refusal {
+function publicAccessOff(asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
@@ -305,7 +305,7 @@ function publicAccessOff(asked: Asked): Refusal {
   };
 }
 
-function disabled(asked: Asked): Refusal {
+function disabled(asked: VaultRequest): Refusal {
   const { vault, name, version } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_CERTIFICATE_DISABLED',
@@ -314,7 +314,7 @@ function disabled(asked: Asked): Refusal {
   };
 }
 
-function notFound(asked: Asked): Refusal {
+function notFound(asked: VaultRequest): Refusal {
   const { vault, name, version } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
@@ -323,7 +323,7 @@ function notFound(asked: Asked): Refusal {
   };
 }
 
-function otherTenant(message: string, asked: Asked): Refusal {
+function otherTenant(message: string, asked: VaultRequest): Refusal {
   const [, tenantId] =
     /Expected one of https:\/\/[^/\s]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i.exec(message) ?? [];
   const owner = tenantId === undefined ? 'another tenant' : `the tenant ${tenantId}`;
@@ -334,7 +334,7 @@ function otherTenant(message: string, asked: Asked): Refusal {
   };
 }
 
-function throttled({ source }: Asked): Refusal {
+function throttled({ source }: VaultRequest): Refusal {
   return {
     code: 'THROTTLED',
     what: 'The key vault is asked for too much at once',
@@ -343,7 +343,7 @@ function throttled({ source }: Asked): Refusal {
   };
 }
 
-function loginTo({ tenantId, source }: Asked): string {
+function loginTo({ tenantId, source }: VaultRequest): string {
   return tenantId === undefined ? '' : `${loginCommands(source.application.cloud, tenantId)}\n`;
 }
 

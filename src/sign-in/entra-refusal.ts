@@ -207,15 +207,15 @@ export function explainEntra(
   const { status } = response;
   const page = intercepted(response, application.cloud.loginOrigin);
   if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
-  const said = errorIn(response);
+  const error = errorIn(response);
   const unavailable =
-    retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
-  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
+    retryForStatus(status) !== 'no' || (error.code === undefined && (status === 200 || !error.readable));
+  const refusal = REFUSALS[Number(error.code)] ?? (unavailable ? transient : unknown);
   const presented = { application, resource, idToken };
-  const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
+  const details = [error.code === undefined ? `HTTP ${status}` : `AADSTS${error.code}`, error.trace, error.at].filter(
     (part) => part !== '',
   );
-  const description = said.description === '' ? '' : `: ${said.description.replace(/\.$/, '')}`;
+  const description = error.description === '' ? '' : `: ${error.description.replace(/\.$/, '')}`;
   return {
     failure: new Failure(
       refusal.code,
@@ -305,7 +305,7 @@ function subjectForm(subject: string): string {
     : '';
 }
 
-interface Said {
+interface EntraError {
   /** The digits of AADSTS…, or undefined. */
   readonly code: string | undefined;
   readonly description: string;
@@ -315,7 +315,7 @@ interface Said {
   readonly readable: boolean;
 }
 
-function errorIn(response: HttpResponse): Said {
+function errorIn(response: HttpResponse): EntraError {
   // Empty for HTML, or nothing: the status has to do.
   const body = parseObject(response.body);
   const text = stringOf(body['error_description']);
