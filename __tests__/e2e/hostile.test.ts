@@ -310,15 +310,24 @@ describe('a refusal of Entra', () => {
     expect(['SIGN_IN_REFUSED', 'CONDITIONAL_ACCESS']).toContain(only((await run()).annotations).title);
   });
 
-  test('with hostile claims to repeat', async () => {
+  test('with hostile claims to repeat: no command is made of them', async () => {
     emulator.github.claims = { iss: HOSTILE, sub: `repo:a@1/b@2:${HOSTILE}'; rm -rf ~; '` };
     answers('token', refusal(7002138));
     const { title, message } = only((await run()).annotations);
     expect(title).toBe('FEDERATED_CREDENTIAL_LETTER_CASE');
+    expect(message).toContain('No command can be shown');
+    expect(message).not.toContain('--parameters');
+  });
+
+  test('with claims that a shell would take for a command', async () => {
+    const sub = `repo:a@1/b@2:environment:  $(id)\`id\`"'; rm -rf ~; '`;
+    emulator.github.claims = { sub };
+    answers('token', refusal(7002138));
+    const { message } = only((await run()).annotations);
     // The command is pasted into a shell, which has to see one argument where another command was to begin.
     const argument = / --parameters (.+)$/m.exec(message)?.[1] ?? '';
     const parameters = JSON.parse(execFileSync('sh', ['-c', `printf %s ${argument}`], { encoding: 'utf8' })) as object;
-    expect(parameters).toMatchObject({ subject: expect.stringMatching(/^repo:a@1\/b@2:name .*'; rm -rf ~; '$/) });
+    expect(parameters).toMatchObject({ subject: sub });
   });
 });
 

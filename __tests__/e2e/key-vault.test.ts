@@ -10,6 +10,15 @@ import { runStep, type StepOptions } from './step.ts';
 const NAME = 'connector';
 const ADDRESS = `https://${VAULT.name}.vault.azure.net/certificates/${NAME}`;
 
+const NO_VAULT = { 'key-vault-certificate': 'https://no-such-vault-here.vault.azure.net/certificates/connector' };
+/** Vaults are reached without the proxy, and no name resolves. */
+const WITHOUT_ITS_NAME = {
+  NO_PROXY: '.vault.azure.net',
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
+    "import d from 'node:dns';d.lookup=(name,_,done)=>done(Object.assign(new Error('no '+name),{code:'ENOTFOUND'}))",
+  )}`,
+};
+
 let emulator: Emulator;
 let certificate: ClientCertificate;
 let vault: Vault;
@@ -155,9 +164,18 @@ describe('a vault that refuses', () => {
   );
 
   test('no vault of this name', async () => {
-    const address = 'https://no-such-vault-here.vault.azure.net/certificates/connector';
-    expect(failure(await run({ 'key-vault-certificate': address })).code).toBe('KEY_VAULT_NOT_FOUND');
+    // Of all names only that of the vault has to resolve on the runner, and does not.
+    const { code, message } = failure(await run(NO_VAULT, { bundle: true, env: WITHOUT_ITS_NAME }));
+    expect(code).toBe('KEY_VAULT_NOT_FOUND');
+    expect(message).toContain('There seems to be no key vault no-such-vault-here.vault.azure.net');
   });
+
+  test('no vault of this name, behind a proxy, which reports only that it could not connect', async () => {
+    const { code, message } = failure(await run(NO_VAULT));
+    expect(code).toBe('PROXY_REFUSED');
+    expect(message).toContain('the proxy cannot resolve the name');
+    expect(message).toContain('az keyvault list-deleted');
+  }, 20_000);
 
   test('an application that its tenant does not know: which of the two it was', async () => {
     emulator.addVaultCertificate(NAME, certificate);

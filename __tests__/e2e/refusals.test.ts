@@ -1,5 +1,6 @@
 /** What GitHub, Entra, Graph and the proxy refuse: which code the step ends with, and what the person reading it needs. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,7 +108,8 @@ function forced(on: Fault['on'], answer: ReturnType<typeof refusal>, times = 1):
 
 /** `az ad app federated-credential create …`, as it is to be pasted. */
 function createCommand(subject: string, audience: string = GLOBAL.audience, issuer = ISSUER): string {
-  const name = subject.replace(/[^\w-]+/g, '-');
+  const digest = createHash('sha256').update(`["${issuer}","${subject}"]`).digest('hex');
+  const name = `${subject.replace(/[^\w-]+/g, '-')}-${digest.slice(0, 8)}`;
   const parameters = { name, issuer, subject, audiences: [audience] };
   return `az ad app federated-credential create --id ${GLOBAL.clientId} --parameters '${JSON.stringify(parameters)}'`;
 }
@@ -160,7 +162,7 @@ const UNREGISTERED: readonly [number, string, Scenario, readonly string[]][] = [
       `IDs in addition to its names: a credential for "${SUBJECT}", without them,`,
     ],
   ],
-  [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['client-id is the right application', createCommand(SUBJECT)]],
+  [70025, 'FEDERATED_CREDENTIAL_MISSING', NONE, ['Check that it is the right application', createCommand(SUBJECT)]],
 ];
 
 describe('Entra refuses at once', () => {
@@ -395,7 +397,7 @@ describe('GitHub gives no ID token', () => {
   test('to Dependabot', async () => {
     const { code, message, emulator } = await run({
       bundle: true,
-      env: () => ({ ...none, GITHUB_ACTOR: 'dependabot[bot]' }),
+      env: () => ({ ...none, GITHUB_EVENT_NAME: 'push', GITHUB_ACTOR: 'dependabot[bot]' }),
     });
     expect(code).toBe('ID_TOKEN_UNAVAILABLE');
     expect(message).toContain('Dependabot started this run');

@@ -237,6 +237,14 @@ describe.each<[string, (...answers: Answer[]) => ScriptedHttp, Answer, number]>(
     expect(http.waits).toEqual([]);
   });
 
+  test('a proxy that is busy is asked again, longer than a name that does not resolve', async () => {
+    const busy = new TransportError('Proxy response (503) !== 200 when HTTP Tunneling', false);
+    const http = vaultOf(...times(4, busy), good);
+    expect(await outcome(http)).toEqual(READ);
+    expect(http.requests).toHaveLength(earlier + 4 + (earlier === 1 ? 3 : 1));
+    expect(await outcome(vaultOf(...times(5, busy)))).toMatchObject({ code: 'PROXY_REFUSED' });
+  });
+
   test('without a response it is sent again', async () => {
     const http = vaultOf(new TransportError('reset', true), good);
     expect(await outcome(http)).toEqual(READ);

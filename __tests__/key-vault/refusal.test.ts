@@ -1,4 +1,8 @@
 /** What each refusal of a key vault means, in the words that a user reads, and whether another attempt helps. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Failure, type FailureCode } from '../../src/failure.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
@@ -11,14 +15,15 @@ import {
   explainVaultTransport,
   notACertificate,
   withoutTenant,
-  type Asked,
+  type VaultRequest,
 } from '../../src/key-vault/refusal.ts';
+import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import { cloudByName, vaultIn } from '../../src/sign-in/application.ts';
 import { answer } from '../scripted-http.ts';
 import { error, ONE_VERSION, SOURCE, TENANT, VERSION } from './scripted-vault.ts';
 
-const ASKED: Asked = { vault: vaultIn(SOURCE.application.cloud, 'contoso'), source: SOURCE, tenantId: TENANT };
-const ASKED_FOR_VERSION: Asked = { ...ASKED, source: ONE_VERSION };
+const ASKED: VaultRequest = { vault: vaultIn(SOURCE.application.cloud, 'contoso'), source: SOURCE, tenantId: TENANT };
+const ASKED_FOR_VERSION: VaultRequest = { ...ASKED, source: ONE_VERSION };
 const CLIENT = SOURCE.application.clientId;
 const CHINA = cloudByName('china');
 const HOST = 'contoso.vault.azure.net';
@@ -27,7 +32,8 @@ const DATE = 'Tue, 03 Feb 2026 04:05:06 GMT';
 const ISO = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const HEADERS = { 'x-ms-request-id': 'the-request', date: DATE };
 const LOGIN = `az cloud set --name AzureCloud\naz login --tenant ${TENANT} --allow-no-subscriptions\n`;
-const SHOW_POLICY = 'az keyvault certificate show --vault-name contoso --name connector --query policy > policy.json';
+const SHOW_POLICY =
+  'az keyvault certificate show --vault-name contoso --name connector --query policy --output json > policy.json';
 
 const explained = (status: number, body: unknown, asked = ASKED) =>
   explainVault(answer(status, body, HEADERS), asked, 1);
@@ -184,7 +190,7 @@ describe('what a code means', () => {
 describe('a vault of another tenant', () => {
   const issuer = (tenant: string): string => `https://sts.windows.net/${tenant}/`;
   const remedy = (login: string): string =>
-    `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
+    `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
   const anonymous = remedy('az cloud set --name AzureCloud\naz login --allow-no-subscriptions');
 
   test.each([
@@ -335,27 +341,39 @@ describe('the words of a refusal', () => {
 });
 
 describe('a request without a response', () => {
-  const said = (text: string, asked: Asked = ASKED) => explainVaultTransport(new TransportError(text, false), asked);
+  const said = (text: string, asked: VaultRequest = ASKED) =>
+    explainVaultTransport(new TransportError(text, false), asked);
   /** Before the vault has answered at all. */
-  const FIRST: Asked = { vault: ASKED.vault, source: SOURCE };
+  const FIRST: VaultRequest = { vault: ASKED.vault, source: SOURCE };
 
-  test.each([`getaddrinfo ENOTFOUND ${HOST}`, ...[502, 503, 504].map((n) => `Proxy response (${n}) !== 200`)])(
-    '%s at first is: no such vault, which is tried for two seconds',
-    (why) => {
-      const { failure, ...verdict } = said(why, FIRST);
-      expect(verdict).toEqual({ retry: 'yes', within: 2000 });
-      expect(failure).toMatchObject({
-        code: 'KEY_VAULT_NOT_FOUND',
-        remedy: `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
-      });
-      expect(failure.message.replace(new RegExp(`\\(${ISO}\\)`), '(NOW)')).toBe(
-        `There seems to be no key vault ${HOST}: ${why} (NOW).`,
-      );
-      expect(failure.cause).toBeInstanceOf(TransportError);
-    },
-  );
+  const CHECK_NAME = `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
 
-  test.each<[string, string, Asked, FailureCode]>([
+  test('a name that does not resolve at first is: no such vault, which is tried for two seconds', () => {
+    const why = `getaddrinfo ENOTFOUND ${HOST}`;
+    const { failure, ...verdict } = said(why, FIRST);
+    expect(verdict).toEqual({ retry: 'yes', within: 2000 });
+    expect(failure).toMatchObject({
+      code: 'KEY_VAULT_NOT_FOUND',
+      remedy: `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+    });
+    expect(failure.message.replace(new RegExp(`\\(${ISO}\\)`), '(NOW)')).toBe(
+      `There seems to be no key vault ${HOST}: ${why} (NOW).`,
+    );
+    expect(failure.cause).toBeInstanceOf(TransportError);
+  });
+
+  test.each([502, 503, 504])('HTTP %d of a proxy at first: it is busy, or cannot resolve the name', (status) => {
+    const { failure, ...verdict } = said(`Proxy response (${status}) !== 200`, FIRST);
+    expect(verdict).toEqual({ retry: 'yes' });
+    expect(failure).toMatchObject({
+      code: 'PROXY_REFUSED',
+      message: expect.stringContaining(`The proxy did not open the way to the key vault ${HOST}: HTTP ${status} (`),
+      remedy: `Let the proxy pass CONNECT to port 443 of ${HOST}, or list it in NO_PROXY. It may also be that the proxy cannot resolve the name. ${CHECK_NAME}`,
+    });
+    expect(said(`Proxy response (${status}) !== 200`, ASKED).failure.remedy).not.toContain('resolve');
+  });
+
+  test.each<[string, string, VaultRequest, FailureCode]>([
     ['once the vault has answered', `getaddrinfo ENOTFOUND ${HOST}`, ASKED, 'NETWORK_UNREACHABLE'],
     ['once the vault has answered', 'Proxy response (503) !== 200', ASKED, 'PROXY_REFUSED'],
     ['of the proxy', 'getaddrinfo ENOTFOUND proxy.example', FIRST, 'NETWORK_UNREACHABLE'],
@@ -377,6 +395,16 @@ describe('a request without a response', () => {
     expect(failure.cause).toBeInstanceOf(TransportError);
   });
 
+  test('a response that is too large: its remedy is about the vault, not about connectors', () => {
+    const { failure, retry } = said('the response is larger than 1000 bytes');
+    expect(retry).toBe('no');
+    expect(failure).toMatchObject({
+      code: 'RESPONSE_TOO_LARGE',
+      remedy: `No certificate of a key vault is that large: something in between, such as a web filter or a proxy, answers in its place. Let it pass ${HOST} unchanged.`,
+    });
+    expect(failure.cause).toBeInstanceOf(TransportError);
+  });
+
   test.each([
     ['other side closed', 'NETWORK_UNREACHABLE', `the key vault ${HOST} did not answer: other side closed (`],
     ['CERT_HAS_EXPIRED', 'TLS_NOT_TRUSTED', `The TLS certificate presented for the key vault ${HOST} is not valid`],
@@ -388,6 +416,9 @@ describe('a request without a response', () => {
 });
 
 describe('a sign-in that fails', () => {
+  const ABOUT_APPLICATIONS = [
+    70021, 700212, 7002138, 7002131, 70025, 700016, 7000229, 90002, 7000112, 500011, 500014, 53003, 999,
+  ];
   const APPLICATION = { ...SOURCE.application, tenantId: TENANT };
   const refusal = (code: FailureCode): Failure => new Failure(code, 'Refused.', 'Do this.');
   const AS = `This was the sign-in to the key vault contoso, in its tenant ${TENANT}, as the application of`;
@@ -416,12 +447,58 @@ describe('a sign-in that fails', () => {
   test.each([
     [SOURCE, `${AS} key-vault-client-id.`],
     [SAME, `${AS} client-id, since key-vault-client-id is not set.`],
-  ])('on account of its credentials: which one it was, and where to sign in', (source, which) => {
+  ])('on account of its credentials: which one it was', (source, which) => {
     expect(explainSignIn(refusal('FEDERATED_CREDENTIAL_MISSING'), APPLICATION, source)).toMatchObject({
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `Refused. ${which}`,
-      remedy: `Sign in to the vault's tenant before any command:\n${LOGIN}Do this.`,
+      remedy: 'Do this.',
     });
+  });
+
+  test.each([...ABOUT_APPLICATIONS])('AADSTS%d: no command stands twice in what helps', (aadsts) => {
+    const response = answer(400, { error: 'invalid_client', error_codes: [aadsts] });
+    const idToken = { jwt: '', issuer: 'https://issuer.example', subject: 'repo:a/b:environment:c', audience: 'x' };
+    const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+    for (const explained of [
+      explainSignIn(failure, APPLICATION, SOURCE),
+      explainSignIn(failure, APPLICATION, SAME),
+      explainGraphSignIn(failure, APPLICATION),
+    ]) {
+      const lines = (explained as Failure).remedy.split('\n');
+      expect(lines.filter((line, n) => lines.indexOf(line) !== n)).toEqual([]);
+      // A line that announces commands has some behind it.
+      for (const [n, line] of lines.entries()) if (/[^s]:$/.test(line)) expect(lines[n + 1]).toMatch(/^az /);
+    }
+  });
+
+  test.each([SOURCE, SAME])('an application that lacks only its service principal there gets it', (source) => {
+    const response = answer(401, { error: 'invalid_client', error_codes: [7000229] });
+    const idToken = { jwt: '', issuer: '', subject: '', audience: '' };
+    const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+    expect(explainSignIn(failure, APPLICATION, source)).toMatchObject({
+      code: 'APPLICATION_NOT_FOUND',
+      remedy: `Make it:\n${LOGIN}az ad sp create --id ${CLIENT}`,
+    });
+  });
+
+  test.each([SOURCE, SAME])('in a tenant that there is not: the vault named it, not an input', (source) => {
+    const error = refusal('TENANT_NOT_FOUND');
+    expect(explainSignIn(error, APPLICATION, source)).toMatchObject({
+      code: 'TENANT_NOT_FOUND',
+      message: expect.stringMatching(new RegExp(`^Refused. ${AS} `)),
+      remedy: `The vault contoso names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${LOGIN.replace(` --tenant ${TENANT}`, '')}az keyvault show --name contoso --query properties.tenantId --output tsv`,
+      cause: error,
+    });
+  });
+
+  test('whatever Entra answers about the vault, no remedy has the inputs of the connectors alone', () => {
+    for (const aadsts of ABOUT_APPLICATIONS) {
+      const response = answer(400, { error: 'invalid_client', error_codes: [aadsts] });
+      const idToken = { jwt: '', issuer: '', subject: '', audience: '' };
+      const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+      const { remedy } = explainSignIn(failure, APPLICATION, SOURCE) as Failure;
+      expect(remedy).not.toMatch(/(?<![\w-])client-id|[Cc]heck tenant-id/);
+    }
   });
 
   test('to Graph: that it was this one', () => {
@@ -429,7 +506,7 @@ describe('a sign-in that fails', () => {
     expect(explainGraphSignIn(refusal('APPLICATION_NOT_FOUND'), cloud)).toMatchObject({
       code: 'APPLICATION_NOT_FOUND',
       message: `Refused. This was the sign-in to Microsoft Graph in the tenant ${TENANT}, as the application of client-id.`,
-      remedy: `Sign in to the connectors' tenant before any command, in the cloud AzureChinaCloud:\nDo this.`,
+      remedy: 'Do this.',
     });
   });
 
@@ -447,7 +524,7 @@ describe('a certificate that was read and does not fit', () => {
   const IMPORT =
     'Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name contoso --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name contoso --name NAME --file cert.pfx';
   const NO_KEY = `The certificate connector in the key vault contoso (version ${VERSION}) comes without its private key: its policy does not let the key out.`;
-  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\n${SHOW_POLICY}\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
+  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\n${SHOW_POLICY.replace(' > ', ` | sed 's/"exportable": *false/"exportable": true/' > `)}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
   const RENEW = `Let the vault renew it:\n${SHOW_POLICY}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
   const READ = `Why not. It was read from the key vault contoso: connector, version ${VERSION}.`;
 
@@ -464,6 +541,32 @@ describe('a certificate that was read and does not fit', () => {
   ])('%s is %s', (was, code, words, remedy) => {
     const error = new Failure(was, 'Why not.', 'Do this.');
     expect(explainContent(error, SOURCE, VERSION)).toMatchObject({ code, message: words, remedy, cause: error });
+  });
+
+  // As the Azure CLI prints JSON, and without blanks.
+  test.each([2, 0])('the command for an exportable key edits the policy (%d blanks deep)', (indent) => {
+    const policy = {
+      keyProperties: { curve: null, exportable: false, keySize: 2048, keyType: 'RSA', reuseKey: false },
+      secretProperties: { contentType: 'application/x-pkcs12' },
+    };
+    const { remedy } = explainContent(new Failure('PFX_NO_PRIVATE_KEY', '', ''), SOURCE, VERSION) as Failure;
+    const directory = mkdtempSync(join(tmpdir(), 'policy-'));
+    try {
+      const commands = remedy.split('\n').filter((line) => line.startsWith('az '));
+      const script = `az() { case $3 in show) printf '%s\\n' "$POLICY";; create) cp policy.json created.json;; esac; }\n${commands.join('\n')}`;
+      const { status, stderr } = spawnSync('bash', ['-eu', '-c', script], {
+        cwd: directory,
+        env: { ...process.env, POLICY: JSON.stringify(policy, null, indent) },
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(JSON.parse(readFileSync(join(directory, 'created.json'), 'utf8'))).toEqual({
+        ...policy,
+        keyProperties: { ...policy.keyProperties, exportable: true },
+      });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('a fault of our own is left as it is', () => {

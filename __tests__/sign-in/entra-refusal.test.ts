@@ -1,10 +1,13 @@
 /** What Microsoft Entra's refusals mean, and what helps. */
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import { cloudByName, type Application } from '../../src/sign-in/application.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
 import type { HttpResponse } from '../../src/http/client.ts';
 import type { IdToken } from '../../src/sign-in/github-id-token.ts';
+import { hide } from '../../src/text/secrets.ts';
 import { answer } from '../scripted-http.ts';
+import { keepPrinted } from '../printed.ts';
 
 const application: Application = {
   tenantId: 'the-tenant',
@@ -20,6 +23,8 @@ const idToken: IdToken = {
 };
 const TIME = '2026-11-23 08:15:30Z';
 const DATE = 'Mon, 23 Nov 2026 08:15:30 GMT';
+
+keepPrinted();
 
 /** Entra's answer with this code. */
 function refusal(code: number, more: object = {}, status = 401): HttpResponse {
@@ -46,7 +51,7 @@ const PRESENTED = `GitHub presented
   audience: api://AzureADTokenExchange`;
 const LOGIN = 'az cloud set --name AzureCloud\naz login --tenant the-tenant --allow-no-subscriptions';
 const CREATE = `${LOGIN}
-az ad app federated-credential create --id the-client --parameters '{"name":"repo-octo-hello-ref-refs-heads-main","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
+az ad app federated-credential create --id the-client --parameters '{"name":"repo-octo-hello-ref-refs-heads-main-a1111509","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
 const WITHOUT_IDS =
   'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n';
 
@@ -57,7 +62,7 @@ const TRANSIENT = {
 };
 
 describe('a refusal that is known', () => {
-  test.each([70021, 700211, 700212, 700213])('AADSTS%d: no federated credential fits', (code) => {
+  test.each([70021, 700211, 700213])('AADSTS%d: no federated credential fits', (code) => {
     expect(explained(refusal(code))).toEqual({
       code: 'FEDERATED_CREDENTIAL_MISMATCH',
       message: `No federated credential of the application the-client fits this job: Because (AADSTS${code}, trace t-1, ${TIME}).`,
@@ -87,22 +92,46 @@ describe('a refusal that is known', () => {
       `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${LOGIN}\naz ad sp create --id the-client`,
     ],
     [
-      90002,
+      7000229,
+      'APPLICATION_NOT_FOUND',
+      'The application the-client has no service principal in the tenant the-tenant',
+      `Make it:\n${LOGIN}\naz ad sp create --id the-client`,
+    ],
+    ...[90002, 900023, 50059, 50128, 90038, 900382].map((code): [number, string, string, string] => [
+      code,
       'TENANT_NOT_FOUND',
       'There is no tenant the-tenant in the cloud global',
       'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+    ]),
+    [
+      5000225,
+      'SIGN_IN_REFUSED',
+      'Microsoft blocked the tenant the-tenant since nobody used it',
+      'For 20 days, an administrator of the tenant can have Microsoft support open it again; after that it is deleted. See https://aka.ms/TenantLifecycle.',
     ],
+    ...[500021, 500022].map((code): [number, string, string, string] => [
+      code,
+      'SIGN_IN_REFUSED',
+      'The network of the runner lets nobody sign in to the tenant the-tenant',
+      'A proxy of the network restricts the tenants that may be signed in to (tenant restrictions). Let its administrator add the-tenant to the allowed tenants, or run on a runner outside of that network.',
+    ]),
     [
       7000112,
       'APPLICATION_DISABLED',
       'The application the-client is disabled in the tenant the-tenant',
       `Enable its service principal:\n${LOGIN}\naz ad sp update --id the-client --set accountEnabled=true`,
     ],
-    [
-      500011,
+    ...[500011, 50001].map((code): [number, string, string, string] => [
+      code,
       'RESOURCE_NOT_FOUND',
       'The tenant the-tenant does not know Microsoft Graph at https://graph.microsoft.com',
       'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+    ]),
+    [
+      500014,
+      'APPLICATION_DISABLED',
+      'The service principal of Microsoft Graph is disabled in the tenant the-tenant',
+      `Somebody disabled it, or a subscription of the tenant has lapsed. Enable it:\n${LOGIN}\naz ad sp update --id https://graph.microsoft.com --set accountEnabled=true`,
     ],
     [
       53003,
@@ -119,11 +148,22 @@ describe('a refusal that is known', () => {
     });
   });
 
+  test('AADSTS700212: one with another audience has to go first, since two cannot have the same subject', () => {
+    const list = 'az ad app federated-credential list --id the-client --query "[].[name,issuer,subject,audiences[0]]"';
+    expect(explained(refusal(700212))).toEqual({
+      code: 'FEDERATED_CREDENTIAL_MISMATCH',
+      message: `No federated credential of the application the-client fits this job: Because (AADSTS700212, trace t-1, ${TIME}).`,
+      remedy: `${PRESENTED}\n${WITHOUT_IDS}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${CREATE.replace(`${LOGIN}\n`, `${LOGIN}\n${list} --output tsv\naz ad app federated-credential delete --id the-client --federated-credential-id NAME\n`)}`,
+      retry: 'yes',
+      within: 25_000,
+    });
+  });
+
   test('AADSTS70025: no federated credential at all, or one that was just made', () => {
     expect(explained(refusal(70025))).toEqual({
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `The application the-client has no federated credential: Because (AADSTS70025, trace t-1, ${TIME}).`,
-      remedy: `Check that client-id is the right application. If so, register this job:\n${CREATE}`,
+      remedy: `Check that it is the right application. If so, register this job:\n${CREATE}`,
       retry: 'yes',
       within: 25_000,
     });
@@ -161,9 +201,15 @@ describe('a refusal that is not known', () => {
     expect(explained(refusal(7000215, {}, status))).toEqual({
       code: 'SIGN_IN_REFUSED',
       message: `Microsoft Entra refused to sign in the application the-client in the tenant the-tenant: Because (AADSTS7000215, trace t-1, ${TIME}).`,
-      remedy: 'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+      remedy:
+        'Look the code up at https://login.microsoftonline.com/error. Check whether application, tenant and cloud are the right ones.',
       retry: 'no',
     });
+  });
+
+  test('is looked up where its cloud explains it', () => {
+    const { failure } = explainEntra(refusal(999), { ...application, cloud: cloudByName('china') }, idToken);
+    expect(failure.remedy).toMatch(/^Look the code up at https:\/\/login\.partner\.microsoftonline\.cn\/error\. /);
   });
 
   test.each([408, 423, 425, 429, 500, 503])('with HTTP %d is transient', (status) => {
@@ -296,6 +342,62 @@ describe('the credential that helps', () => {
   test('is a command that a shell accepts as it is, quotes included', () => {
     const remedy = remedyFor({ subject: "repo:octo/hello:environment:Bob's 'prod'" });
     expect(remedy).toContain(String.raw`"subject":"repo:octo/hello:environment:Bob'\''s '\''prod'\''"`);
+  });
+
+  /** The credential as a shell passes it on. */
+  const credential = (more: Partial<IdToken>, code = 700213): { name: string; subject: string; issuer: string } => {
+    const { remedy } = explained(refusal(code), { ...idToken, ...more });
+    const command = remedy.split('\n').find((line) => line.includes('federated-credential create')) ?? '';
+    const { stdout } = spawnSync('bash', ['-c', `az() { printf %s "\${@: -1}"; }; ${command}`], { encoding: 'utf8' });
+    return JSON.parse(stdout) as { name: string; subject: string; issuer: string };
+  };
+
+  test.each([
+    'repo:octo/hello:environment:my  env',
+    'repo:octo/hello:environment: my   env ',
+    'repo:octo/hello:environment:"quoted" \\ $HOME `id`',
+    "repo:octo/hello:environment:Bob's !1",
+    'repo:octo/hello:environment:Gr\u00fc\u00dfe \u{1f680}',
+  ])('has the subject letter by letter: %j', (subject) => {
+    for (const code of [700213, 700212]) expect(credential({ subject }, code)).toMatchObject({ subject });
+    expect(remedyFor({ subject })).toContain(`\n  subject:  ${subject}\n`);
+    const ids = subject.replace('repo:octo/hello:', 'repo:octo@1/hello@2:');
+    expect(remedyFor({ subject: ids })).toContain(`a credential for "${subject}", without them,`);
+  });
+
+  const SECRET = 'a secret  with blanks';
+  test.each<[string, Partial<IdToken>]>([
+    ['a control character', { subject: 'repo:octo/hello:environment:a\u0007b' }],
+    ['what a terminal would do', { subject: 'repo:octo/hello:environment:a\u001b[1mb' }],
+    ['what cannot be seen', { subject: 'repo:octo/hello:environment:a\u200bb' }],
+    ['a line break', { issuer: 'https://a\n::error::' }],
+    ['a secret', { subject: `repo:octo/hello:environment:${SECRET}` }],
+    ['a secret alone', { audience: SECRET }],
+    ['more than there can be', { subject: `repo:octo/hello:environment:${'e'.repeat(1000)}` }],
+  ])('is no command if it has %s in it: it would be a wrong one', (_what, more) => {
+    hide(SECRET);
+    for (const code of [700213, 700212, 7002138, 7002131, 70025]) {
+      const { remedy } = explained(refusal(code), { ...idToken, ...more });
+      expect(remedy).not.toContain('federated-credential');
+      expect(remedy).toContain('\nNo command can be shown, since not every character of these can: ');
+      expect(remedy).not.toMatch(/[^\n\P{C}]/u);
+      expect(remedy).not.toContain(SECRET);
+    }
+  });
+
+  test('has a name of its own for each subject and issuer', () => {
+    const environment = 'repo:octo/hello:environment:';
+    const subjects = ['release/1', 'release-1', 'release 1', 'e'.repeat(130), 'e'.repeat(131), '\u00fc', '\u00e4'];
+    const names = [...subjects.map((name) => `${environment}${name}`), '\u00fc', ''].map(
+      (subject) => credential({ subject }).name,
+    );
+    names.push(credential({ subject: `${environment}release-1`, issuer: 'https://a.example' }).name);
+    expect(new Set(names).size).toBe(subjects.length + 3);
+    // What Entra allows.
+    for (const name of names) expect(name).toMatch(/^[a-z0-9][\w-]{2,119}$/i);
+    expect(names[1]).toMatch(/^repo-octo-hello-environment-release-1-[0-9a-f]{8}$/);
+    expect(names.at(-2)).toMatch(/^github-actions-[0-9a-f]{8}$/);
+    expect(credential({ subject: `${environment}release/1` }).name).toBe(names[0]);
   });
 
   test('shows no control characters', () => {

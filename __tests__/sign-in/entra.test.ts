@@ -280,6 +280,17 @@ describe('no response', () => {
     expect(failure.message).toContain('https://login.microsoftonline.com');
   });
 
+  test('since it was too large names what answered, and no connectors', async () => {
+    const http = new ScriptedHttp(new TransportError('the response is larger than 1000 bytes', true));
+    const failure = await final(exchange(http, application, graph, idToken));
+    expect(failure).toMatchObject({
+      code: 'RESPONSE_TOO_LARGE',
+      remedy:
+        'No token is that large: something in between, such as a web filter or a proxy, answers in the place of the service. Let it pass https://login.microsoftonline.com unchanged.',
+    });
+    expect(failure.cause).toBeInstanceOf(TransportError);
+  });
+
   test('because the step ended says only that', async () => {
     const cancelled = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
     const http: ScriptedHttp = new ScriptedHttp(() => {
@@ -293,7 +304,7 @@ describe('no response', () => {
     const failure = await failing(exchange(new ScriptedHttp(), application, graph, idToken));
     expect(failure).toMatchObject({
       code: 'SIGN_IN_REFUSED',
-      remedy: 'Check tenant-id, client-id and cloud.',
+      remedy: 'Check whether application, tenant and cloud are the right ones.',
     });
     expect(failure.message).toMatch(/^Signing in failed: network_error\b.*\.$/);
     expect(failure.cause).toBeInstanceOf(Error);

@@ -76,7 +76,7 @@ permissions:
     ['a fork', { event: { pull_request: { head: { repo: { full_name: 'eve/hello' } } } } }],
     ['a fork that was deleted since', { event: { pull_request: { head: { repo: null } } } }],
   ])('is missing in a run by %s, and no permission helps', async (_name, run) => {
-    await expect(inRun(run, noService)).rejects.toMatchObject({
+    await expect(inRun({ GITHUB_EVENT_NAME: 'pull_request', ...run }, noService)).rejects.toMatchObject({
       code: 'ID_TOKEN_UNAVAILABLE',
       message: 'GitHub gives this job no ID token. The event is a pull request from a fork, and such runs get none.',
       remedy: otherEvent,
@@ -84,16 +84,28 @@ permissions:
   });
 
   test('is missing in a run by Dependabot, and no permission helps', async () => {
-    await expect(inRun({ GITHUB_ACTOR: 'dependabot[bot]' }, noService)).rejects.toMatchObject({
+    const run = { GITHUB_EVENT_NAME: 'pull_request', GITHUB_ACTOR: 'dependabot[bot]' };
+    await expect(inRun(run, noService)).rejects.toMatchObject({
       code: 'ID_TOKEN_UNAVAILABLE',
-      message: 'GitHub gives this job no ID token. Dependabot started this run, and such runs get none.',
+      message: 'GitHub gives this job no ID token. Dependabot started this run, and such runs get none by default.',
       remedy: otherEvent,
     });
   });
 
+  test.each(['eve/hello', 'octo/hello'])(
+    'is missing in a pull_request_target of %s: that event may get one, so the permission helps',
+    async (full_name) => {
+      const event = { pull_request: { head: { repo: { full_name } } } };
+      await expect(inRun({ event, GITHUB_EVENT_NAME: 'pull_request_target' }, noService)).rejects.toMatchObject({
+        message: 'GitHub gives this job no ID token.',
+        remedy: permissions,
+      });
+    },
+  );
+
   test("is missing in a pull request of the repository's own: the permission helps", async () => {
     const event = { pull_request: { head: { repo: { full_name: 'octo/hello' } } } };
-    await expect(inRun({ event }, noService)).rejects.toMatchObject({
+    await expect(inRun({ event, GITHUB_EVENT_NAME: 'pull_request' }, noService)).rejects.toMatchObject({
       message: 'GitHub gives this job no ID token.',
       remedy: permissions,
     });

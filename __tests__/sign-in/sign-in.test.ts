@@ -92,6 +92,18 @@ describe('Microsoft Entra', () => {
     expect(job.written.match(/::notice title=Waiting for the federated credential::.*up to 25 s\./g)).toHaveLength(1);
   });
 
+  test.each([700213, 70025])('AADSTS%d may be a credential that was just made', async (code) => {
+    await signedIn(new ScriptedHttp(idToken(), refused(code), idToken(), issued));
+    expect(job.written).toContain('Waiting for the federated credential');
+  });
+
+  test('whose policy may let the next ID token pass is asked again, and no notice talks of a new credential', async () => {
+    const http = new ScriptedHttp(idToken(), refused(7002381), idToken(), issued);
+    expect(await signedIn(http)).toHaveProperty('token', ACCESS);
+    expect(http.waits).toEqual([5000]);
+    expect(job.written).not.toContain('federated credential');
+  });
+
   test('that refuses for good ends the step', async () => {
     const http = new ScriptedHttp(idToken(), refused(700016));
     await expect(signedIn(http)).rejects.toMatchObject({ code: 'APPLICATION_NOT_FOUND' });

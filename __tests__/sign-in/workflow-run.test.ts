@@ -34,11 +34,27 @@ describe('the run', () => {
     ['another repository', { full_name: 'eve/hello' }, true],
     ['a fork that was deleted since', null, true],
   ])('on a pull request from %s', async (_, repo, fromFork) => {
-    expect(await runOf({ event: fromRepository(repo) })).toMatchObject({ fromFork });
+    expect(await runOf({ event: fromRepository(repo), GITHUB_EVENT_NAME: 'pull_request' })).toMatchObject({ fromFork });
   });
 
-  test('by Dependabot', async () => {
-    expect(await runOf({ event: {}, GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({ byDependabot: true });
+  test.each<[string | undefined, boolean, boolean]>([
+    ['pull_request', true, true],
+    ['pull_request_review', true, true],
+    ['pull_request_review_comment', true, true],
+    ['push', false, true],
+    ['create', false, true],
+    ['deployment', false, true],
+    ['deployment_status', false, true],
+    ['pull_request_target', false, false],
+    ['schedule', false, false],
+    ['workflow_dispatch', false, false],
+    [undefined, false, false],
+  ])('the event %s of a fork gets no ID token: %s, that of Dependabot: %s', async (name, fromFork, byDependabot) => {
+    const event = fromRepository({ full_name: 'eve/hello' });
+    expect(await runOf({ event, GITHUB_EVENT_NAME: name, GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({
+      fromFork,
+      byDependabot,
+    });
   });
 
   test('on GitHub Enterprise Server', async () => {
@@ -74,7 +90,11 @@ describe('an event that cannot be used stops nothing', () => {
     ['a pull request that is null', { event: { pull_request: null } }],
     ['a pull request that is a number', { event: { pull_request: 5 } }],
   ])('%s', async (_, run) => {
-    expect(await runOf(run)).toEqual({ url: PAGE, fromFork: false, byDependabot: false });
+    expect(await runOf({ ...run, GITHUB_EVENT_NAME: 'pull_request' })).toEqual({
+      url: PAGE,
+      fromFork: false,
+      byDependabot: false,
+    });
   });
 
   test.each<[string, RunOf]>([
@@ -86,9 +106,8 @@ describe('an event that cannot be used stops nothing', () => {
   });
 
   test('Dependabot is known all the same', async () => {
-    expect(await runOf({ eventText: 'not JSON', GITHUB_ACTOR: 'dependabot[bot]' })).toMatchObject({
-      byDependabot: true,
-    });
+    const run = { eventText: 'not JSON', GITHUB_EVENT_NAME: 'push', GITHUB_ACTOR: 'dependabot[bot]' };
+    expect(await runOf(run)).toMatchObject({ byDependabot: true });
   });
 
   test.each<[string, unknown]>([
@@ -96,13 +115,25 @@ describe('an event that cannot be used stops nothing', () => {
     ['whose head is a text', { head: 'main' }],
     ['whose repository is a text', { head: { repo: 'octo/hello' } }],
   ])('a pull request %s counts as one from a fork', async (_, pullRequest) => {
-    expect(await runOf({ event: { pull_request: pullRequest } })).toMatchObject({ fromFork: true });
+    const event = { pull_request: pullRequest };
+    expect(await runOf({ event, GITHUB_EVENT_NAME: 'pull_request' })).toMatchObject({ fromFork: true });
   });
 });
 
 describe('the user agent', () => {
   test('leads back to the run', async () => {
     expect(await userAgentOf({ event: {} })).toBe(`${PRODUCT} (+${PAGE})`);
+  });
+
+  test.each([
+    ['GITHUB_REPOSITORY', 'octo/hello\n'],
+    ['GITHUB_REPOSITORY', 'octo\r\nx-injected: 1/hello'],
+    ['GITHUB_REPOSITORY', 'octo/h\u00e9llo\u0000\u2028'],
+    ['GITHUB_SERVER_URL', 'https://github.example\n'],
+  ])('is a header that can be sent, whatever %s holds: %j', async (name, value) => {
+    const agent = await userAgentOf({ event: {}, [name]: value });
+    expect(() => new Headers({ 'user-agent': agent })).not.toThrow();
+    expect(agent).toMatch(/^[\x21-\x7e]+ \(\+https:[\x21-\x7e]+\/actions\/runs\/42\)$/);
   });
 
   test('outside a run is the product alone', async () => {

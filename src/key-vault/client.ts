@@ -19,7 +19,7 @@ import {
   explainVaultTransport,
   notACertificate,
   withoutTenant,
-  type Asked,
+  type VaultRequest,
 } from './refusal.ts';
 
 /** What the vault gave. */
@@ -77,7 +77,7 @@ async function request(
 
 async function retried<T>(
   http: Http,
-  asked: Asked,
+  asked: VaultRequest,
   attempt: (n: number) => Promise<{ readonly done: T } | Verdict>,
 ): Promise<T> {
   const { deadline } = http;
@@ -102,7 +102,7 @@ const TENANT =
  * cloud's to say, and the resource that the token is for too.
  * @see https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses#authentication
  */
-function tenantIn(response: HttpResponse, asked: Asked, n: number): { readonly done: string } | Verdict {
+function tenantIn(response: HttpResponse, asked: VaultRequest, n: number): { readonly done: string } | Verdict {
   if (response.status !== 401) return explainVault(response, asked, n);
   const challenge = (response.headers['www-authenticate'] ?? '').slice(0, CHALLENGE_LENGTH);
   const [, tenantId] = TENANT.exec(challenge) ?? [];
@@ -110,7 +110,7 @@ function tenantIn(response: HttpResponse, asked: Asked, n: number): { readonly d
 }
 
 /** @throws Failure KEY_VAULT_NOT_A_CERTIFICATE */
-function secretIn(body: string, asked: Asked): { content: Buffer; value: string; version: string } | undefined {
+function secretIn(body: string, asked: VaultRequest): { content: Buffer; value: string; version: string } | undefined {
   const { value, contentType, id } = parseObject(body);
   const version = versionIn(stringOf(id));
   if (typeof value !== 'string' || version === undefined) return undefined;

@@ -10,14 +10,14 @@ import { intercepted } from '../http/intercepted.ts';
 import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
 import { reason, type TransportError } from '../http/transport-error.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
-import type { Application, Cloud, Resource } from '../sign-in/application.ts';
+import { loginCommands, type Application, type Resource } from '../sign-in/application.ts';
 import { whichApplication } from '../sign-in/sign-in.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseObject, stringOf } from '../text/json.ts';
 import type { VaultSource } from './address.ts';
 
-/** What a failure is about, with the values that its commands are filled in with. */
-export interface Asked {
+/** What the vault was asked for: what a failure is about, and the values that its commands are filled in with. */
+export interface VaultRequest {
   readonly vault: Resource;
   readonly source: VaultSource;
   /** The vault's; undefined while it is not known. */
@@ -34,11 +34,13 @@ interface Refusal {
 
 /** A name that does not resolve may be DNS in trouble. In milliseconds. */
 const RESOLVING = 2_000;
+const CHECK_NAME =
+  'Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv';
 /** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
 const THROTTLE_PAUSE = 1_000;
 
 /** What a response other than the wanted one means, to the nth request. */
-export function explainVault(response: HttpResponse, asked: Asked, n: number): Verdict {
+export function explainVault(response: HttpResponse, asked: VaultRequest, n: number): Verdict {
   const instead = inPlaceOfTheVault(response, asked);
   if (instead) return { failure: instead, retry: 'no' };
   const refusal = refusalFor(response, asked);
@@ -51,7 +53,7 @@ export function explainVault(response: HttpResponse, asked: Asked, n: number): V
 }
 
 /** The failure of a response that is not the vault's, or undefined if it may be. */
-function inPlaceOfTheVault(response: HttpResponse, { vault }: Asked): Failure | undefined {
+function inPlaceOfTheVault(response: HttpResponse, { vault }: VaultRequest): Failure | undefined {
   const { status } = response;
   const { host } = new URL(vault.origin);
   if (isRedirect(status)) return redirected(`The key vault ${host}`, status);
@@ -63,7 +65,7 @@ function inPlaceOfTheVault(response: HttpResponse, { vault }: Asked): Failure | 
 }
 
 /** What it means that the vault does not say which tenant it is in. */
-export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
+export function withoutTenant(response: HttpResponse, asked: VaultRequest): Verdict {
   const instead = inPlaceOfTheVault(response, asked);
   if (instead) return { failure: instead, retry: 'no' };
   const refusal: Refusal = {
@@ -76,54 +78,65 @@ export function withoutTenant(response: HttpResponse, asked: Asked): Verdict {
 }
 
 /** What a request without a response means. */
-export function explainVaultTransport(error: TransportError, asked: Asked): Verdict {
+export function explainVaultTransport(error: TransportError, asked: VaultRequest): Verdict {
   const host = new URL(asked.vault.origin).host;
   const verdict = explainTransport(error, `the key vault ${host}`);
   const { failure } = verdict;
   const why = reason(error);
-  // A proxy resolves the name itself, and answers 502 to 504 if it cannot. A vault that has named its tenant is there.
-  const unresolved = (why.includes('ENOTFOUND') && why.includes(host)) || /Proxy response \(50[234]\)/.test(why);
-  if (unresolved && asked.tenantId === undefined) {
+  // A vault that has named its tenant is there.
+  const isNew = asked.tenantId === undefined;
+  if (isNew && why.includes('ENOTFOUND') && why.includes(host)) {
     return {
       retry: 'yes',
       within: RESOLVING,
       failure: new Failure(
         'KEY_VAULT_NOT_FOUND',
         `There seems to be no key vault ${host}: ${clean(why)} (${new Date().toISOString()}).`,
-        `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+        `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
         { cause: error },
       ),
     };
   }
+  if (failure.code === 'RESPONSE_TOO_LARGE') {
+    const remedy = `No certificate of a key vault is that large: something in between, such as a web filter or a proxy, answers in its place. Let it pass ${host} unchanged.`;
+    return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
+  }
   if (failure.code !== 'PROXY_REFUSED') return verdict;
-  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.`;
+  // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
+  const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
+  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${CHECK_NAME}` : ''}`;
   return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
 }
 
 /** What a failed sign-in to the vault means; any other error is left as it is. */
 export function explainSignIn(error: unknown, application: Application, source: VaultSource): unknown {
   const { tenantId, clientId, cloud } = application;
-  const host = source.certificate.vault;
+  const { vault } = source.certificate;
   const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
-  const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
-  if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND') {
+  const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
+  if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${login(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${login(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
   }
-  return whichApplication(error, which, `Sign in to the vault's tenant before any command:\n${login(cloud, tenantId)}`);
+  if (error instanceof Failure && error.code === 'TENANT_NOT_FOUND') {
+    const remedy = `The vault ${vault} names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${loginCommands(cloud, undefined)}\naz keyvault show --name ${vault} --query properties.tenantId --output tsv`;
+    return new Failure(error.code, `${error.message} ${which}`, remedy, { cause: error });
+  }
+  return whichApplication(error, which);
+}
+
+/** The application is registered there, and its remedy is that of any tenant. */
+function lacksOnlyPrincipal({ message }: Failure): boolean {
+  return message.includes('(AADSTS7000229,');
 }
 
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
-export function explainGraphSignIn(error: unknown, { tenantId, cloud }: Application): unknown {
+export function explainGraphSignIn(error: unknown, { tenantId }: Application): unknown {
   const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
-  return whichApplication(
-    error,
-    which,
-    `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`,
-  );
+  return whichApplication(error, which);
 }
 
 /** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
@@ -143,7 +156,7 @@ export function notACertificate(
 
 /** How to have the vault renew a certificate now, by its own policy. */
 export function renewCommands({ certificate: { vault, name } }: VaultSource): string {
-  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
 
 /** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
@@ -159,7 +172,7 @@ export function explainContent(error: unknown, source: VaultSource, version: str
       return new Failure(
         'KEY_VAULT_KEY_NOT_EXPORTABLE',
         `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`,
-        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
+        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/' > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
         { cause: error },
       );
     case 'PFX_EMPTY':
@@ -175,7 +188,7 @@ export function explainContent(error: unknown, source: VaultSource, version: str
   }
 }
 
-function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: Asked): Failure {
+function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: VaultRequest): Failure {
   const { vault, name, version } = asked.source.certificate;
   const said = saidBy(response);
   const requestId = clean(response.headers['x-ms-request-id'], 64);
@@ -191,7 +204,7 @@ function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: 
   return new Failure(code, `${what} ${subject}${message} (${details.join(', ')}).`, remedy);
 }
 
-function refusalFor(response: HttpResponse, asked: Asked): Refusal {
+function refusalFor(response: HttpResponse, asked: VaultRequest): Refusal {
   const { codes } = saidBy(response);
   const message = messageOf(response);
   const { status } = response;
@@ -216,7 +229,7 @@ function refusalFor(response: HttpResponse, asked: Asked): Refusal {
   };
 }
 
-function byCode(code: string, message: string, asked: Asked): Refusal | undefined {
+function byCode(code: string, message: string, asked: VaultRequest): Refusal | undefined {
   switch (code) {
     case 'ForbiddenByRbac':
       return roleMissing(message, asked);
@@ -239,7 +252,7 @@ function byCode(code: string, message: string, asked: Asked): Refusal | undefine
   }
 }
 
-function roleMissing(message: string, asked: Asked): Refusal {
+function roleMissing(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const scope = RESOURCE_ID.exec(message)?.[0] ?? `$(az keyvault show --name ${vault} --query id --output tsv)`;
   return {
@@ -254,14 +267,14 @@ const RESOURCE_ID =
   /\/subscriptions\/[0-9a-f-]{36}\/resourcegroups\/[\w.()-]{1,90}\/providers\/microsoft\.keyvault\/vaults\/[a-z0-9-]{3,24}(?=[/'"\s]|$)/i;
 const OBJECT_ID = /\boid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i;
 
-function assignee(message: string, { source }: Asked): string {
+function assignee(message: string, { source }: VaultRequest): string {
   const [, objectId] = OBJECT_ID.exec(message) ?? [];
   return objectId === undefined
     ? `--assignee ${source.application.clientId}`
     : `--assignee-object-id ${objectId} --assignee-principal-type ServicePrincipal`;
 }
 
-function accessPolicyMissing(message: string, asked: Asked): Refusal {
+function accessPolicyMissing(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const [, objectId] = OBJECT_ID.exec(message) ?? [];
   const who = objectId === undefined ? `--spn ${asked.source.application.clientId}` : `--object-id ${objectId}`;
@@ -272,7 +285,7 @@ function accessPolicyMissing(message: string, asked: Asked): Refusal {
   };
 }
 
-function firewall(message: string, asked: Asked): Refusal {
+function firewall(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
   const address = isIP(named) === 0 ? undefined : named;
@@ -283,7 +296,7 @@ function firewall(message: string, asked: Asked): Refusal {
   };
 }
 
-function publicAccessOff(asked: Asked): Refusal {
+function publicAccessOff(asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
@@ -292,7 +305,7 @@ function publicAccessOff(asked: Asked): Refusal {
   };
 }
 
-function disabled(asked: Asked): Refusal {
+function disabled(asked: VaultRequest): Refusal {
   const { vault, name, version } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_CERTIFICATE_DISABLED',
@@ -301,7 +314,7 @@ function disabled(asked: Asked): Refusal {
   };
 }
 
-function notFound(asked: Asked): Refusal {
+function notFound(asked: VaultRequest): Refusal {
   const { vault, name, version } = asked.source.certificate;
   return {
     code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
@@ -310,18 +323,18 @@ function notFound(asked: Asked): Refusal {
   };
 }
 
-function otherTenant(message: string, asked: Asked): Refusal {
+function otherTenant(message: string, asked: VaultRequest): Refusal {
   const [, tenantId] =
     /Expected one of https:\/\/[^/\s]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/i.exec(message) ?? [];
   const owner = tenantId === undefined ? 'another tenant' : `the tenant ${tenantId}`;
   return {
     code: 'KEY_VAULT_OF_ANOTHER_TENANT',
     what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+    remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${loginCommands(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
   };
 }
 
-function throttled({ source }: Asked): Refusal {
+function throttled({ source }: VaultRequest): Refusal {
   return {
     code: 'THROTTLED',
     what: 'The key vault is asked for too much at once',
@@ -330,13 +343,8 @@ function throttled({ source }: Asked): Refusal {
   };
 }
 
-function loginTo({ tenantId, source }: Asked): string {
-  return tenantId === undefined ? '' : `${login(source.application.cloud, tenantId)}\n`;
-}
-
-function login({ azureCliName }: Cloud, tenantId: string | undefined): string {
-  const tenant = tenantId ? ` --tenant ${tenantId}` : '';
-  return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+function loginTo({ tenantId, source }: VaultRequest): string {
+  return tenantId === undefined ? '' : `${loginCommands(source.application.cloud, tenantId)}\n`;
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */

@@ -69,6 +69,16 @@ export function vaultIn(cloud: Cloud, vault: string): Resource {
   return { name: 'Azure Key Vault', audience: cloud.vaultOrigin, origin: `https://${vault}.${suffix}` };
 }
 
+/**
+ * Signs the Azure CLI in, in this cloud: what comes before any command of a remedy, ready to be pasted. A tenant without a
+ * subscription, as that of Azure AD B2C, cannot be signed in to otherwise.
+ * @param tenantId undefined if it is not known
+ */
+export function loginCommands({ azureCliName }: Cloud, tenantId: string | undefined): string {
+  const tenant = tenantId ? ` --tenant ${tenantId}` : '';
+  return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+}
+
 const WITHOUT_API_CONNECTORS = new Map([
   ['us-gov-l4', 'US Government L4'],
   ['us-gov-l5', 'US Government L5 (DoD)'],

@@ -2,6 +2,7 @@
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
+import { createHash } from 'node:crypto';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { intercepted } from '../http/intercepted.ts';
@@ -9,7 +10,7 @@ import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { parseObject, stringOf } from '../text/json.ts';
-import { graphIn, type Application, type Resource } from './application.ts';
+import { graphIn, loginCommands, type Application, type Resource } from './application.ts';
 import type { IdToken } from './github-id-token.ts';
 
 interface Presented {
@@ -38,6 +39,12 @@ const noMatch: Refusal = {
   within: SPREADING,
 };
 
+const wrongAudience: Refusal = {
+  ...noMatch,
+  remedy: (presented) =>
+    `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${replaceCommands(presented)}`,
+};
+
 const transient: Refusal = {
   code: 'SERVICE_UNAVAILABLE',
   what: () => 'Microsoft Entra did not issue a token',
@@ -58,14 +65,35 @@ const unknown: Refusal = {
   code: 'SIGN_IN_REFUSED',
   what: ({ application }) =>
     `Microsoft Entra refused to sign in the application ${application.clientId} in the tenant ${application.tenantId}`,
-  remedy: () =>
-    'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+  remedy: ({ application }) =>
+    `Look the code up at ${application.cloud.loginOrigin}/error. Check whether application, tenant and cloud are the right ones.`,
+};
+
+const noTenant: Refusal = {
+  code: 'TENANT_NOT_FOUND',
+  what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
+  remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+};
+
+const noResource: Refusal = {
+  code: 'RESOURCE_NOT_FOUND',
+  what: ({ application, resource }) =>
+    `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
+  remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+};
+
+/** A proxy adds the header Restrict-Access-To-Tenants to what goes to the sign-in service. */
+const tenantRestriction: Refusal = {
+  code: 'SIGN_IN_REFUSED',
+  what: ({ application }) => `The network of the runner lets nobody sign in to the tenant ${application.tenantId}`,
+  remedy: ({ application }) =>
+    `A proxy of the network restricts the tenants that may be signed in to (tenant restrictions). Let its administrator add ${application.tenantId} to the allowed tenants, or run on a runner outside of that network.`,
 };
 
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   70021: noMatch,
   700211: noMatch,
-  700212: noMatch,
+  700212: wrongAudience,
   700213: noMatch,
   7002138: {
     code: 'FEDERATED_CREDENTIAL_LETTER_CASE',
@@ -85,7 +113,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'FEDERATED_CREDENTIAL_MISSING',
     what: ({ application }) => `The application ${application.clientId} has no federated credential`,
     remedy: (presented) =>
-      `Check that client-id is the right application. If so, register this job:\n${createCommand(presented)}`,
+      `Check that it is the right application. If so, register this job:\n${createCommand(presented)}`,
     again: true,
     within: SPREADING,
   },
@@ -93,25 +121,47 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'APPLICATION_NOT_FOUND',
     what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
     remedy: ({ application }) =>
-      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application)}\naz ad sp create --id ${application.clientId}`,
+      `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
   },
-  90002: {
-    code: 'TENANT_NOT_FOUND',
-    what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
-    remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+  // There, but without a service principal.
+  7000229: {
+    code: 'APPLICATION_NOT_FOUND',
+    what: ({ application }) =>
+      `The application ${application.clientId} has no service principal in the tenant ${application.tenantId}`,
+    remedy: ({ application }) =>
+      `Make it:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
   },
+  90002: noTenant,
+  // Neither an ID nor a domain that there is, or nothing that names a tenant.
+  900023: noTenant,
+  50059: noTenant,
+  50128: noTenant,
+  // A tenant of another national cloud.
+  90038: noTenant,
+  900382: noTenant,
+  5000225: {
+    code: 'SIGN_IN_REFUSED',
+    what: ({ application }) => `Microsoft blocked the tenant ${application.tenantId} since nobody used it`,
+    remedy: () =>
+      'For 20 days, an administrator of the tenant can have Microsoft support open it again; after that it is deleted. See https://aka.ms/TenantLifecycle.',
+  },
+  500021: tenantRestriction,
+  500022: tenantRestriction,
   7000112: {
     code: 'APPLICATION_DISABLED',
     what: ({ application }) =>
       `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
     remedy: ({ application }) =>
-      `Enable its service principal:\n${loginCommands(application)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+      `Enable its service principal:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
   },
-  500011: {
-    code: 'RESOURCE_NOT_FOUND',
+  500011: noResource,
+  50001: noResource,
+  500014: {
+    code: 'APPLICATION_DISABLED',
     what: ({ application, resource }) =>
-      `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
-    remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+      `The service principal of ${resource.name} is disabled in the tenant ${application.tenantId}`,
+    remedy: ({ application, resource }) =>
+      `Somebody disabled it, or a subscription of the tenant has lapsed. Enable it:\n${loginCommands(application.cloud, application.tenantId)}\naz ad sp update --id ${resource.audience} --set accountEnabled=true`,
   },
   700024: {
     code: 'ID_TOKEN_OUT_OF_TIME',
@@ -157,15 +207,15 @@ export function explainEntra(
   const { status } = response;
   const page = intercepted(response, application.cloud.loginOrigin);
   if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
-  const said = errorIn(response);
+  const error = errorIn(response);
   const unavailable =
-    retryForStatus(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
-  const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? transient : unknown);
+    retryForStatus(status) !== 'no' || (error.code === undefined && (status === 200 || !error.readable));
+  const refusal = REFUSALS[Number(error.code)] ?? (unavailable ? transient : unknown);
   const presented = { application, resource, idToken };
-  const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter(
+  const details = [error.code === undefined ? `HTTP ${status}` : `AADSTS${error.code}`, error.trace, error.at].filter(
     (part) => part !== '',
   );
-  const description = said.description === '' ? '' : `: ${said.description.replace(/\.$/, '')}`;
+  const description = error.description === '' ? '' : `: ${error.description.replace(/\.$/, '')}`;
   return {
     failure: new Failure(
       refusal.code,
@@ -179,45 +229,83 @@ export function explainEntra(
 
 function presentedClaims({ idToken }: Presented): string {
   return `GitHub presented
-  issuer:   ${clean(idToken.issuer, 1000)}
-  subject:  ${clean(idToken.subject, 1000)}
-  audience: ${clean(idToken.audience, 1000)}`;
+  issuer:   ${shown(idToken.issuer)}
+  subject:  ${shown(idToken.subject)}
+  audience: ${shown(idToken.audience)}`;
 }
 
-function createCommand({ application, idToken }: Presented): string {
-  const parameters = JSON.stringify({
-    name: credentialName(idToken.subject),
-    issuer: clean(idToken.issuer, 1000),
-    subject: clean(idToken.subject, 1000),
-    audiences: [clean(idToken.audience, 1000)],
-  });
-  return `${loginCommands(application)}
-az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+function createCommand(presented: Presented): string {
+  const { clientId, cloud, tenantId } = presented.application;
+  const parameters = credentialParameters(presented);
+  if (parameters === undefined) return NOT_EXACT;
+  return `${loginCommands(cloud, tenantId)}
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
 
-/** Unique among the at most 20 credentials of an application: one for each subject. */
-function credentialName(subject: string): string {
-  const name = clean(subject, 200).replace(/[^\w-]+/g, '-');
-  return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
+/** For an application that has a credential with this issuer and subject: a second one is refused. */
+function replaceCommands(presented: Presented): string {
+  const { clientId, cloud, tenantId } = presented.application;
+  const parameters = credentialParameters(presented);
+  if (parameters === undefined) return NOT_EXACT;
+  return `${loginCommands(cloud, tenantId)}
+az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv
+az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
 
-/** A tenant without a subscription, as that of Azure AD B2C, cannot be signed in to otherwise. */
-function loginCommands({ tenantId, cloud }: Application): string {
-  return `az cloud set --name ${cloud.azureCliName}\naz login --tenant ${tenantId} --allow-no-subscriptions`;
+const NOT_EXACT =
+  'No command can be shown, since not every character of these can: there are control characters or a secret in them, or they are very long. Give the environment or the branch another name.';
+
+/** JSON as one word for a shell, or undefined if it would not be what GitHub presents: a subject fits letter by letter. */
+function credentialParameters({ idToken }: Presented): string | undefined {
+  const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
+  if (issuer === undefined || subject === undefined || audience === undefined) return undefined;
+  const parameters = JSON.stringify({ name: credentialName(issuer, subject), issuer, subject, audiences: [audience] });
+  return `'${parameters.replaceAll("'", "'\\''")}'`;
 }
+
+/** Longer than any claim that a credential can have. */
+const LONGEST_CLAIM = 1000;
+
+/** The text with each of its blanks, or undefined if {@link clean} would change anything else. */
+function exact(text: string): string | undefined {
+  const words = text.split(' ').map((word) => clean(word, LONGEST_CLAIM));
+  // A secret may have a blank in it.
+  const whole = clean(text, LONGEST_CLAIM).replaceAll(' ', '');
+  return words.join(' ') === text && whole === words.join('') ? words.join(' ') : undefined;
+}
+
+/** The text with each of its blanks, if it can be shown so. */
+function shown(text: string): string {
+  return exact(text) ?? clean(text, LONGEST_CLAIM);
+}
+
+/**
+ * Another one for each issuer and subject, which is what Entra allows one credential for. What a name may not have in it is
+ * replaced, and that alone would give `release/1` the name of `release-1`.
+ */
+function credentialName(issuer: string, subject: string): string {
+  const readable = subject.replace(/[^\w-]+/g, '-').replace(/^[-_]+/, '');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex');
+  return `${readable.slice(0, LONGEST_NAME - 9) || 'github-actions'}-${digest.slice(0, 8)}`;
+}
+
+const LONGEST_NAME = 120;
 
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
 function subjectForm(subject: string): string {
   const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
   if (ids) {
-    return `This repository presents IDs in addition to its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${clean(ids[3])}", without them, does not fit.\n`;
+    return `This repository presents IDs in addition to its names: a credential for "repo:${clean(ids[1])}/${clean(ids[2])}${shown(ids[3] ?? '')}", without them, does not fit.\n`;
   }
   return subject.startsWith('repo:')
     ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'
     : '';
 }
 
-interface Said {
+interface EntraError {
   /** The digits of AADSTS…, or undefined. */
   readonly code: string | undefined;
   readonly description: string;
@@ -227,7 +315,7 @@ interface Said {
   readonly readable: boolean;
 }
 
-function errorIn(response: HttpResponse): Said {
+function errorIn(response: HttpResponse): EntraError {
   // Empty for HTML, or nothing: the status has to do.
   const body = parseObject(response.body);
   const text = stringOf(body['error_description']);

@@ -60,7 +60,7 @@ export async function exchange(
     if (wire.response === undefined && wire.error === undefined) throw signInFailed(error);
   }
   http.deadline.signal.throwIfAborted();
-  if (wire.error) return explainTransport(wire.error, cloud.loginOrigin);
+  if (wire.error) return explainNoResponse(wire.error, cloud.loginOrigin);
   if (wire.response === undefined) throw signInFailed(undefined);
   const verdict = explainEntra(wire.response, application, idToken, resource);
   const pause = verdict.within === undefined ? undefined : SPREADING_PAUSE;
@@ -104,11 +104,20 @@ class Wire implements INetworkModule {
   }
 }
 
+/** As for any service, but for what is about the connectors. */
+function explainNoResponse(error: TransportError, service: string): Verdict {
+  const verdict = explainTransport(error, service);
+  const { code, message } = verdict.failure;
+  if (code !== 'RESPONSE_TOO_LARGE') return verdict;
+  const remedy = `No token is that large: something in between, such as a web filter or a proxy, answers in the place of the service. Let it pass ${service} unchanged.`;
+  return { ...verdict, failure: new Failure(code, message, remedy, { cause: error }) };
+}
+
 function signInFailed(cause: unknown): Failure {
   return new Failure(
     'SIGN_IN_REFUSED',
     `Signing in failed: ${clean(reason(cause))}.`,
-    'Check tenant-id, client-id and cloud.',
+    'Check whether application, tenant and cloud are the right ones.',
     { cause },
   );
 }

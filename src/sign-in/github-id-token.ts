@@ -71,7 +71,7 @@ function whyUnusable(url: string, token: string): string | undefined {
 
 function whyNone(run: WorkflowRun): string {
   if (run.fromFork) return 'The event is a pull request from a fork, and such runs get none.';
-  if (run.byDependabot) return 'Dependabot started this run, and such runs get none.';
+  if (run.byDependabot) return 'Dependabot started this run, and such runs get none by default.';
   return '';
 }
 

@@ -1,6 +1,6 @@
 /** Signing in: GitHub's ID token is the client assertion, an access token for one resource comes back. */
 import { info, notice } from '@actions/core';
-import { Failure, type FailureCode } from '../failure.ts';
+import { Failure, withSentence, type FailureCode } from '../failure.ts';
 import type { Http } from '../http/client.ts';
 import { retry } from '../http/retry.ts';
 import type { Verdict } from '../http/verdict.ts';
@@ -44,7 +44,7 @@ export async function signIn(
     ]);
     if (!('done' in idToken)) return idToken;
     const outcome = await exchange(http, application, resource, idToken.done);
-    if ('retry' in outcome && outcome.within !== undefined && !noticed) {
+    if ('retry' in outcome && outcome.within !== undefined && !noticed && MAY_BE_NEW.includes(outcome.failure.code)) {
       noticed = true;
       noticeWaiting(outcome.within);
     }
@@ -58,6 +58,9 @@ export async function signIn(
   info(`Signed in to ${application.tenantId} as the application ${application.clientId}${to}.`);
   return access;
 }
+
+/** What Entra also answers while it does not know a new federated credential everywhere. */
+const MAY_BE_NEW: readonly FailureCode[] = ['FEDERATED_CREDENTIAL_MISMATCH', 'FEDERATED_CREDENTIAL_MISSING'];
 
 /** What Entra refuses on account of the application, its tenant or its federated credentials. */
 const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
@@ -75,12 +78,12 @@ const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
 
 /**
  * What a failed sign-in says if the step signs in as two applications; any other error is left as it is.
+ * The commands of its remedy sign in to the tenant of that application themselves.
  * @param which which of the two it was, a sentence
- * @param where what to do before the commands of the remedy
  */
-export function whichApplication(error: unknown, which: string, where: string): unknown {
+export function whichApplication(error: unknown, which: string): unknown {
   if (!(error instanceof Failure) || !ABOUT_THE_APPLICATION.includes(error.code)) return error;
-  return new Failure(error.code, `${error.message} ${which}`, `${where}\n${error.remedy}`, { cause: error });
+  return withSentence(error, which);
 }
 
 function noticeWaiting(milliseconds: number): void {
