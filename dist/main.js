@@ -34464,7 +34464,8 @@ const SHOWN = 5;
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   WA: () => (/* binding */ cloudByName),
 /* harmony export */   as: () => (/* binding */ vaultIn),
-/* harmony export */   sZ: () => (/* binding */ graphIn)
+/* harmony export */   sZ: () => (/* binding */ graphIn),
+/* harmony export */   y0: () => (/* binding */ loginCommands)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /**
@@ -34499,6 +34500,15 @@ function graphIn(cloud) {
 function vaultIn(cloud, vault) {
     const suffix = new URL(cloud.vaultOrigin).host;
     return { name: 'Azure Key Vault', audience: cloud.vaultOrigin, origin: `https://${vault}.${suffix}` };
+}
+/**
+ * Signs the Azure CLI in, in this cloud: what comes before any command of a remedy, ready to be pasted. A tenant without a
+ * subscription, as that of Azure AD B2C, cannot be signed in to otherwise.
+ * @param tenantId undefined if it is not known
+ */
+function loginCommands({ azureCliName }, tenantId) {
+    const tenant = tenantId ? ` --tenant ${tenantId}` : '';
+    return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
 }
 const WITHOUT_API_CONNECTORS = new Map([
     ['us-gov-l4', 'US Government L4'],
@@ -47343,6 +47353,7 @@ var sign_in_application = __nccwpck_require__(8509);
 
 
 
+
 /** A federated credential that was just made takes a while to be known everywhere. */
 const SPREADING = 25_000;
 const noMatch = {
@@ -47351,6 +47362,10 @@ const noMatch = {
     remedy: (presented) => `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}Register exactly these (upper and lower case count):\n${createCommand(presented)}`,
     again: true,
     within: SPREADING,
+};
+const wrongAudience = {
+    ...noMatch,
+    remedy: (presented) => `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${replaceCommands(presented)}`,
 };
 const entra_refusal_transient = {
     code: 'SERVICE_UNAVAILABLE',
@@ -47367,12 +47382,28 @@ const issuerUnreachable = {
 const unknown = {
     code: 'SIGN_IN_REFUSED',
     what: ({ application }) => `Microsoft Entra refused to sign in the application ${application.clientId} in the tenant ${application.tenantId}`,
-    remedy: () => 'Look the code up at https://login.microsoftonline.com/error, and check tenant-id, client-id and cloud.',
+    remedy: ({ application }) => `Look the code up at ${application.cloud.loginOrigin}/error. Check whether application, tenant and cloud are the right ones.`,
+};
+const noTenant = {
+    code: 'TENANT_NOT_FOUND',
+    what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
+    remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+};
+const noResource = {
+    code: 'RESOURCE_NOT_FOUND',
+    what: ({ application, resource }) => `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
+    remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+};
+/** A proxy adds the header Restrict-Access-To-Tenants to what goes to the sign-in service. */
+const tenantRestriction = {
+    code: 'SIGN_IN_REFUSED',
+    what: ({ application }) => `The network of the runner lets nobody sign in to the tenant ${application.tenantId}`,
+    remedy: ({ application }) => `A proxy of the network restricts the tenants that may be signed in to (tenant restrictions). Let its administrator add ${application.tenantId} to the allowed tenants, or run on a runner outside of that network.`,
 };
 const REFUSALS = {
     70021: noMatch,
     700211: noMatch,
-    700212: noMatch,
+    700212: wrongAudience,
     700213: noMatch,
     7002138: {
         code: 'FEDERATED_CREDENTIAL_LETTER_CASE',
@@ -47387,29 +47418,47 @@ const REFUSALS = {
     70025: {
         code: 'FEDERATED_CREDENTIAL_MISSING',
         what: ({ application }) => `The application ${application.clientId} has no federated credential`,
-        remedy: (presented) => `Check that client-id is the right application. If so, register this job:\n${createCommand(presented)}`,
+        remedy: (presented) => `Check that it is the right application. If so, register this job:\n${createCommand(presented)}`,
         again: true,
         within: SPREADING,
     },
     700016: {
         code: 'APPLICATION_NOT_FOUND',
         what: ({ application }) => `The tenant ${application.tenantId} has no application ${application.clientId}`,
-        remedy: ({ application }) => `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${loginCommands(application)}\naz ad sp create --id ${application.clientId}`,
+        remedy: ({ application }) => `client-id has to be the application (client) ID, not an object ID, and tenant-id the directory that owns the connectors; are the two swapped? The app must have a service principal there:\n${(0,sign_in_application/* loginCommands */.y0)(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
     },
-    90002: {
-        code: 'TENANT_NOT_FOUND',
-        what: ({ application }) => `There is no tenant ${application.tenantId} in the cloud ${application.cloud.name}`,
-        remedy: () => 'Check tenant-id, which the overview page of Microsoft Entra ID shows, and cloud: global or china.',
+    // There, but without a service principal.
+    7000229: {
+        code: 'APPLICATION_NOT_FOUND',
+        what: ({ application }) => `The application ${application.clientId} has no service principal in the tenant ${application.tenantId}`,
+        remedy: ({ application }) => `Make it:\n${(0,sign_in_application/* loginCommands */.y0)(application.cloud, application.tenantId)}\naz ad sp create --id ${application.clientId}`,
     },
+    90002: noTenant,
+    // Neither an ID nor a domain that there is, or nothing that names a tenant.
+    900023: noTenant,
+    50059: noTenant,
+    50128: noTenant,
+    // A tenant of another national cloud.
+    90038: noTenant,
+    900382: noTenant,
+    5000225: {
+        code: 'SIGN_IN_REFUSED',
+        what: ({ application }) => `Microsoft blocked the tenant ${application.tenantId} since nobody used it`,
+        remedy: () => 'For 20 days, an administrator of the tenant can have Microsoft support open it again; after that it is deleted. See https://aka.ms/TenantLifecycle.',
+    },
+    500021: tenantRestriction,
+    500022: tenantRestriction,
     7000112: {
         code: 'APPLICATION_DISABLED',
         what: ({ application }) => `The application ${application.clientId} is disabled in the tenant ${application.tenantId}`,
-        remedy: ({ application }) => `Enable its service principal:\n${loginCommands(application)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
+        remedy: ({ application }) => `Enable its service principal:\n${(0,sign_in_application/* loginCommands */.y0)(application.cloud, application.tenantId)}\naz ad sp update --id ${application.clientId} --set accountEnabled=true`,
     },
-    500011: {
-        code: 'RESOURCE_NOT_FOUND',
-        what: ({ application, resource }) => `The tenant ${application.tenantId} does not know ${resource.name} at ${resource.audience}`,
-        remedy: () => 'The cloud is not the tenant’s. Set cloud: global or cloud: china.',
+    500011: noResource,
+    50001: noResource,
+    500014: {
+        code: 'APPLICATION_DISABLED',
+        what: ({ application, resource }) => `The service principal of ${resource.name} is disabled in the tenant ${application.tenantId}`,
+        remedy: ({ application, resource }) => `Somebody disabled it, or a subscription of the tenant has lapsed. Enable it:\n${(0,sign_in_application/* loginCommands */.y0)(application.cloud, application.tenantId)}\naz ad sp update --id ${resource.audience} --set accountEnabled=true`,
     },
     700024: {
         code: 'ID_TOKEN_OUT_OF_TIME',
@@ -47447,12 +47496,12 @@ function explainEntra(response, application, idToken, resource = (0,sign_in_appl
     const page = (0,intercepted/* intercepted */.c)(response, application.cloud.loginOrigin);
     if (page && (0,http_verdict/* retryForStatus */.C)(status) === 'no')
         return { failure: page, retry: 'no' };
-    const said = errorIn(response);
-    const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (said.code === undefined && (status === 200 || !said.readable));
-    const refusal = REFUSALS[Number(said.code)] ?? (unavailable ? entra_refusal_transient : unknown);
+    const error = errorIn(response);
+    const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (error.code === undefined && (status === 200 || !error.readable));
+    const refusal = REFUSALS[Number(error.code)] ?? (unavailable ? entra_refusal_transient : unknown);
     const presented = { application, resource, idToken };
-    const details = [said.code === undefined ? `HTTP ${status}` : `AADSTS${said.code}`, said.trace, said.at].filter((part) => part !== '');
-    const description = said.description === '' ? '' : `: ${said.description.replace(/\.$/, '')}`;
+    const details = [error.code === undefined ? `HTTP ${status}` : `AADSTS${error.code}`, error.trace, error.at].filter((part) => part !== '');
+    const description = error.description === '' ? '' : `: ${error.description.replace(/\.$/, '')}`;
     return {
         failure: new failure/* Failure */.HR(refusal.code, `${refusal.what(presented)}${description} (${details.join(', ')}).`, refusal.remedy(presented)),
         retry: refusal.again === true ? 'yes' : 'no',
@@ -47461,34 +47510,68 @@ function explainEntra(response, application, idToken, resource = (0,sign_in_appl
 }
 function presentedClaims({ idToken }) {
     return `GitHub presented
-  issuer:   ${(0,clean/* clean */.uH)(idToken.issuer, 1000)}
-  subject:  ${(0,clean/* clean */.uH)(idToken.subject, 1000)}
-  audience: ${(0,clean/* clean */.uH)(idToken.audience, 1000)}`;
+  issuer:   ${shown(idToken.issuer)}
+  subject:  ${shown(idToken.subject)}
+  audience: ${shown(idToken.audience)}`;
 }
-function createCommand({ application, idToken }) {
-    const parameters = JSON.stringify({
-        name: credentialName(idToken.subject),
-        issuer: (0,clean/* clean */.uH)(idToken.issuer, 1000),
-        subject: (0,clean/* clean */.uH)(idToken.subject, 1000),
-        audiences: [(0,clean/* clean */.uH)(idToken.audience, 1000)],
-    });
-    return `${loginCommands(application)}
-az ad app federated-credential create --id ${application.clientId} --parameters '${parameters.replaceAll("'", "'\\''")}'`;
+function createCommand(presented) {
+    const { clientId, cloud, tenantId } = presented.application;
+    const parameters = credentialParameters(presented);
+    if (parameters === undefined)
+        return NOT_EXACT;
+    return `${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
-/** Unique among the at most 20 credentials of an application: one for each subject. */
-function credentialName(subject) {
-    const name = (0,clean/* clean */.uH)(subject, 200).replace(/[^\w-]+/g, '-');
-    return name.replace(/^[-_]+/, '').slice(0, 120) || 'github-actions';
+/** For an application that has a credential with this issuer and subject: a second one is refused. */
+function replaceCommands(presented) {
+    const { clientId, cloud, tenantId } = presented.application;
+    const parameters = credentialParameters(presented);
+    if (parameters === undefined)
+        return NOT_EXACT;
+    return `${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}
+az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv
+az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME
+az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
-/** A tenant without a subscription, as that of Azure AD B2C, cannot be signed in to otherwise. */
-function loginCommands({ tenantId, cloud }) {
-    return `az cloud set --name ${cloud.azureCliName}\naz login --tenant ${tenantId} --allow-no-subscriptions`;
+const NOT_EXACT = 'No command can be shown, since not every character of these can: there are control characters or a secret in them, or they are very long. Give the environment or the branch another name.';
+/** JSON as one word for a shell, or undefined if it would not be what GitHub presents: a subject fits letter by letter. */
+function credentialParameters({ idToken }) {
+    const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
+    if (issuer === undefined || subject === undefined || audience === undefined)
+        return undefined;
+    const parameters = JSON.stringify({ name: credentialName(issuer, subject), issuer, subject, audiences: [audience] });
+    return `'${parameters.replaceAll("'", "'\\''")}'`;
 }
+/** Longer than any claim that a credential can have. */
+const LONGEST_CLAIM = 1000;
+/** The text with each of its blanks, or undefined if {@link clean} would change anything else. */
+function exact(text) {
+    const words = text.split(' ').map((word) => (0,clean/* clean */.uH)(word, LONGEST_CLAIM));
+    // A secret may have a blank in it.
+    const whole = (0,clean/* clean */.uH)(text, LONGEST_CLAIM).replaceAll(' ', '');
+    return words.join(' ') === text && whole === words.join('') ? words.join(' ') : undefined;
+}
+/** The text with each of its blanks, if it can be shown so. */
+function shown(text) {
+    return exact(text) ?? (0,clean/* clean */.uH)(text, LONGEST_CLAIM);
+}
+/**
+ * Another one for each issuer and subject, which is what Entra allows one credential for. What a name may not have in it is
+ * replaced, and that alone would give `release/1` the name of `release-1`.
+ */
+function credentialName(issuer, subject) {
+    const readable = subject.replace(/[^\w-]+/g, '-').replace(/^[-_]+/, '');
+    const digest = (0,external_node_crypto_.createHash)('sha256')
+        .update(JSON.stringify([issuer, subject]))
+        .digest('hex');
+    return `${readable.slice(0, LONGEST_NAME - 9) || 'github-actions'}-${digest.slice(0, 8)}`;
+}
+const LONGEST_NAME = 120;
 /** Repositories created, renamed or transferred since 15 July 2026 present ids beside the names. */
 function subjectForm(subject) {
     const ids = /^repo:([^/@:]+)@\d+\/([^/@:]+)@\d+(:.*)$/.exec(subject);
     if (ids) {
-        return `This repository presents IDs in addition to its names: a credential for "repo:${(0,clean/* clean */.uH)(ids[1])}/${(0,clean/* clean */.uH)(ids[2])}${(0,clean/* clean */.uH)(ids[3])}", without them, does not fit.\n`;
+        return `This repository presents IDs in addition to its names: a credential for "repo:${(0,clean/* clean */.uH)(ids[1])}/${(0,clean/* clean */.uH)(ids[2])}${shown(ids[3] ?? '')}", without them, does not fit.\n`;
     }
     return subject.startsWith('repo:')
         ? 'This repository presents names without ids: a credential for "repo:OWNER@OWNER_ID/REPO@REPO_ID:…" does not fit.\n'
@@ -47563,7 +47646,7 @@ async function exchange(http, application, resource, idToken) {
     }
     http.deadline.signal.throwIfAborted();
     if (wire.error)
-        return (0,http_refusal/* explainTransport */.B4)(wire.error, cloud.loginOrigin);
+        return explainNoResponse(wire.error, cloud.loginOrigin);
     if (wire.response === undefined)
         throw signInFailed(undefined);
     const verdict = explainEntra(wire.response, application, idToken, resource);
@@ -47605,8 +47688,17 @@ class Wire {
         return { status, headers: { ...headers }, body: (0,json/* parseObject */.lj)(body) };
     }
 }
+/** As for any service, but for what is about the connectors. */
+function explainNoResponse(error, service) {
+    const verdict = (0,http_refusal/* explainTransport */.B4)(error, service);
+    const { code, message } = verdict.failure;
+    if (code !== 'RESPONSE_TOO_LARGE')
+        return verdict;
+    const remedy = `No token is that large: something in between, such as a web filter or a proxy, answers in the place of the service. Let it pass ${service} unchanged.`;
+    return { ...verdict, failure: new failure/* Failure */.HR(code, message, remedy, { cause: error }) };
+}
 function signInFailed(cause) {
-    return new failure/* Failure */.HR('SIGN_IN_REFUSED', `Signing in failed: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(cause))}.`, 'Check tenant-id, client-id and cloud.', { cause });
+    return new failure/* Failure */.HR('SIGN_IN_REFUSED', `Signing in failed: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(cause))}.`, 'Check whether application, tenant and cloud are the right ones.', { cause });
 }
 function rolesOf(accessToken) {
     const roles = (0,json/* jwtClaims */.vE)(accessToken)?.['roles'];
@@ -47699,7 +47791,7 @@ function whyNone(run) {
     if (run.fromFork)
         return 'The event is a pull request from a fork, and such runs get none.';
     if (run.byDependabot)
-        return 'Dependabot started this run, and such runs get none.';
+        return 'Dependabot started this run, and such runs get none by default.';
     return '';
 }
 function howToGetOne(run) {
@@ -47794,7 +47886,7 @@ async function signIn(http, application, resource, first) {
         if (!('done' in idToken))
             return idToken;
         const outcome = await exchange(http, application, resource, idToken.done);
-        if ('retry' in outcome && outcome.within !== undefined && !noticed) {
+        if ('retry' in outcome && outcome.within !== undefined && !noticed && MAY_BE_NEW.includes(outcome.failure.code)) {
             noticed = true;
             noticeWaiting(outcome.within);
         }
@@ -47808,6 +47900,8 @@ async function signIn(http, application, resource, first) {
     (0,core/* info */.pq)(`Signed in to ${application.tenantId} as the application ${application.clientId}${to}.`);
     return access;
 }
+/** What Entra also answers while it does not know a new federated credential everywhere. */
+const MAY_BE_NEW = ['FEDERATED_CREDENTIAL_MISMATCH', 'FEDERATED_CREDENTIAL_MISSING'];
 /** What Entra refuses on account of the application, its tenant or its federated credentials. */
 const ABOUT_THE_APPLICATION = [
     'FEDERATED_CREDENTIAL_MISMATCH',
@@ -47823,13 +47917,13 @@ const ABOUT_THE_APPLICATION = [
 ];
 /**
  * What a failed sign-in says if the step signs in as two applications; any other error is left as it is.
+ * The commands of its remedy sign in to the tenant of that application themselves.
  * @param which which of the two it was, a sentence
- * @param where what to do before the commands of the remedy
  */
-function whichApplication(error, which, where) {
+function whichApplication(error, which) {
     if (!(error instanceof failure/* Failure */.HR) || !ABOUT_THE_APPLICATION.includes(error.code))
         return error;
-    return new failure/* Failure */.HR(error.code, `${error.message} ${which}`, `${where}\n${error.remedy}`, { cause: error });
+    return (0,failure/* withSentence */.wt)(error, which);
 }
 function noticeWaiting(milliseconds) {
     (0,core/* notice */.lm)(`No federated credential fits yet. One that was just created takes a while to be known everywhere, so the step tries again for up to ${milliseconds / 1000} s.`, { title: 'Waiting for the federated credential' });
@@ -47850,6 +47944,10 @@ function noticeWaiting(milliseconds) {
 /** What the workflow run is. It serves hints only, so nothing that is wrong with it stops a step. */
 
 
+/** The events of a fork's pull request that may only read. pull_request_target is none of them: it may get an ID token. */
+const FORK_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
+/** @see https://docs.github.com/code-security/dependabot/troubleshooting-dependabot/troubleshooting-dependabot-on-github-actions */
+const DEPENDABOT_EVENTS = [...FORK_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
 /** Reads the context that the runner gave. */
 async function workflowRun(environment) {
     // The toolkit reads the event's file while it is loaded, and throws if that is not JSON.
@@ -47857,18 +47955,22 @@ async function workflowRun(environment) {
     const payload = objectIn(context, 'payload');
     const pullRequest = objectIn(payload, 'pull_request');
     const name = environment['GITHUB_REPOSITORY'] ?? objectIn(payload, 'repository')?.['full_name'];
+    const event = environment['GITHUB_EVENT_NAME'] ?? '';
     const known = context !== undefined && !Number.isNaN(context.runId) && typeof name === 'string';
     return {
         url: known ? `${context.serverUrl}/${name}/actions/runs/${context.runId}` : undefined,
-        // The repository of a fork that was deleted since is null.
-        fromFork: pullRequest !== undefined && objectIn(objectIn(pullRequest, 'head'), 'repo')?.['full_name'] !== name,
-        byDependabot: environment['GITHUB_ACTOR'] === 'dependabot[bot]',
+        fromFork: FORK_EVENTS.includes(event) &&
+            pullRequest !== undefined &&
+            // The repository of a fork that was deleted since is null.
+            objectIn(objectIn(pullRequest, 'head'), 'repo')?.['full_name'] !== name,
+        byDependabot: DEPENDABOT_EVENTS.includes(event) && environment['GITHUB_ACTOR'] === 'dependabot[bot]',
     };
 }
 /** For requests to the tenant's own services: with the run's page, so that a sign-in log leads back to the workflow run. */
 async function userAgent(environment) {
     const { url } = await workflowRun(environment);
-    return url === undefined ? _version_js__WEBPACK_IMPORTED_MODULE_0__/* .PRODUCT */ .A : `${_version_js__WEBPACK_IMPORTED_MODULE_0__/* .PRODUCT */ .A} (+${url})`;
+    // The variables may hold anything; with a line break or the like, the header would be refused, and with it each request.
+    return url === undefined ? _version_js__WEBPACK_IMPORTED_MODULE_0__/* .PRODUCT */ .A : `${_version_js__WEBPACK_IMPORTED_MODULE_0__/* .PRODUCT */ .A} (+${url.replace(/[^\x21-\x7e]/g, '')})`;
 }
 function objectIn(value, name) {
     const member = value?.[name];
@@ -48940,8 +49042,10 @@ var verdict = __nccwpck_require__(8761);
 
 
 
+
 /** A name that does not resolve may be DNS in trouble. In milliseconds. */
 const RESOLVING = 2_000;
+const CHECK_NAME = 'Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv';
 /** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
 const THROTTLE_PAUSE = 1_000;
 /** What a response other than the wanted one means, to the nth request. */
@@ -48988,39 +49092,53 @@ function explainVaultTransport(error, asked) {
     const verdict = (0,refusal/* explainTransport */.B4)(error, `the key vault ${host}`);
     const { failure } = verdict;
     const why = (0,transport_error/* reason */.l)(error);
-    // A proxy resolves the name itself, and answers 502 to 504 if it cannot. A vault that has named its tenant is there.
-    const unresolved = (why.includes('ENOTFOUND') && why.includes(host)) || /Proxy response \(50[234]\)/.test(why);
-    if (unresolved && asked.tenantId === undefined) {
+    // A vault that has named its tenant is there.
+    const isNew = asked.tenantId === undefined;
+    if (isNew && why.includes('ENOTFOUND') && why.includes(host)) {
         return {
             retry: 'yes',
             within: RESOLVING,
-            failure: new lib_failure/* Failure */.HR('KEY_VAULT_NOT_FOUND', `There seems to be no key vault ${host}: ${(0,clean/* clean */.uH)(why)} (${new Date().toISOString()}).`, `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`, { cause: error }),
+            failure: new lib_failure/* Failure */.HR('KEY_VAULT_NOT_FOUND', `There seems to be no key vault ${host}: ${(0,clean/* clean */.uH)(why)} (${new Date().toISOString()}).`, `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`, { cause: error }),
         };
+    }
+    if (failure.code === 'RESPONSE_TOO_LARGE') {
+        const remedy = `No certificate of a key vault is that large: something in between, such as a web filter or a proxy, answers in its place. Let it pass ${host} unchanged.`;
+        return { ...verdict, failure: new lib_failure/* Failure */.HR(failure.code, failure.message, remedy, { cause: error }) };
     }
     if (failure.code !== 'PROXY_REFUSED')
         return verdict;
-    const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.`;
+    // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
+    const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
+    const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${CHECK_NAME}` : ''}`;
     return { ...verdict, failure: new lib_failure/* Failure */.HR(failure.code, failure.message, remedy, { cause: error }) };
 }
 /** What a failed sign-in to the vault means; any other error is left as it is. */
 function explainSignIn(error, application, source) {
     const { tenantId, clientId, cloud } = application;
-    const host = source.certificate.vault;
+    const { vault } = source.certificate;
     const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
-    const which = `This was the sign-in to the key vault ${host}, in its tenant ${tenantId}, as the application of ${input}.`;
-    if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND') {
+    const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
+    if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
         const remedy = source.sameApplication
-            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${login(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
-            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${login(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+            : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
         const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
         return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
     }
-    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the vault's tenant before any command:\n${login(cloud, tenantId)}`);
+    if (error instanceof lib_failure/* Failure */.HR && error.code === 'TENANT_NOT_FOUND') {
+        const remedy = `The vault ${vault} names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, undefined)}\naz keyvault show --name ${vault} --query properties.tenantId --output tsv`;
+        return new lib_failure/* Failure */.HR(error.code, `${error.message} ${which}`, remedy, { cause: error });
+    }
+    return (0,sign_in/* whichApplication */._s)(error, which);
+}
+/** The application is registered there, and its remedy is that of any tenant. */
+function lacksOnlyPrincipal({ message }) {
+    return message.includes('(AADSTS7000229,');
 }
 /** What a failed sign-in to Graph means if the vault is read as another application; any other error is left as it is. */
-function explainGraphSignIn(error, { tenantId, cloud }) {
+function explainGraphSignIn(error, { tenantId }) {
     const which = `This was the sign-in to Microsoft Graph in the tenant ${tenantId}, as the application of client-id.`;
-    return (0,sign_in/* whichApplication */._s)(error, which, `Sign in to the connectors' tenant before any command, in the cloud ${cloud.azureCliName}:`);
+    return (0,sign_in/* whichApplication */._s)(error, which);
 }
 /** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
 function notACertificate({ certificate: { vault, name } }, version, why, cause) {
@@ -49028,7 +49146,7 @@ function notACertificate({ certificate: { vault, name } }, version, why, cause) 
 }
 /** How to have the vault renew a certificate now, by its own policy. */
 function renewCommands({ certificate: { vault, name } }) {
-    return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+    return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
 /** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
 function explainContent(error, source, version) {
@@ -49041,7 +49159,7 @@ function explainContent(error, source, version) {
     switch (code) {
         case 'PFX_NO_PRIVATE_KEY':
         case 'PFX_IS_CERTIFICATE':
-            return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy > policy.json\nsed -i 's/"exportable": false/"exportable": true/' policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
+            return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/' > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
         case 'PFX_EMPTY':
         case 'PFX_NOT_PKCS12':
         case 'PFX_TRUNCATED':
@@ -49187,7 +49305,7 @@ function otherTenant(message, asked) {
     return {
         code: 'KEY_VAULT_OF_ANOTHER_TENANT',
         what: `The key vault belongs to ${owner}, not to ${asked.tenantId ?? 'the one signed in to'}`,
-        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant has to be told:\n${login(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
+        remedy: `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${(0,sign_in_application/* loginCommands */.y0)(asked.source.application.cloud, tenantId)}\naz keyvault show --name ${asked.source.certificate.vault} --query properties.tenantId --output tsv`,
     };
 }
 function throttled({ source }) {
@@ -49199,11 +49317,7 @@ function throttled({ source }) {
     };
 }
 function loginTo({ tenantId, source }) {
-    return tenantId === undefined ? '' : `${login(source.application.cloud, tenantId)}\n`;
-}
-function login({ azureCliName }, tenantId) {
-    const tenant = tenantId ? ` --tenant ${tenantId}` : '';
-    return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+    return tenantId === undefined ? '' : `${(0,sign_in_application/* loginCommands */.y0)(source.application.cloud, tenantId)}\n`;
 }
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
 function messageOf(response) {
