@@ -385,6 +385,13 @@ describe('listing connectors', () => {
     expect(await failureOf(listOf(1001))).toMatchObject(tooLong(1001, 1));
   });
 
+  test('a page of very many is refused in the same words', async () => {
+    const page = `{"value":[${'{"id":"a"},'.repeat(300_000)}{"id":"a"}]}`;
+    const { http, connectors } = online(answer(200, page));
+    expect(await failureOf(connectors.list())).toMatchObject(tooLong(300_001, 1));
+    expect(http.requests).toHaveLength(1);
+  });
+
   test.each([
     'https://graph.example/v1.0/identity/apiConnectors?$skiptoken=2',
     `https://graph.example/?${ROOT}?`,

@@ -35,6 +35,9 @@ const PAGE_LIMIT = 8 * 1024 * 1024;
 /** What a list may have. A tenant has a handful of API connectors. */
 const LIST_LIMITS = { items: 1_000, pages: 100 } as const;
 
+/** The fix if the list cannot be read. */
+export const NAME_THEM = 'Name the connectors in connector-id instead of all: true.';
+
 export interface GraphOptions {
   readonly http: Http;
   readonly application: Application;
@@ -97,8 +100,9 @@ export class GraphClient {
     for (let next: string | undefined = path; next !== undefined && !read.has(next);) {
       read.add(next);
       const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
+      const count = items.length + page.items.length;
+      if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(count, read.size);
       items.push(...page.items);
-      if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(items.length, read.size);
       // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
       next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
     }
@@ -146,7 +150,7 @@ export class GraphClient {
     throw new Failure(
       'GRAPH_REFUSED',
       `Microsoft Graph's list goes on at ${clean(nextLink)}, which is not ${list}.`,
-      'Name the connectors in connector-id instead of all: true.',
+      NAME_THEM,
     );
   }
 }
@@ -155,6 +159,6 @@ function tooLong(items: number, pages: number): Failure {
   return new Failure(
     'LIST_TOO_LONG',
     `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`,
-    'Name the connectors in connector-id instead of all: true.',
+    NAME_THEM,
   );
 }
