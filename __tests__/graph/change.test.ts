@@ -185,6 +185,16 @@ describe('uploading a certificate', () => {
     expect(failure.message).toMatch(/^The job was cancelled\. An upload was under way: /);
   });
 
+  test('ended while it waits for its turn: nothing was sent, so nothing was changed', async () => {
+    const { http, connectors } = online();
+    http.otherwise = () => answer(200, connectorBody('c1'));
+    for (let n = 0; n < 200; n++) await connectors.get('c1');
+    http.scripted.end(CANCELLED);
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
+    expect(failure).toMatchObject({ code: 'CANCELLED', message: 'The job was cancelled. Nothing was changed.' });
+    expect(methods(http)).not.toContain('POST');
+  });
+
   test('cancelled while looking for a lost upload: what is known is said', async () => {
     const { http, connectors } = online(new TransportError('reset', true), () => cancelled(http));
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));

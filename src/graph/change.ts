@@ -26,7 +26,8 @@ export const READ_BACK = {
 /** A change of a connector, and how to see that it took effect. */
 export interface Change {
   readonly connectorId: string;
-  readonly send: () => Promise<HttpResponse>;
+  /** Sends the request; `goesOut` is called when it does, after any wait before it. */
+  readonly send: (goesOut: () => void) => Promise<HttpResponse>;
   readonly readBack: () => Promise<Connector>;
   /** The connector in a response that shows the change, or undefined. */
   readonly confirmed: (response: HttpResponse) => Connector | undefined;
@@ -55,7 +56,7 @@ export async function makeChange(graph: GraphClient, change: Change): Promise<Co
 class Attempts {
   readonly #graph: GraphClient;
   readonly #change: Change;
-  /** A request is under way, or one that may have taken effect was not seen yet. */
+  /** A request went out and is under way, or one that may have taken effect was not seen yet. */
   #inDoubt = false;
   /** What was not seen, and for how long; '' while every request is known to have had no effect. */
   #unseen = '';
@@ -95,10 +96,11 @@ class Attempts {
 
   async #send(): Promise<{ readonly done: Connector } | Sent> {
     const { connectorId, send, confirmed } = this.#change;
-    this.#inDoubt = true;
     let response: HttpResponse;
     try {
-      response = await send();
+      response = await send(() => {
+        this.#inDoubt = true;
+      });
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       this.#inDoubt = error.sent;

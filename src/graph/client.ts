@@ -109,10 +109,18 @@ export class GraphClient {
     return items;
   }
 
-  /** Sends one request once. @throws TransportError */
-  async send(method: HttpRequest['method'], path: string, body?: string): Promise<HttpResponse> {
+  /**
+   * Sends one request once. `goesOut` is called when it does: it may have to wait for its turn before that.
+   * @throws TransportError
+   */
+  async send(
+    method: HttpRequest['method'],
+    path: string,
+    { body, goesOut }: { readonly body?: string; readonly goesOut?: () => void } = {},
+  ): Promise<HttpResponse> {
     const pause = this.#pace.reserve(this.deadline.now());
     if (pause > 0) await this.deadline.sleep(pause);
+    goesOut?.();
     return await this.#http.send({
       method,
       url: `${this.#root}${path}`,
