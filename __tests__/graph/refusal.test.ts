@@ -99,7 +99,7 @@ describe('what a response of the B2C backend means', () => {
       code,
       'UPLOAD_ALREADY_THERE',
       'The service does not accept this certificate a second time',
-      'Leave force out. The outputs and the summary show which certificates the connector has.',
+      'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
     ]),
     [
       'AADB2C90245',

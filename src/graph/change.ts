@@ -85,7 +85,14 @@ class Attempts {
       const { state, failure } = sent;
       const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
       if (seen) return seen;
-      const wait = waitAfter(n, sent, started, deadline);
+      let wait: number;
+      try {
+        wait = waitAfter(n, sent, started, deadline);
+      } catch (error) {
+        const found = state === 'rejected' && this.#unseen !== '' ? await this.#lastRead() : undefined;
+        if (found) return found;
+        throw error;
+      }
       log(tryingAgain(n, failure, wait));
       await deadline.sleep(wait);
       // A service that rejected the request did not act; one read makes sure of it.
@@ -113,6 +120,9 @@ class Attempts {
     if (connector) return { done: { ...connector, id: connectorId } };
     const verdict = this.#graph.explain(response, { connectorId });
     if (response.status >= 200 && response.status < 300) return { ...accepted(response), state: 'accepted' };
+    // What the service has already is the certificate of the attempt that was not seen.
+    if (verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#unseen !== '')
+      return { ...verdict, state: 'accepted' };
     this.#inDoubt = verdict.retry === 'after-read';
     return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
   }
@@ -137,6 +147,18 @@ class Attempts {
         return undefined;
       }
       await deadline.sleep(rest);
+    }
+  }
+
+  /** The connector, if it shows by now an attempt that was not seen before; a refusal of this read is not what counts. */
+  async #lastRead(): Promise<Connector | undefined> {
+    try {
+      const connector = await this.#change.readBack();
+      return this.#change.tookEffect(connector) ? connector : undefined;
+    } catch (error) {
+      this.#graph.deadline.signal.throwIfAborted();
+      if (error instanceof Failure) return undefined;
+      throw error;
     }
   }
 

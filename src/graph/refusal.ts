@@ -57,7 +57,7 @@ const THROTTLED: Refusal = {
 const ALREADY_THERE: Refusal = {
   code: 'UPLOAD_ALREADY_THERE',
   what: 'The service does not accept this certificate a second time',
-  remedy: 'Leave force out. The outputs and the summary show which certificates the connector has.',
+  remedy: 'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
 };
 const NO_KEY: Refusal = {
   code: 'UPLOAD_FILE_REFUSED',
