@@ -48,11 +48,16 @@ export class ApiConnectors {
   }
 
   /**
-   * Every API connector of the tenant, page by page.
+   * Every API connector of the tenant, page by page, each once: one may move to another page meanwhile.
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-list
    */
   async list(): Promise<readonly Connector[]> {
-    return await this.#graph.list(PATH, parsePage);
+    const connectors = new Map<string, Connector>();
+    for (const connector of await this.#graph.list(PATH, parsePage)) {
+      const key = connector.id.toLowerCase();
+      if (!connectors.has(key)) connectors.set(key, connector);
+    }
+    return [...connectors.values()];
   }
 
   /**

@@ -92,12 +92,13 @@ export class GraphClient {
 
   /**
    * The items of a list, page by page.
-   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource; LIST_TOO_LONG
+   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource, or back; LIST_TOO_LONG
    */
   async list<T>(path: string, parse: (body: string) => ListPage<T> | undefined): Promise<readonly T[]> {
     const items: T[] = [];
     const read = new Set<string>();
-    for (let next: string | undefined = path; next !== undefined && !read.has(next);) {
+    for (let next: string | undefined = path; next !== undefined;) {
+      if (read.has(next)) throw leadsBack();
       read.add(next);
       const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
       const count = items.length + page.items.length;
@@ -161,6 +162,15 @@ export class GraphClient {
       NAME_THEM,
     );
   }
+}
+
+/** To end there would take a part of the list for all of it. */
+function leadsBack(): Failure {
+  return new Failure(
+    'GRAPH_REFUSED',
+    "Microsoft Graph's list leads back to a page that was read already, so connectors may be missing from it.",
+    'Run the job again. If it goes on, name the connectors in connector-id instead of all: true.',
+  );
 }
 
 function tooLong(items: number, pages: number): Failure {
