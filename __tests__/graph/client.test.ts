@@ -331,6 +331,15 @@ describe('listing connectors', () => {
     expect(http.requests).toHaveLength(2);
   });
 
+  test('a page that is too large: the connectors can be named instead', async () => {
+    const large = new TransportError('the response is larger than 8388608 bytes', true);
+    const { connectors } = online(large, large);
+    const failure = await failureOf(connectors.list());
+    expect(failure.code).toBe('RESPONSE_TOO_LARGE');
+    expect(failure.remedy).toMatch(/ Name the connectors in connector-id instead of all: true\.$/);
+    expect((await failureOf(connectors.get('c1'))).remedy).not.toContain('all: true');
+  });
+
   test('a connector that is on two pages, in whatever letter case, is there once', async () => {
     const next = { value: [{ id: 'c1' }, { id: 'c2' }], '@odata.nextLink': `${ROOT}?$skiptoken=2` };
     const { connectors } = online(answer(200, next), answer(200, { value: [{ id: 'C2' }, { id: 'c3' }] }));

@@ -47,6 +47,16 @@ test.each([
   });
 });
 
+test('a response that is too large ends the step; only Graph’s list has another way to ask', () => {
+  expect(explained('the response is larger than 1048576 bytes', true)).toEqual({
+    retry: 'no',
+    code: 'RESPONSE_TOO_LARGE',
+    message: dated('graph.example sent more than is read: the response is larger than 1048576 bytes'),
+    remedy:
+      'No response of this service is that large. Something on the way to it may answer in its place, such as a proxy: let the connection pass unchanged.',
+  });
+});
+
 test.each([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',

@@ -100,7 +100,9 @@ export class GraphClient {
     for (let next: string | undefined = path; next !== undefined;) {
       if (read.has(next)) throw leadsBack();
       read.add(next);
-      const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
+      const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse).catch((error: unknown) => {
+        throw error instanceof Failure && error.code === 'RESPONSE_TOO_LARGE' ? naming(error) : error;
+      });
       const count = items.length + page.items.length;
       if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(count, read.size);
       items.push(...page.items);
@@ -162,6 +164,11 @@ export class GraphClient {
       NAME_THEM,
     );
   }
+}
+
+/** A page has many connectors, so it may be too large where a connector is not. */
+function naming({ code, message, remedy, cause }: Failure): Failure {
+  return new Failure(code, message, `${remedy} ${NAME_THEM}`, { cause });
 }
 
 /** To end there would take a part of the list for all of it. */

@@ -99,7 +99,7 @@ export function explainTransport(error: TransportError, service: string): Verdic
       failure: failed(
         'RESPONSE_TOO_LARGE',
         `${service} sent more than is read: ${why}`,
-        'Name the connectors in connector-id instead of all: true, if that is set.',
+        'No response of this service is that large. Something on the way to it may answer in its place, such as a proxy: let the connection pass unchanged.',
       ),
     };
   }
