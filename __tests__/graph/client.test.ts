@@ -440,7 +440,10 @@ describe('listing connectors', () => {
   test('a refusal names no connector, and a list that is not found is not asked for twice', async () => {
     const { http, connectors } = online(answer(404, error('NotFound', 'No such thing.')));
     const failure = await failureOf(connectors.list());
-    expect(failure.message).toMatch(/^The tenant has no such API connector: No such thing /);
+    expect(failure.code).toBe('TENANT_KIND_UNSUPPORTED');
+    expect(failure.message).toMatch(/^Microsoft Graph has no list of API connectors for this tenant: No such thing /);
+    expect(failure.remedy).toMatch(/not in external tenants\. Check that tenant-id is the tenant/);
+    expect(failure.remedy).not.toContain('all: true');
     expect(http.requests).toHaveLength(1);
   });
 });

@@ -146,6 +146,13 @@ const WRONG_DIRECTORY: Refusal = {
     'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
 };
 
+/** The list of a tenant without connectors is empty; it is never missing. */
+const NO_LIST: Refusal = {
+  code: WRONG_DIRECTORY.code,
+  what: 'Microsoft Graph has no list of API connectors for this tenant',
+  remedy: WRONG_DIRECTORY.remedy,
+};
+
 /** What a response other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
@@ -184,6 +191,7 @@ function byStatus(status: number, asked: Asked): Refusal {
     case 403:
       return forbidden(asked);
     case 404:
+      if (asked.connectorId === undefined) return NO_LIST;
       return {
         code: 'CONNECTOR_NOT_FOUND',
         what: 'The tenant has no such API connector',
