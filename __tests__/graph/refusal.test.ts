@@ -229,6 +229,34 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
     expect(failure.remedy).toContain(commands('APIConnectors.ReadWrite.All'));
   });
 
+  test('a token that may read is asked with again: a consent may not be known everywhere yet', () => {
+    const reading = { permission: 'APIConnectors.Read.All', roles: ['APIConnectors.Read.All'] } as const;
+    expect(denied(reading)).toMatchObject({ retry: 'yes', within: 10_000 });
+    expect(denied({ ...reading, permission: 'APIConnectors.ReadWrite.All' }).retry).toBe('no');
+  });
+
+  test.each([
+    [['APIConnectors.ReadWrite.All'], 'APIConnectors.ReadWrite.All', 'yes'],
+    [['APIConnectors.Read.All'], 'APIConnectors.Read.All', 'yes'],
+    [['APIConnectors.Read.All'], 'APIConnectors.ReadWrite.All', 'no'],
+    [undefined, 'APIConnectors.ReadWrite.All', 'yes'],
+    [[], 'APIConnectors.ReadWrite.All', 'no'],
+  ] as const)(
+    "the backend's own words for it, with a token that carries %j: to %s is tried again: %s",
+    (roles, permission, retry) => {
+      const asked = { ...ASKED, roles, permission };
+      expect(explainGraph(answer(403, error('AADB2C90205')), asked).retry).toBe(retry);
+    },
+  );
+
+  test('a token whose permissions cannot be read: that is what is said, and it is asked with again', () => {
+    const verdict = denied({ roles: undefined });
+    expect(verdict).toMatchObject({ retry: 'yes', within: 10_000, failure: { code: 'GRAPH_FORBIDDEN' } });
+    expect(verdict.failure.remedy).toBe(
+      `Which permissions the access token carries cannot be read. The step needs APIConnectors.ReadWrite.All, with admin consent. As an administrator of the tenant:${commands('APIConnectors.ReadWrite.All')}`,
+    );
+  });
+
   test('a token that carries the permission: it may not be known everywhere yet, and no command grants it again', () => {
     const verdict = denied({ roles: ['APIConnectors.ReadWrite.All'] });
     expect(verdict).toMatchObject({ retry: 'yes', within: 10_000 });

@@ -21,8 +21,8 @@ export interface Asked {
   readonly connectorId: string | undefined;
   /** What the step needs. */
   readonly permission: Permission;
-  /** The application permissions that the access token carries. */
-  readonly roles: readonly string[];
+  /** The application permissions that the access token carries; undefined if they cannot be read. */
+  readonly roles: readonly string[] | undefined;
   readonly application: Application;
 }
 
@@ -166,10 +166,12 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
   const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+  // A consent that is not known everywhere yet explains a refusal of what was granted.
+  const isSpreading = refusal.code === 'GRAPH_FORBIDDEN' && mayBeGranted(asked);
   return {
     failure: new Failure(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
-    retry: refusal.retry ?? 'no',
-    within: refusal.within,
+    retry: isSpreading ? 'yes' : (refusal.retry ?? 'no'),
+    within: isSpreading ? REPLICAS : refusal.within,
     retryAfter: retryAfter(response, new Date()),
   };
 }
@@ -223,32 +225,41 @@ function byStatus(status: number, asked: Asked): Refusal {
 
 const SHOWN_ROLES = 10;
 
+const SPREADING = 'A new consent takes some minutes to be known everywhere: run the job again.';
+
+/** Whether the access token carries a permission that should be enough for the step, or may carry one. */
+function mayBeGranted({ roles, permission }: Asked): boolean {
+  return roles?.some((role) => role === permission || role === 'APIConnectors.ReadWrite.All') ?? true;
+}
+
 function forbidden({ roles, application, permission }: Asked): Refusal {
   const refusal = { code: 'GRAPH_FORBIDDEN', what: 'Microsoft Graph denies access' } as const;
-  if (roles.includes('APIConnectors.ReadWrite.All')) {
+  if (roles?.includes('APIConnectors.ReadWrite.All')) {
     return {
       ...refusal,
       what: 'Microsoft Graph denies access, though the access token carries APIConnectors.ReadWrite.All',
-      remedy:
-        'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
-      retry: 'yes',
-      within: REPLICAS,
+      remedy: `${SPREADING} If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.`,
     };
   }
-  const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
-  const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
-  const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
   // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
-  const readIsNotEnough = roles.includes(permission);
+  const readIsNotEnough = roles?.includes(permission) ?? false;
   const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
   const why = readIsNotEnough
-    ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
+    ? `${SPREADING} Microsoft documents only ${needed} for reading API connectors: if it goes on, this tenant insists on it.`
     : `The step needs ${needed}, with admin consent.`;
   return {
     ...refusal,
-    remedy: `The access token carries ${carries}. ${why} As an administrator of the tenant:
+    remedy: `${carriedBy(roles)} ${why} As an administrator of the tenant:
 ${grantCommands(application, needed)}`,
   };
+}
+
+/** The permissions of the access token, in a sentence. */
+function carriedBy(roles: readonly string[] | undefined): string {
+  if (roles === undefined) return 'Which permissions the access token carries cannot be read.';
+  const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
+  const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
+  return `The access token carries ${carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`}.`;
 }
 
 /** For a shell of the Azure CLI, ready to be pasted. */
