@@ -382,6 +382,21 @@ describe('the body of an error', () => {
     );
   });
 
+  test('a telling code behind three others counts, and is shown', () => {
+    const inside = { code: 'c', innerError: { code: 'b', innerError: { code: 'a' } } };
+    const body = { error: { code: 'AADB2C90229', message: 'Busy.', innerError: inside } };
+    const { failure, retry } = explainGraph(answer(400, body), ASKED);
+    expect({ code: failure.code, retry }).toEqual({ code: 'THROTTLED', retry: 'yes' });
+    expect(failure.message).toContain('(HTTP 400, a, b, c, AADB2C90229, ');
+  });
+
+  test('of very many codes three are shown', () => {
+    const inside = { code: 'd', innerError: { code: 'c', innerError: { code: 'b', innerError: { code: 'a' } } } };
+    expect(explained({ error: { code: 'e', message: 'No.', innerError: inside } }).message).toMatch(
+      /\(HTTP 400, a, b, c, \d{4}-/,
+    );
+  });
+
   test('the correlation id, which support asks for, is shown', () => {
     const body = { error: { code: 'x', innerError: { correlationId: 'the-correlation', ...ids } } };
     expect(explained(body).message).toContain('request-id the-request, correlation id the-correlation, ');

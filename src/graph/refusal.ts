@@ -5,7 +5,7 @@
  */
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { saidBy } from '../http/error-body.ts';
+import { saidBy, shownCodes } from '../http/error-body.ts';
 import { intercepted } from '../http/intercepted.ts';
 import { isRedirect, redirected } from '../http/refusal.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
@@ -161,9 +161,10 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   // A gateway's page with a status that may pass means that, and the service may have acted.
   if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
   const said = saidBy(response);
-  const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
-  const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-  const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
+  const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
+  const refusal =
+    (known === undefined ? undefined : BACKEND[known]) ?? byMessage(said.message) ?? byStatus(status, asked);
+  const details = [`HTTP ${status}`, ...shownCodes(said.codes, known), ...said.ids, said.date];
   const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
   // A consent that is not known everywhere yet explains a refusal of what was granted.
