@@ -449,6 +449,8 @@ describe('sending the request again', () => {
     [502, '', 'after-read'],
     [503, '', 'after-read'],
     [504, '', 'after-read'],
+    [501, '', 'no'],
+    [511, '', 'no'],
   ])('HTTP %d %s: %s', (status, code, retry) => {
     expect(explainGraph(answer(status, error(code)), ASKED).retry).toBe(retry);
   });
@@ -462,6 +464,10 @@ describe('sending the request again', () => {
     [503, 'SERVICE_UNAVAILABLE', 'after-read'],
   ])("a gateway's page with HTTP %d may pass", (status, code, retry) => {
     expect(explainGraph(answer(status, '<html>'), ASKED)).toMatchObject({ failure: { code }, retry });
+  });
+
+  test('the sign-in page of a network is no trouble of Graph', () => {
+    expect(explainGraph(answer(511, '<html>'), ASKED)).toMatchObject({ failure: { code: 'INTERCEPTED' }, retry: 'no' });
   });
 
   test('not before the time that the service asks for', () => {

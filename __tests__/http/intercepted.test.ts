@@ -21,6 +21,16 @@ test.each(['', '{"error":{}}', '\ufeff{"value":"<html>"}', 'Forbidden', '< 5'])(
   expect(intercepted(answer(403, body), 'Microsoft Graph')).toBeUndefined();
 });
 
+test.each([
+  ['<title>Welcome</title>', 'a web page, titled Welcome (HTTP 511, '],
+  ['{"login":"https://portal.example"}', 'the sign-in of a network (HTTP 511, '],
+  ['', 'the sign-in of a network (HTTP 511, '],
+])('HTTP 511 comes from a network that wants a sign-in, whatever is in it: %j', (body, what) => {
+  const failure = intercepted(answer(511, body), 'Microsoft Graph');
+  expect(failure?.code).toBe('INTERCEPTED');
+  expect(failure?.message).toContain(`Not Microsoft Graph but something on the way to it answered: ${what}`);
+});
+
 test('a title is cut, and cleaned', () => {
   expect(pageTitle(`<title>${'x'.repeat(5000)}`)).toBe(`${'x'.repeat(100)}…`);
   expect(pageTitle('<title>a\u202eb\nc</title>')).toBe('a b c');

@@ -32,11 +32,14 @@ test('a proxy that wants a password ends the step', () => {
 test.each([
   [400, 'no'],
   [403, 'no'],
+  [408, 'yes'],
   [428, 'no'],
   [429, 'yes'],
   [499, 'no'],
   [500, 'yes'],
+  [501, 'no'],
   [502, 'yes'],
+  [511, 'no'],
 ])('a proxy that answers HTTP %d; sending again: %s', (status, retry) => {
   expect(explained(`Proxy response (${status}) !== 200 when HTTP Tunneling`)).toEqual({
     retry,

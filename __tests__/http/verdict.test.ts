@@ -19,9 +19,17 @@ describe('sending a request again', () => {
     [429, 'yes'],
     [499, 'no'],
     [500, 'after-read'],
+    [501, 'no'],
     [502, 'after-read'],
     [503, 'after-read'],
     [504, 'after-read'],
+    [505, 'no'],
+    [506, 'no'],
+    [507, 'after-read'],
+    [508, 'no'],
+    [510, 'no'],
+    [511, 'no'],
+    [520, 'after-read'],
     [599, 'after-read'],
     [600, 'no'],
   ])('HTTP %d: %s', (status, retry) => {
@@ -60,10 +68,6 @@ describe('Retry-After', () => {
     expect(retryAfter(answer(429, '', { 'retry-after': value }), now)).toBe(expected);
   });
 
-  test('none', () => {
-    expect(retryAfter(answer(429), now)).toBeUndefined();
-  });
-});
   test.each([
     ['Mon, 23 Nov 2026 10:00:00 GMT', 'Mon, 23 Nov 2026 09:59:50 GMT', 10_000],
     ['Mon, 23 Nov 2026 08:16:00 GMT', 'no date', 30_000],
@@ -73,3 +77,7 @@ describe('Retry-After', () => {
     expect(retryAfter(answer(429, '', { 'retry-after': value, date }), now)).toBe(expected);
   });
 
+  test('none', () => {
+    expect(retryAfter(answer(429), now)).toBeUndefined();
+  });
+});

@@ -9,17 +9,23 @@ export function pageTitle(body: string): string {
   return clean(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.slice(0, 16_384))?.[1], 100);
 }
 
+/** A network asks for a sign-in; a service itself must not send it (RFC 6585, section 6). */
+const NETWORK_AUTHENTICATION_REQUIRED = 511;
+
 /**
  * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
- * if the response is not a page. `service` is who was asked, as a person calls it.
+ * if the response is not a page, and not that of a network that wants a sign-in. `service` is who was asked, as a person
+ * calls it.
  */
 export function intercepted({ status, headers, body }: HttpResponse, service: string): Failure | undefined {
-  if (!/^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512))) return undefined;
+  const isPage = /^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512));
+  if (!isPage && status !== NETWORK_AUTHENTICATION_REQUIRED) return undefined;
   const title = pageTitle(body);
   const named = title === '' ? '' : `, titled ${title}`;
+  const what = isPage ? `a web page${named}` : 'the sign-in of a network';
   return new Failure(
     'INTERCEPTED',
-    `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
+    `Not ${service} but something on the way to it answered: ${what} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
     `Let the firewall, web filter or proxy of your network pass ${HOSTS} unchanged, without a sign-in page.`,
   );
 }

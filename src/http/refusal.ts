@@ -4,7 +4,7 @@ import { clean } from '../text/clean.ts';
 import { adviseExtraCa } from './extra-ca.ts';
 import { HOSTS } from './hosts.ts';
 import { reason, type TransportError } from './transport-error.ts';
-import type { Verdict } from './verdict.ts';
+import { retryForStatus, type Verdict } from './verdict.ts';
 
 /** Each TLS certificate or connection that is refused, by Node's or OpenSSL's codes and texts, with the cause and the fix. The first that fits counts. */
 const TLS_REFUSALS: readonly {
@@ -85,7 +85,7 @@ export function explainTransport(error: TransportError, service: string): Verdic
   }
   if (proxy !== undefined) {
     return {
-      retry: Number(proxy) >= 500 || proxy === '429' ? again : 'no',
+      retry: retryForStatus(Number(proxy)) === 'no' ? 'no' : again,
       failure: failed(
         'PROXY_REFUSED',
         `The proxy did not open the way to ${service}: HTTP ${proxy}`,

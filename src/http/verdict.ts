@@ -23,6 +23,8 @@ const TRANSIENT_STATUSES: ReadonlyMap<number, Retry> = new Map([
   [429, 'yes'],
   // A gateway sends 502 to 504, 503 as well, for a request that the server behind it may still carry out.
   ...Array.from({ length: 100 }, (_, n) => [500 + n, 'after-read'] as const),
+  // These do not pass by themselves: not implemented, HTTP version, misconfigured, a loop, not extended, a sign-in page.
+  ...[501, 505, 506, 508, 510, 511].map((status) => [status, 'no'] as const),
 ]);
 
 /** Whether a request that got this status may be sent again. */
