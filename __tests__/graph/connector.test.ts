@@ -233,6 +233,11 @@ describe('a certificate is recognised', () => {
     [null, Number.NaN],
     ['', Number.NaN],
     ['soon', Number.NaN],
+    ['soon 5', Number.NaN],
+    ['2.5', Number.NaN],
+    ['2022-10-21T11:08:42.1234567Z', 1666350522],
+    ['2022-10-21T13:08:42+02:00', 1666350522],
+    ['2022-10-21T11:08:42', 1666350522],
   ])('the date %j is read as %j', (notAfter, seconds) => {
     expect(certificatesOf(withEntries({ ...entry(SHA1), notAfter }))[0]?.notAfter).toBe(seconds);
   });

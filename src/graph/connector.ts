@@ -201,7 +201,14 @@ function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value: unknown): number {
   const text = typeof value === 'string' ? value.trim() : '';
-  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text);
   // A number that no date has is no date.
   return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
+}
+
+/** Edm.DateTimeOffset, in UTC if it has no offset; NaN if it is not one. Date.parse alone reads a date into "soon 5". */
+function dateTime(text: string): number {
+  const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const [, date = '', time = '00:00', offset = 'Z'] = parts ?? [];
+  return Date.parse(`${date}T${time}${offset}`) / 1000;
 }
