@@ -1,5 +1,5 @@
 /** What it means that no answer came back, or a redirect. */
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { explainTransport, isRedirect, redirected } from '../../src/http/refusal.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 
@@ -155,5 +155,62 @@ describe('a redirect', () => {
     expect(remedy).toBe(
       'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.',
     );
+  });
+});
+
+describe('a proxy that cannot be reached', () => {
+  const names = ['https_proxy', 'HTTPS_PROXY'] as const;
+  const environment = names.map((name) => [name, process.env[name]] as const);
+  beforeEach(() => {
+    process.env['https_proxy'] = 'http://user:throw-away@Proxy.corp.example:3128';
+  });
+  afterEach(() => {
+    for (const [name, value] of environment) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  });
+
+  test.each(['ENOTFOUND', 'EAI_AGAIN'])('because its name is not known (%s): the proxy is named', (code) => {
+    const why = `getaddrinfo ${code} proxy.corp.example`;
+    expect(explained(why)).toEqual({
+      retry: 'yes',
+      code: 'PROXY_INVALID',
+      message: dated(`The name of the proxy on the way to graph.example could not be resolved: ${why}`),
+      remedy: 'Check the name in HTTPS_PROXY, and the DNS of the runner.',
+    });
+  });
+
+  test.each([
+    'connect ECONNREFUSED 10.1.2.3:3128',
+    'connect ECONNREFUSED ::1:3128',
+    'connect ETIMEDOUT 10.1.2.3:3128',
+    'Connect Timeout Error (attempted address: proxy.corp.example:3128, timeout: 10000ms) (UND_ERR_CONNECT_TIMEOUT)',
+    'Connect Timeout Error (attempted addresses: 10.1.2.3:3128, 10.1.2.4:3128, timeout: 10000ms)',
+  ])('%s: the proxy is named', (why) => {
+    expect(explained(why)).toEqual({
+      retry: 'yes',
+      code: 'NETWORK_UNREACHABLE',
+      message: dated(`The proxy on the way to graph.example did not answer: ${why}`),
+      remedy:
+        'Run the job again. If it goes on, check host and port in HTTPS_PROXY, and that the runner may reach them.',
+    });
+  });
+
+  test.each([
+    ['getaddrinfo ENOTFOUND graph.example', 'The name of graph.example could not be resolved'],
+    ['getaddrinfo ENOTFOUND', 'The name of graph.example could not be resolved'],
+    ['connect ECONNREFUSED 10.1.2.3:443', 'graph.example did not answer'],
+    ['other side closed (UND_ERR_SOCKET)', 'graph.example did not answer'],
+  ])('%s: it is not the proxy', (why, what) => {
+    expect(explained(why)).toMatchObject({
+      code: 'NETWORK_UNREACHABLE',
+      message: expect.stringMatching(new RegExp(`^${what}`)),
+    });
+  });
+
+  test('a proxy on port 443 is not told from the service by its port', () => {
+    process.env['https_proxy'] = 'https://proxy.corp.example';
+    expect(explained('connect ECONNREFUSED 10.1.2.3:443').message).toMatch(/^graph\.example did not answer/);
   });
 });

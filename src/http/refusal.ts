@@ -3,6 +3,7 @@ import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import { adviseExtraCa } from './extra-ca.ts';
 import { HOSTS } from './hosts.ts';
+import { httpsProxy } from './proxy.ts';
 import { reason, type TransportError } from './transport-error.ts';
 import { retryForStatus, type Verdict } from './verdict.ts';
 
@@ -65,6 +66,20 @@ export function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
 }
 
+/**
+ * Whether it was the proxy that could not be reached, and not the service. Node and undici write the name that did not
+ * resolve, or the address with its port; of port 443, it cannot be known.
+ */
+function isAboutTheProxy(why: string): boolean {
+  const proxy = httpsProxy(process.env);
+  if (proxy === undefined) return false;
+  const { hostname, port, protocol } = new URL(proxy);
+  const unresolved = /\b(?:ENOTFOUND|EAI_AGAIN) (\S+)/.exec(why)?.[1];
+  if (unresolved !== undefined) return unresolved.toLowerCase() === hostname.toLowerCase();
+  const unreached = /\b(?:connect E[A-Z]+|attempted address(?:es)?:) [^\s,]+:(\d+)/.exec(why)?.[1];
+  return unreached !== '443' && unreached === (port || (protocol === 'https:' ? '443' : '80'));
+}
+
 /** What a request without a response means. `service` is who was asked, as a person calls it. */
 export function explainTransport(error: TransportError, service: string): Verdict {
   const why = clean(reason(error));
@@ -105,7 +120,24 @@ export function explainTransport(error: TransportError, service: string): Verdic
   }
   const tls = TLS_REFUSALS.find(({ by }) => by.test(why));
   if (tls) return { retry: 'no', failure: failed('TLS_NOT_TRUSTED', `${tls.what(service)}: ${why}`, tls.remedy()) };
-  if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
+  const isResolving = /\b(ENOTFOUND|EAI_AGAIN)\b/.test(why);
+  if (isAboutTheProxy(why)) {
+    return {
+      retry: again,
+      failure: isResolving
+        ? failed(
+            'PROXY_INVALID',
+            `The name of the proxy on the way to ${service} could not be resolved: ${why}`,
+            'Check the name in HTTPS_PROXY, and the DNS of the runner.',
+          )
+        : failed(
+            'NETWORK_UNREACHABLE',
+            `The proxy on the way to ${service} did not answer: ${why}`,
+            'Run the job again. If it goes on, check host and port in HTTPS_PROXY, and that the runner may reach them.',
+          ),
+    };
+  }
+  if (isResolving) {
     return {
       retry: again,
       failure: failed(
