@@ -1,6 +1,6 @@
 /** A web page in the place of a service's response. */
 import { expect, test } from '@jest/globals';
-import { intercepted, pageTitle } from '../../src/http/intercepted.ts';
+import { answeredInstead, intercepted, pageTitle } from '../../src/http/intercepted.ts';
 import { answer } from '../scripted-http.ts';
 
 test.each([
@@ -43,3 +43,17 @@ test.each(['<title>', '<title ', '<title', '<title><', '< title>', 'x'])(
     expect(pageTitle(unit.repeat(150_000)).length).toBeLessThanOrEqual(101);
   },
 );
+
+test.each([
+  [302, '<html>', 'REDIRECTED'],
+  [302, '', 'REDIRECTED'],
+  [200, '<html>', 'INTERCEPTED'],
+  [403, '<html>', 'INTERCEPTED'],
+  [511, '', 'INTERCEPTED'],
+  [503, '<html>', undefined],
+  [429, '<html>', undefined],
+  [403, '{}', undefined],
+  [200, '{}', undefined],
+])('HTTP %d with %j in the place of a service: %s', (status, body, code) => {
+  expect(answeredInstead(answer(status, body), 'Microsoft Graph')?.code).toBe(code);
+});

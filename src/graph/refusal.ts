@@ -6,8 +6,7 @@
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { saidBy, shownCodes } from '../http/error-body.ts';
-import { intercepted } from '../http/intercepted.ts';
-import { isRedirect, redirected } from '../http/refusal.ts';
+import { answeredInstead } from '../http/intercepted.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
 import type { Application } from '../sign-in/application.ts';
 import { clean } from '../text/clean.ts';
@@ -156,10 +155,8 @@ const NO_LIST: Refusal = {
 /** What a response other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
-  if (isRedirect(status)) return { failure: redirected('Microsoft Graph', status), retry: 'no' };
-  const page = intercepted(response, 'Microsoft Graph');
-  // A gateway's page with a status that may pass means that, and the service may have acted.
-  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
+  const instead = answeredInstead(response, 'Microsoft Graph');
+  if (instead) return { failure: instead, retry: 'no' };
   const said = saidBy(response);
   const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
   const refusal =

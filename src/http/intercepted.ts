@@ -3,6 +3,8 @@ import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import type { HttpResponse } from './client.ts';
 import { HOSTS } from './hosts.ts';
+import { isRedirect, redirected } from './refusal.ts';
+import { retryForStatus } from './verdict.ts';
 
 /** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
 export function pageTitle(body: string): string {
@@ -28,4 +30,14 @@ export function intercepted({ status, headers, body }: HttpResponse, service: st
     `Not ${service} but something on the way to it answered: ${what} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
     `Let the firewall, web filter or proxy of your network pass ${HOSTS} unchanged, without a sign-in page.`,
   );
+}
+
+/**
+ * The failure of a response that something else sent in the place of the service: a redirect, or a web page. Undefined if it
+ * may be the service's own. A gateway's page with a status that may pass means that status, and the service may have acted.
+ */
+export function answeredInstead(response: HttpResponse, service: string): Failure | undefined {
+  const { status } = response;
+  if (isRedirect(status)) return redirected(service, status);
+  return retryForStatus(status) === 'no' ? intercepted(response, service) : undefined;
 }
