@@ -188,12 +188,26 @@ describe('a connector', () => {
     expect(only(certificates.filter(({ isActive }) => isActive === true))['thumbprint']).toBe(certificate.thumbprint);
   });
 
-  test('with as many certificates as an answer has room for: outputs and summary keep within their limits', async () => {
+  const withMore = (count: number): void => {
     connectorIs((it) => {
       const configuration = it['authenticationConfiguration'] as { certificateList: object[] };
-      const certificateList = [...Array.from({ length: 100_000 }, () => ({})), ...configuration.certificateList];
+      const certificateList = [...Array.from({ length: count }, () => ({})), ...configuration.certificateList];
       return { ...it, authenticationConfiguration: { ...configuration, certificateList } };
     });
+  };
+
+  test('with as many certificates as an answer has room for: none is used, and nothing is uploaded', async () => {
+    withMore(100_000);
+    const result = await run();
+    expect(only(result.annotations)).toMatchObject({
+      title: 'LIST_TOO_LONG',
+      message: expect.stringMatching(/Microsoft Graph sent 10000\d certificates for .*; at most 1000 are read\./),
+    });
+    expect(emulator.requests.filter(({ kind }) => kind === 'upload')).toEqual([]);
+  });
+
+  test('with as many certificates as are read: outputs and summary keep within their limits', async () => {
+    withMore(990);
     const result = await run();
     expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
     expect(result.summary.length).toBeLessThan(1024 * 1024);

@@ -135,6 +135,18 @@ describe('reads that lag behind writes by 1.5 s', () => {
   });
 });
 
+test('reads lag for longer than is waited, and the service has the certificate of the lost upload already: green', async () => {
+  const said = { code: 'AADB2C95049', message: 'The certificate exists already.' };
+  emulator.graph.behaviour = { lagMs: 17_500 };
+  emulator.fault({ on: 'upload', do: { kind: 'reset' }, actFirst: true });
+  emulator.fault({ on: 'upload', do: { kind: 'status', status: 400, body: JSON.stringify({ error: said }) } });
+  const result = await upload();
+  expect(errors(result)).toEqual([]);
+  expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'true' });
+  expect(emulator.certificates(GLOBAL.connectorId)).toEqual([old.thumbprint, certificate.thumbprint]);
+  expect(sent('upload')).toBe(2);
+}, 60_000);
+
 describe('a configuration', () => {
   const basic = { type: 'basic', username: 'user', password: 'throw-away password of the target' } as const;
 

@@ -185,6 +185,16 @@ describe('uploading a certificate', () => {
     expect(failure.message).toMatch(/^The job was cancelled\. An upload was under way: /);
   });
 
+  test('ended while it waits for its turn: nothing was sent, so nothing was changed', async () => {
+    const { http, connectors } = online();
+    http.otherwise = () => answer(200, connectorBody('c1'));
+    for (let n = 0; n < 200; n++) await connectors.get('c1');
+    http.scripted.end(CANCELLED);
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
+    expect(failure).toMatchObject({ code: 'CANCELLED', message: 'The job was cancelled. Nothing was changed.' });
+    expect(methods(http)).not.toContain('POST');
+  });
+
   test('cancelled while looking for a lost upload: what is known is said', async () => {
     const { http, connectors } = online(new TransportError('reset', true), () => cancelled(http));
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
@@ -312,6 +322,74 @@ describe('an upload whose response is lost, or does not show the certificate', (
     expect(failure.code).toBe('UPLOAD_EXPIRED_REFUSED');
     expect(failure.message).toContain('was not seen on the connector within 15 s');
     expect(failure.message).not.toContain('Nothing was changed');
+  });
+
+  /** The first POST is lost, and each later one answered so; reads show the certificate from this time on. */
+  const shownFrom = (milliseconds: number, later: ReturnType<typeof answer>) => {
+    const { http, ...more } = online(lost);
+    http.otherwise = ({ method }) => {
+      if (method === 'POST') return later;
+      return answer(200, connectorBody('c1', (http.scripted.now() >= milliseconds ? [OLD, NEW] : [OLD]).map(entry)));
+    };
+    return { http, ...more };
+  };
+  const postsOf = (http: Parameters<typeof methods>[0]): number =>
+    methods(http).filter((method) => method === 'POST').length;
+
+  test.each([
+    ['AADB2C95049', 16_500],
+    ['AADB2C90180', 16_500],
+    ['AADB2C95049', 40_000],
+  ])('sent again, and the service has it already (%s): it is read until it shows, after %d ms', async (code, shown) => {
+    const { http, connectors } = shownFrom(shown, answer(400, error(code, 'Already there.')));
+    expect(await connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE)).toEqual(
+      connector('c1', OLD, NEW),
+    );
+    expect(postsOf(http)).toBe(2);
+  });
+
+  test('the service has it already, and it never shows: that is not known, and nothing is said of force', async () => {
+    const { http, connectors } = shownFrom(Infinity, answer(400, error('AADB2C95049', 'Already there.')));
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
+    expect(failure.message).toMatch(/a second time .* was not seen on the connector within 30 s\./);
+    expect(failure.remedy).not.toContain('force');
+    expect(postsOf(http)).toBe(2);
+  });
+
+  test.each<[string, ReturnType<typeof answer>, number]>([
+    ['refused', answer(400, error('AADB2C90214', 'Expired.')), 2],
+    ['throttled to the end', answer(429), 5],
+  ])('sent again and then %s: one more read finds the first', async (_what, later, times) => {
+    const { http, connectors } = shownFrom(Infinity, later);
+    const otherwise = http.otherwise;
+    http.otherwise = (request) =>
+      request.method === 'GET' && postsOf(http) === times
+        ? answer(200, connectorBody('c1', [entry(OLD), entry(NEW)]))
+        : (otherwise?.(request) ?? lost);
+    expect(await connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE)).toEqual(
+      connector('c1', OLD, NEW),
+    );
+    expect(postsOf(http)).toBe(times);
+    expect(methods(http).at(-1)).toBe('GET');
+  });
+
+  test('sent again and refused, and the read is refused too: the refusal of the upload is what counts', async () => {
+    const { http, connectors } = shownFrom(Infinity, answer(400, error('AADB2C90214', 'Expired.')));
+    const otherwise = http.otherwise;
+    http.otherwise = (request) =>
+      request.method === 'GET' && postsOf(http) === 2 ? answer(400) : (otherwise?.(request) ?? lost);
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('UPLOAD_EXPIRED_REFUSED');
+    expect(failure.message).toContain('was not seen on the connector within 15 s');
+  });
+
+  test('refused at once: nothing is in doubt, so nothing is read', async () => {
+    const { http, connectors } = online(answer(400, error('AADB2C95049', 'Already there.')));
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure).toMatchObject({ code: 'UPLOAD_ALREADY_THERE' });
+    expect(failure.remedy).toMatch(/^If force is set, leave it out\. /);
+    expect(methods(http)).toEqual(['POST']);
   });
 
   test.each([4_000, 500])('there are only %d ms to read: it is read as long, and not sent again', async (left) => {

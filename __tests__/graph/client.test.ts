@@ -319,11 +319,31 @@ describe('listing connectors', () => {
     ]);
   });
 
-  test('a page that leads back to one that was read ends the list', async () => {
+  test('a page that leads back to one that was read: what follows is not known, so the list is no list', async () => {
     const back = { value: [{ id: 'c2' }], '@odata.nextLink': `${ROOT}?$skiptoken=2` };
     const { http, connectors } = online(answer(200, { ...back, value: [{ id: 'c1' }] }), answer(200, back));
-    expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1', 'c2']);
+    expect(await failureOf(connectors.list())).toMatchObject({
+      code: 'GRAPH_REFUSED',
+      message:
+        "Microsoft Graph's list leads back to a page that was read already, so connectors may be missing from it.",
+      remedy: 'Run the job again. If it goes on, name the connectors in connector-id instead of all: true.',
+    });
     expect(http.requests).toHaveLength(2);
+  });
+
+  test('a page that is too large: the connectors can be named instead', async () => {
+    const large = new TransportError('the response is larger than 8388608 bytes', true);
+    const { connectors } = online(large, large);
+    const failure = await failureOf(connectors.list());
+    expect(failure.code).toBe('RESPONSE_TOO_LARGE');
+    expect(failure.remedy).toMatch(/ Name the connectors in connector-id instead of all: true\.$/);
+    expect((await failureOf(connectors.get('c1'))).remedy).not.toContain('all: true');
+  });
+
+  test('a connector that is on two pages, in whatever letter case, is there once', async () => {
+    const next = { value: [{ id: 'c1' }, { id: 'c2' }], '@odata.nextLink': `${ROOT}?$skiptoken=2` };
+    const { connectors } = online(answer(200, next), answer(200, { value: [{ id: 'C2' }, { id: 'c3' }] }));
+    expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1', 'c2', 'c3']);
   });
 
   test('what is no connector is left out', async () => {
@@ -385,6 +405,13 @@ describe('listing connectors', () => {
     expect(await failureOf(listOf(1001))).toMatchObject(tooLong(1001, 1));
   });
 
+  test('a page of very many is refused in the same words', async () => {
+    const page = `{"value":[${'{"id":"a"},'.repeat(300_000)}{"id":"a"}]}`;
+    const { http, connectors } = online(answer(200, page));
+    expect(await failureOf(connectors.list())).toMatchObject(tooLong(300_001, 1));
+    expect(http.requests).toHaveLength(1);
+  });
+
   test.each([
     'https://graph.example/v1.0/identity/apiConnectors?$skiptoken=2',
     `https://graph.example/?${ROOT}?`,
@@ -413,7 +440,10 @@ describe('listing connectors', () => {
   test('a refusal names no connector, and a list that is not found is not asked for twice', async () => {
     const { http, connectors } = online(answer(404, error('NotFound', 'No such thing.')));
     const failure = await failureOf(connectors.list());
-    expect(failure.message).toMatch(/^The tenant has no such API connector: No such thing /);
+    expect(failure.code).toBe('TENANT_KIND_UNSUPPORTED');
+    expect(failure.message).toMatch(/^Microsoft Graph has no list of API connectors for this tenant: No such thing /);
+    expect(failure.remedy).toMatch(/not in external tenants\. Check that tenant-id is the tenant/);
+    expect(failure.remedy).not.toContain('all: true');
     expect(http.requests).toHaveLength(1);
   });
 });

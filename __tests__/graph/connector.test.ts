@@ -1,5 +1,6 @@
 /** A connector as Microsoft Graph describes it. */
 import { describe, expect, test } from '@jest/globals';
+import { Failure } from '../../src/failure.ts';
 import {
   activeCertificate,
   byAge,
@@ -8,6 +9,7 @@ import {
   entriesOf,
   nameOf,
   parseConnector,
+  parsePage,
   type Connector,
   type ConnectorCertificate,
 } from '../../src/graph/connector.ts';
@@ -231,6 +233,11 @@ describe('a certificate is recognised', () => {
     [null, Number.NaN],
     ['', Number.NaN],
     ['soon', Number.NaN],
+    ['soon 5', Number.NaN],
+    ['2.5', Number.NaN],
+    ['2022-10-21T11:08:42.1234567Z', 1666350522],
+    ['2022-10-21T13:08:42+02:00', 1666350522],
+    ['2022-10-21T11:08:42', 1666350522],
   ])('the date %j is read as %j', (notAfter, seconds) => {
     expect(certificatesOf(withEntries({ ...entry(SHA1), notAfter }))[0]?.notAfter).toBe(seconds);
   });
@@ -275,5 +282,42 @@ describe('what is shown of a connector', () => {
     ['half of them active', since(days(1, 30), true), days(100, 30), [...days(1, 25), ...days(105, 25)]],
   ])('of very many certificates 50: %s', (_what, active, others, shown) => {
     expect(byAge([...since(others), ...active]).map(({ notBefore }) => notBefore)).toEqual(shown);
+  });
+});
+
+describe('a connector with more certificates than anybody has', () => {
+  const many = (count: number): object[] => Array.from({ length: count }, () => ({ thumbprint: '\u0001?' }));
+  const thrownBy = (work: () => unknown): unknown => {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  };
+
+  test('1,000 are read', () => {
+    expect(certificatesOf(parseConnector(connectorBody('c1', many(1000))))).toHaveLength(1000);
+  });
+
+  test('of more none is read, however many there are: a part of them would be taken for all', () => {
+    const body = connectorBody('c1', many(150_000));
+    const started = performance.now();
+    const failure = thrownBy(() => parseConnector(body));
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(failure).toBeInstanceOf(Failure);
+    expect(failure).toMatchObject({
+      code: 'LIST_TOO_LONG',
+      message: 'Microsoft Graph sent 150000 certificates for the API connector Sign-up (c1); at most 1000 are read.',
+    });
+  });
+
+  test('a page with 10,000 in all is read, and one with more is not', () => {
+    const page = (connectors: number, each: number): string =>
+      `{"value":[${Array.from({ length: connectors }, (_, n) => connectorBody(`c${n}`, many(each))).join(',')}]}`;
+    expect(parsePage(page(20, 500))?.items).toHaveLength(20);
+    expect(thrownBy(() => parsePage(page(101, 100)))).toMatchObject({
+      code: 'LIST_TOO_LONG',
+      message: 'Microsoft Graph sent 10100 certificates on one page of its list; at most 10000 are read.',
+    });
   });
 });

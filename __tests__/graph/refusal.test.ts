@@ -99,7 +99,7 @@ describe('what a response of the B2C backend means', () => {
       code,
       'UPLOAD_ALREADY_THERE',
       'The service does not accept this certificate a second time',
-      'Leave force out. The outputs and the summary show which certificates the connector has.',
+      'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
     ]),
     [
       'AADB2C90245',
@@ -229,6 +229,34 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
     expect(failure.remedy).toContain(commands('APIConnectors.ReadWrite.All'));
   });
 
+  test('a token that may read is asked with again: a consent may not be known everywhere yet', () => {
+    const reading = { permission: 'APIConnectors.Read.All', roles: ['APIConnectors.Read.All'] } as const;
+    expect(denied(reading)).toMatchObject({ retry: 'yes', within: 10_000 });
+    expect(denied({ ...reading, permission: 'APIConnectors.ReadWrite.All' }).retry).toBe('no');
+  });
+
+  test.each([
+    [['APIConnectors.ReadWrite.All'], 'APIConnectors.ReadWrite.All', 'yes'],
+    [['APIConnectors.Read.All'], 'APIConnectors.Read.All', 'yes'],
+    [['APIConnectors.Read.All'], 'APIConnectors.ReadWrite.All', 'no'],
+    [undefined, 'APIConnectors.ReadWrite.All', 'yes'],
+    [[], 'APIConnectors.ReadWrite.All', 'no'],
+  ] as const)(
+    "the backend's own words for it, with a token that carries %j: to %s is tried again: %s",
+    (roles, permission, retry) => {
+      const asked = { ...ASKED, roles, permission };
+      expect(explainGraph(answer(403, error('AADB2C90205')), asked).retry).toBe(retry);
+    },
+  );
+
+  test('a token whose permissions cannot be read: that is what is said, and it is asked with again', () => {
+    const verdict = denied({ roles: undefined });
+    expect(verdict).toMatchObject({ retry: 'yes', within: 10_000, failure: { code: 'GRAPH_FORBIDDEN' } });
+    expect(verdict.failure.remedy).toBe(
+      `Which permissions the access token carries cannot be read. The step needs APIConnectors.ReadWrite.All, with admin consent. As an administrator of the tenant:${commands('APIConnectors.ReadWrite.All')}`,
+    );
+  });
+
   test('a token that carries the permission: it may not be known everywhere yet, and no command grants it again', () => {
     const verdict = denied({ roles: ['APIConnectors.ReadWrite.All'] });
     expect(verdict).toMatchObject({ retry: 'yes', within: 10_000 });
@@ -354,6 +382,21 @@ describe('the body of an error', () => {
     );
   });
 
+  test('a telling code behind three others counts, and is shown', () => {
+    const inside = { code: 'c', innerError: { code: 'b', innerError: { code: 'a' } } };
+    const body = { error: { code: 'AADB2C90229', message: 'Busy.', innerError: inside } };
+    const { failure, retry } = explainGraph(answer(400, body), ASKED);
+    expect({ code: failure.code, retry }).toEqual({ code: 'THROTTLED', retry: 'yes' });
+    expect(failure.message).toContain('(HTTP 400, a, b, c, AADB2C90229, ');
+  });
+
+  test('of very many codes three are shown', () => {
+    const inside = { code: 'd', innerError: { code: 'c', innerError: { code: 'b', innerError: { code: 'a' } } } };
+    expect(explained({ error: { code: 'e', message: 'No.', innerError: inside } }).message).toMatch(
+      /\(HTTP 400, a, b, c, \d{4}-/,
+    );
+  });
+
   test('the correlation id, which support asks for, is shown', () => {
     const body = { error: { code: 'x', innerError: { correlationId: 'the-correlation', ...ids } } };
     expect(explained(body).message).toContain('request-id the-request, correlation id the-correlation, ');
@@ -406,6 +449,8 @@ describe('sending the request again', () => {
     [502, '', 'after-read'],
     [503, '', 'after-read'],
     [504, '', 'after-read'],
+    [501, '', 'no'],
+    [511, '', 'no'],
   ])('HTTP %d %s: %s', (status, code, retry) => {
     expect(explainGraph(answer(status, error(code)), ASKED).retry).toBe(retry);
   });
@@ -419,6 +464,10 @@ describe('sending the request again', () => {
     [503, 'SERVICE_UNAVAILABLE', 'after-read'],
   ])("a gateway's page with HTTP %d may pass", (status, code, retry) => {
     expect(explainGraph(answer(status, '<html>'), ASKED)).toMatchObject({ failure: { code }, retry });
+  });
+
+  test('the sign-in page of a network is no trouble of Graph', () => {
+    expect(explainGraph(answer(511, '<html>'), ASKED)).toMatchObject({ failure: { code: 'INTERCEPTED' }, retry: 'no' });
   });
 
   test('not before the time that the service asks for', () => {

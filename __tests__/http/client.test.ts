@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, type PeerCertificate } from 'node:tls';
 import { setImmediate } from 'node:timers/promises';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { CertificateAuthority, clientCertificate } from '../../emulator/certificates.ts';
 import { Failure } from '../../src/failure.ts';
@@ -121,6 +122,27 @@ describe('a response', () => {
     });
     const { headers } = await open().send(get(origin));
     expect(headers).toMatchObject({ 'retry-after': '2', 'x-one': '1', 'x-empty': '' });
+  });
+
+  test('that gives a list in several headers has all of it', async () => {
+    const origin = await serve((_request, response) => {
+      const challenges = ['WWW-Authenticate', 'Bearer authorization="https://a"', 'www-authenticate', 'Negotiate'];
+      response.writeHead(401, [...challenges, 'Via', '1.1 a', 'Via', '1.1 b', 'Date', 'x', 'Date', 'y']).end();
+    });
+    const { headers } = await open().send(get(origin));
+    expect(headers).toMatchObject({
+      'www-authenticate': 'Bearer authorization="https://a", Negotiate',
+      via: '1.1 a, 1.1 b',
+      date: 'y',
+    });
+  });
+
+  test('that was encoded in two steps, each in a header of its own, is decoded', async () => {
+    const origin = await serve((_request, response) => {
+      response.writeHead(200, ['Content-Encoding', 'gzip', 'Content-Encoding', 'br']);
+      response.end(brotliCompressSync(gzipSync('{"ü":1}')));
+    });
+    expect((await open().send(get(origin))).body).toBe('{"ü":1}');
   });
 
   test('that redirects is not followed', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { createServer as createNetServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -276,6 +276,12 @@ describe('what a TLS connection is refused for', () => {
       writeFileSync(path, content);
       return path;
     };
+    /** So many bytes, of which none is stored. */
+    const sparse = (size: number): string => {
+      const path = file('sparse.pem', '');
+      truncateSync(path, size);
+      return path;
+    };
     const der = (pem: string): Buffer => Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64');
 
     beforeAll(async () => {
@@ -318,6 +324,12 @@ describe('what a TLS connection is refused for', () => {
         () => file('damaged.pem', `${other}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`),
         /has a certificate that cannot be read \(the 2\. of 2\)/,
       ],
+      [
+        'the file is larger than any',
+        () => file('large.pem', other.repeat(Math.ceil((4 * 1024 * 1024) / other.length) + 1)),
+        /which is larger than 4 MiB\. Name a file with the root certificate of whatever inspects TLS, and little else\. /,
+      ],
+      ['the file is larger than can be read', () => sparse(3 * 1024 ** 3), /which is larger than 4 MiB\. /],
       [
         'the file holds another authority',
         () => file('other.pem', other),

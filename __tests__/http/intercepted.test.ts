@@ -1,6 +1,6 @@
 /** A web page in the place of a service's response. */
 import { expect, test } from '@jest/globals';
-import { intercepted, pageTitle } from '../../src/http/intercepted.ts';
+import { answeredInstead, intercepted, pageTitle } from '../../src/http/intercepted.ts';
 import { answer } from '../scripted-http.ts';
 
 test.each([
@@ -21,6 +21,16 @@ test.each(['', '{"error":{}}', '\ufeff{"value":"<html>"}', 'Forbidden', '< 5'])(
   expect(intercepted(answer(403, body), 'Microsoft Graph')).toBeUndefined();
 });
 
+test.each([
+  ['<title>Welcome</title>', 'a web page, titled Welcome (HTTP 511, '],
+  ['{"login":"https://portal.example"}', 'the sign-in of a network (HTTP 511, '],
+  ['', 'the sign-in of a network (HTTP 511, '],
+])('HTTP 511 comes from a network that wants a sign-in, whatever is in it: %j', (body, what) => {
+  const failure = intercepted(answer(511, body), 'Microsoft Graph');
+  expect(failure?.code).toBe('INTERCEPTED');
+  expect(failure?.message).toContain(`Not Microsoft Graph but something on the way to it answered: ${what}`);
+});
+
 test('a title is cut, and cleaned', () => {
   expect(pageTitle(`<title>${'x'.repeat(5000)}`)).toBe(`${'x'.repeat(100)}…`);
   expect(pageTitle('<title>a\u202eb\nc</title>')).toBe('a b c');
@@ -33,3 +43,17 @@ test.each(['<title>', '<title ', '<title', '<title><', '< title>', 'x'])(
     expect(pageTitle(unit.repeat(150_000)).length).toBeLessThanOrEqual(101);
   },
 );
+
+test.each([
+  [302, '<html>', 'REDIRECTED'],
+  [302, '', 'REDIRECTED'],
+  [200, '<html>', 'INTERCEPTED'],
+  [403, '<html>', 'INTERCEPTED'],
+  [511, '', 'INTERCEPTED'],
+  [503, '<html>', undefined],
+  [429, '<html>', undefined],
+  [403, '{}', undefined],
+  [200, '{}', undefined],
+])('HTTP %d with %j in the place of a service: %s', (status, body, code) => {
+  expect(answeredInstead(answer(status, body), 'Microsoft Graph')?.code).toBe(code);
+});

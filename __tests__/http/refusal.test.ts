@@ -1,5 +1,5 @@
 /** What it means that no answer came back, or a redirect. */
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { explainTransport, isRedirect, redirected } from '../../src/http/refusal.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
 
@@ -32,11 +32,14 @@ test('a proxy that wants a password ends the step', () => {
 test.each([
   [400, 'no'],
   [403, 'no'],
+  [408, 'yes'],
   [428, 'no'],
   [429, 'yes'],
   [499, 'no'],
   [500, 'yes'],
+  [501, 'no'],
   [502, 'yes'],
+  [511, 'no'],
 ])('a proxy that answers HTTP %d; sending again: %s', (status, retry) => {
   expect(explained(`Proxy response (${status}) !== 200 when HTTP Tunneling`)).toEqual({
     retry,
@@ -44,6 +47,16 @@ test.each([
     message: dated(`The proxy did not open the way to graph.example: HTTP ${status}`),
     remedy:
       'Let the proxy pass CONNECT to port 443 of login.microsoftonline.com and graph.microsoft.com (in China login.partner.microsoftonline.cn and microsoftgraph.chinacloudapi.cn) and GitHub’s *.actions.githubusercontent.com, or list them in NO_PROXY.',
+  });
+});
+
+test('a response that is too large ends the step; only Graph’s list has another way to ask', () => {
+  expect(explained('the response is larger than 1048576 bytes', true)).toEqual({
+    retry: 'no',
+    code: 'RESPONSE_TOO_LARGE',
+    message: dated('graph.example sent more than is read: the response is larger than 1048576 bytes'),
+    remedy:
+      'No response of this service is that large. Something on the way to it may answer in its place, such as a proxy: let the connection pass unchanged.',
   });
 });
 
@@ -142,5 +155,62 @@ describe('a redirect', () => {
     expect(remedy).toBe(
       'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.',
     );
+  });
+});
+
+describe('a proxy that cannot be reached', () => {
+  const names = ['https_proxy', 'HTTPS_PROXY'] as const;
+  const environment = names.map((name) => [name, process.env[name]] as const);
+  beforeEach(() => {
+    process.env['https_proxy'] = 'http://user:throw-away@Proxy.corp.example:3128';
+  });
+  afterEach(() => {
+    for (const [name, value] of environment) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  });
+
+  test.each(['ENOTFOUND', 'EAI_AGAIN'])('because its name is not known (%s): the proxy is named', (code) => {
+    const why = `getaddrinfo ${code} proxy.corp.example`;
+    expect(explained(why)).toEqual({
+      retry: 'yes',
+      code: 'PROXY_INVALID',
+      message: dated(`The name of the proxy on the way to graph.example could not be resolved: ${why}`),
+      remedy: 'Check the name in HTTPS_PROXY, and the DNS of the runner.',
+    });
+  });
+
+  test.each([
+    'connect ECONNREFUSED 10.1.2.3:3128',
+    'connect ECONNREFUSED ::1:3128',
+    'connect ETIMEDOUT 10.1.2.3:3128',
+    'Connect Timeout Error (attempted address: proxy.corp.example:3128, timeout: 10000ms) (UND_ERR_CONNECT_TIMEOUT)',
+    'Connect Timeout Error (attempted addresses: 10.1.2.3:3128, 10.1.2.4:3128, timeout: 10000ms)',
+  ])('%s: the proxy is named', (why) => {
+    expect(explained(why)).toEqual({
+      retry: 'yes',
+      code: 'NETWORK_UNREACHABLE',
+      message: dated(`The proxy on the way to graph.example did not answer: ${why}`),
+      remedy:
+        'Run the job again. If it goes on, check host and port in HTTPS_PROXY, and that the runner may reach them.',
+    });
+  });
+
+  test.each([
+    ['getaddrinfo ENOTFOUND graph.example', 'The name of graph.example could not be resolved'],
+    ['getaddrinfo ENOTFOUND', 'The name of graph.example could not be resolved'],
+    ['connect ECONNREFUSED 10.1.2.3:443', 'graph.example did not answer'],
+    ['other side closed (UND_ERR_SOCKET)', 'graph.example did not answer'],
+  ])('%s: it is not the proxy', (why, what) => {
+    expect(explained(why)).toMatchObject({
+      code: 'NETWORK_UNREACHABLE',
+      message: expect.stringMatching(new RegExp(`^${what}`)),
+    });
+  });
+
+  test('a proxy on port 443 is not told from the service by its port', () => {
+    process.env['https_proxy'] = 'https://proxy.corp.example';
+    expect(explained('connect ECONNREFUSED 10.1.2.3:443').message).toMatch(/^graph\.example did not answer/);
   });
 });

@@ -48,11 +48,16 @@ export class ApiConnectors {
   }
 
   /**
-   * Every API connector of the tenant, page by page.
+   * Every API connector of the tenant, page by page, each once: one may move to another page meanwhile.
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-list
    */
   async list(): Promise<readonly Connector[]> {
-    return await this.#graph.list(PATH, parsePage);
+    const connectors = new Map<string, Connector>();
+    for (const connector of await this.#graph.list(PATH, parsePage)) {
+      const key = connector.id.toLowerCase();
+      if (!connectors.has(key)) connectors.set(key, connector);
+    }
+    return [...connectors.values()];
   }
 
   /**
@@ -70,7 +75,8 @@ export class ApiConnectors {
     const body = JSON.stringify({ pkcs12Value: upload.pkcs12Value, password: upload.password });
     return await makeChange(this.#graph, {
       connectorId: before.id,
-      send: async () => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, body),
+      send: async (goesOut) =>
+        await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, { body, goesOut }),
       readBack: async () => await this.get(before.id),
       // Whether it was there before or not: the response of the upload itself is enough.
       confirmed: (response) => {
@@ -101,7 +107,7 @@ export class ApiConnectors {
     const body = JSON.stringify({ authenticationConfiguration });
     return await makeChange(this.#graph, {
       connectorId: before.id,
-      send: async () => await this.#graph.send('PATCH', pathOf(before.id), body),
+      send: async (goesOut) => await this.#graph.send('PATCH', pathOf(before.id), { body, goesOut }),
       readBack: async () => await this.get(before.id),
       // Documented is 204 without a body; what else an answer shows has to be read back.
       confirmed: () => undefined,

@@ -26,7 +26,8 @@ export const READ_BACK = {
 /** A change of a connector, and how to see that it took effect. */
 export interface Change {
   readonly connectorId: string;
-  readonly send: () => Promise<HttpResponse>;
+  /** Sends the request; `goesOut` is called when it does, after any wait before it. */
+  readonly send: (goesOut: () => void) => Promise<HttpResponse>;
   readonly readBack: () => Promise<Connector>;
   /** The connector in a response that shows the change, or undefined. */
   readonly confirmed: (response: HttpResponse) => Connector | undefined;
@@ -55,7 +56,7 @@ export async function makeChange(graph: GraphClient, change: Change): Promise<Co
 class Attempts {
   readonly #graph: GraphClient;
   readonly #change: Change;
-  /** A request is under way, or one that may have taken effect was not seen yet. */
+  /** A request went out and is under way, or one that may have taken effect was not seen yet. */
   #inDoubt = false;
   /** What was not seen, and for how long; '' while every request is known to have had no effect. */
   #unseen = '';
@@ -84,7 +85,14 @@ class Attempts {
       const { state, failure } = sent;
       const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
       if (seen) return seen;
-      const wait = waitAfter(n, sent, started, deadline);
+      let wait: number;
+      try {
+        wait = waitAfter(n, sent, started, deadline);
+      } catch (error) {
+        const found = state === 'rejected' && this.#unseen !== '' ? await this.#lastRead() : undefined;
+        if (found) return found;
+        throw error;
+      }
       log(tryingAgain(n, failure, wait));
       await deadline.sleep(wait);
       // A service that rejected the request did not act; one read makes sure of it.
@@ -95,10 +103,11 @@ class Attempts {
 
   async #send(): Promise<{ readonly done: Connector } | Sent> {
     const { connectorId, send, confirmed } = this.#change;
-    this.#inDoubt = true;
     let response: HttpResponse;
     try {
-      response = await send();
+      response = await send(() => {
+        this.#inDoubt = true;
+      });
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       this.#inDoubt = error.sent;
@@ -111,6 +120,9 @@ class Attempts {
     if (connector) return { done: { ...connector, id: connectorId } };
     const verdict = this.#graph.explain(response, { connectorId });
     if (response.status >= 200 && response.status < 300) return { ...accepted(response), state: 'accepted' };
+    // What the service has already is the certificate of the attempt that was not seen.
+    if (verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#unseen !== '')
+      return { ...verdict, state: 'accepted' };
     this.#inDoubt = verdict.retry === 'after-read';
     return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
   }
@@ -135,6 +147,18 @@ class Attempts {
         return undefined;
       }
       await deadline.sleep(rest);
+    }
+  }
+
+  /** The connector, if it shows by now an attempt that was not seen before; a refusal of this read is not what counts. */
+  async #lastRead(): Promise<Connector | undefined> {
+    try {
+      const connector = await this.#change.readBack();
+      return this.#change.tookEffect(connector) ? connector : undefined;
+    } catch (error) {
+      this.#graph.deadline.signal.throwIfAborted();
+      if (error instanceof Failure) return undefined;
+      throw error;
     }
   }
 

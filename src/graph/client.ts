@@ -35,6 +35,9 @@ const PAGE_LIMIT = 8 * 1024 * 1024;
 /** What a list may have. A tenant has a handful of API connectors. */
 const LIST_LIMITS = { items: 1_000, pages: 100 } as const;
 
+/** The fix if the list cannot be read. */
+export const NAME_THEM = 'Name the connectors in connector-id instead of all: true.';
+
 export interface GraphOptions {
   readonly http: Http;
   readonly application: Application;
@@ -89,26 +92,38 @@ export class GraphClient {
 
   /**
    * The items of a list, page by page.
-   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource; LIST_TOO_LONG
+   * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource, or back; LIST_TOO_LONG
    */
   async list<T>(path: string, parse: (body: string) => ListPage<T> | undefined): Promise<readonly T[]> {
     const items: T[] = [];
     const read = new Set<string>();
-    for (let next: string | undefined = path; next !== undefined && !read.has(next);) {
+    for (let next: string | undefined = path; next !== undefined;) {
+      if (read.has(next)) throw leadsBack();
       read.add(next);
-      const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse);
+      const page: ListPage<T> = await this.get(next, { connectorId: undefined }, parse).catch((error: unknown) => {
+        throw error instanceof Failure && error.code === 'RESPONSE_TOO_LARGE' ? naming(error) : error;
+      });
+      const count = items.length + page.items.length;
+      if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(count, read.size);
       items.push(...page.items);
-      if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(items.length, read.size);
       // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
       next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
     }
     return items;
   }
 
-  /** Sends one request once. @throws TransportError */
-  async send(method: HttpRequest['method'], path: string, body?: string): Promise<HttpResponse> {
+  /**
+   * Sends one request once. `goesOut` is called when it does: it may have to wait for its turn before that.
+   * @throws TransportError
+   */
+  async send(
+    method: HttpRequest['method'],
+    path: string,
+    { body, goesOut }: { readonly body?: string; readonly goesOut?: () => void } = {},
+  ): Promise<HttpResponse> {
     const pause = this.#pace.reserve(this.deadline.now());
     if (pause > 0) await this.deadline.sleep(pause);
+    goesOut?.();
     return await this.#http.send({
       method,
       url: `${this.#root}${path}`,
@@ -146,15 +161,29 @@ export class GraphClient {
     throw new Failure(
       'GRAPH_REFUSED',
       `Microsoft Graph's list goes on at ${clean(nextLink)}, which is not ${list}.`,
-      'Name the connectors in connector-id instead of all: true.',
+      NAME_THEM,
     );
   }
+}
+
+/** A page has many connectors, so it may be too large where a connector is not. */
+function naming({ code, message, remedy, cause }: Failure): Failure {
+  return new Failure(code, message, `${remedy} ${NAME_THEM}`, { cause });
+}
+
+/** To end there would take a part of the list for all of it. */
+function leadsBack(): Failure {
+  return new Failure(
+    'GRAPH_REFUSED',
+    "Microsoft Graph's list leads back to a page that was read already, so connectors may be missing from it.",
+    'Run the job again. If it goes on, name the connectors in connector-id instead of all: true.',
+  );
 }
 
 function tooLong(items: number, pages: number): Failure {
   return new Failure(
     'LIST_TOO_LONG',
     `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`,
-    'Name the connectors in connector-id instead of all: true.',
+    NAME_THEM,
   );
 }

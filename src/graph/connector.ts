@@ -2,9 +2,10 @@
  * An API connector as Microsoft Graph describes it.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
+import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseJson, stringOf } from '../text/json.ts';
-import type { ListPage } from './client.ts';
+import { NAME_THEM, type ListPage } from './client.ts';
 import { digestOf } from './thumbprint.ts';
 
 /** A certificate that a connector holds. */
@@ -108,24 +109,58 @@ export function nameOf(id: string, connector: Connector | undefined): string {
   return clean(connector?.displayName, 80) || clean(id, 80);
 }
 
-/** The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape. */
+/**
+ * How many certificates are read: nobody has so many. Each entry costs time in which no signal is heard, and a part of a
+ * list must not be taken for all of it, so more is a failure.
+ */
+const MOST_CERTIFICATES = { connector: 1_000, page: 10_000 } as const;
+
+/**
+ * The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape.
+ * @throws Failure LIST_TOO_LONG for more than {@link MOST_CERTIFICATES}
+ */
 export function parseConnector(body: string): Connector | undefined {
   return connectorFrom(parseJson(body));
 }
 
-/** One page of the list, or undefined if the response is none. */
+/**
+ * One page of the list, or undefined if the response is none.
+ * @throws Failure LIST_TOO_LONG for more than {@link MOST_CERTIFICATES}
+ */
 export function parsePage(body: string): ListPage<Connector> | undefined {
   const json = parseJson(body);
   if (!isObject(json) || !Array.isArray(json['value'])) return undefined;
+  const values: readonly unknown[] = json['value'];
+  const count = values.reduce<number>((sum, value) => sum + certificateCount(value), 0);
+  if (count > MOST_CERTIFICATES.page) {
+    const what = `Microsoft Graph sent ${count} certificates on one page of its list`;
+    throw new Failure('LIST_TOO_LONG', `${what}; at most ${MOST_CERTIFICATES.page} are read.`, NAME_THEM);
+  }
   const nextLink = json['@odata.nextLink'];
   return {
-    items: json['value'].map(connectorFrom).filter((connector) => connector !== undefined),
+    items: values.map(connectorFrom).filter((connector) => connector !== undefined),
     nextLink: typeof nextLink === 'string' ? nextLink : undefined,
   };
 }
 
+/** The length of a connector's list of certificates, before anything in it is read. */
+function certificateCount(json: unknown): number {
+  const configuration = isObject(json) ? json['authenticationConfiguration'] : undefined;
+  const list = isObject(configuration) ? configuration['certificateList'] : undefined;
+  return Array.isArray(list) ? list.length : 0;
+}
+
 function connectorFrom(json: unknown): Connector | undefined {
   if (!isObject(json) || typeof json['id'] !== 'string') return undefined;
+  const count = certificateCount(json);
+  if (count > MOST_CERTIFICATES.connector) {
+    const name = [clean(json['displayName'], 80), `(${clean(json['id'], 64)})`].join(' ').trim();
+    throw new Failure(
+      'LIST_TOO_LONG',
+      `Microsoft Graph sent ${count} certificates for the API connector ${name}; at most ${MOST_CERTIFICATES.connector} are read.`,
+      'Look at the connector in the portal, under API connectors. If it has few there, something between the runner and the service changes the response.',
+    );
+  }
   return {
     id: json['id'],
     displayName: stringOf(json['displayName']),
@@ -166,7 +201,14 @@ function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value: unknown): number {
   const text = typeof value === 'string' ? value.trim() : '';
-  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text);
   // A number that no date has is no date.
   return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
+}
+
+/** Edm.DateTimeOffset, in UTC if it has no offset; NaN if it is not one. Date.parse alone reads a date into "soon 5". */
+function dateTime(text: string): number {
+  const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const [, date = '', time = '00:00', offset = 'Z'] = parts ?? [];
+  return Date.parse(`${date}T${time}${offset}`) / 1000;
 }

@@ -5,9 +5,8 @@
  */
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { saidBy } from '../http/error-body.ts';
-import { intercepted } from '../http/intercepted.ts';
-import { isRedirect, redirected } from '../http/refusal.ts';
+import { saidBy, shownCodes } from '../http/error-body.ts';
+import { answeredInstead } from '../http/intercepted.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
 import type { Application } from '../sign-in/application.ts';
 import { clean } from '../text/clean.ts';
@@ -21,8 +20,8 @@ export interface Asked {
   readonly connectorId: string | undefined;
   /** What the step needs. */
   readonly permission: Permission;
-  /** The application permissions that the access token carries. */
-  readonly roles: readonly string[];
+  /** The application permissions that the access token carries; undefined if they cannot be read. */
+  readonly roles: readonly string[] | undefined;
   readonly application: Application;
 }
 
@@ -57,7 +56,7 @@ const THROTTLED: Refusal = {
 const ALREADY_THERE: Refusal = {
   code: 'UPLOAD_ALREADY_THERE',
   what: 'The service does not accept this certificate a second time',
-  remedy: 'Leave force out. The outputs and the summary show which certificates the connector has.',
+  remedy: 'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
 };
 const NO_KEY: Refusal = {
   code: 'UPLOAD_FILE_REFUSED',
@@ -146,23 +145,31 @@ const WRONG_DIRECTORY: Refusal = {
     'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
 };
 
+/** The list of a tenant without connectors is empty; it is never missing. */
+const NO_LIST: Refusal = {
+  code: WRONG_DIRECTORY.code,
+  what: 'Microsoft Graph has no list of API connectors for this tenant',
+  remedy: WRONG_DIRECTORY.remedy,
+};
+
 /** What a response other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
-  if (isRedirect(status)) return { failure: redirected('Microsoft Graph', status), retry: 'no' };
-  const page = intercepted(response, 'Microsoft Graph');
-  // A gateway's page with a status that may pass means that, and the service may have acted.
-  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
+  const instead = answeredInstead(response, 'Microsoft Graph');
+  if (instead) return { failure: instead, retry: 'no' };
   const said = saidBy(response);
-  const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
-  const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-  const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
+  const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
+  const refusal =
+    (known === undefined ? undefined : BACKEND[known]) ?? byMessage(said.message) ?? byStatus(status, asked);
+  const details = [`HTTP ${status}`, ...shownCodes(said.codes, known), ...said.ids, said.date];
   const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+  // A consent that is not known everywhere yet explains a refusal of what was granted.
+  const isSpreading = refusal.code === 'GRAPH_FORBIDDEN' && mayBeGranted(asked);
   return {
     failure: new Failure(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
-    retry: refusal.retry ?? 'no',
-    within: refusal.within,
+    retry: isSpreading ? 'yes' : (refusal.retry ?? 'no'),
+    within: isSpreading ? REPLICAS : refusal.within,
     retryAfter: retryAfter(response, new Date()),
   };
 }
@@ -184,6 +191,7 @@ function byStatus(status: number, asked: Asked): Refusal {
     case 403:
       return forbidden(asked);
     case 404:
+      if (asked.connectorId === undefined) return NO_LIST;
       return {
         code: 'CONNECTOR_NOT_FOUND',
         what: 'The tenant has no such API connector',
@@ -215,32 +223,41 @@ function byStatus(status: number, asked: Asked): Refusal {
 
 const SHOWN_ROLES = 10;
 
+const SPREADING = 'A new consent takes some minutes to be known everywhere: run the job again.';
+
+/** Whether the access token carries a permission that should be enough for the step, or may carry one. */
+function mayBeGranted({ roles, permission }: Asked): boolean {
+  return roles?.some((role) => role === permission || role === 'APIConnectors.ReadWrite.All') ?? true;
+}
+
 function forbidden({ roles, application, permission }: Asked): Refusal {
   const refusal = { code: 'GRAPH_FORBIDDEN', what: 'Microsoft Graph denies access' } as const;
-  if (roles.includes('APIConnectors.ReadWrite.All')) {
+  if (roles?.includes('APIConnectors.ReadWrite.All')) {
     return {
       ...refusal,
       what: 'Microsoft Graph denies access, though the access token carries APIConnectors.ReadWrite.All',
-      remedy:
-        'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
-      retry: 'yes',
-      within: REPLICAS,
+      remedy: `${SPREADING} If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.`,
     };
   }
-  const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
-  const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
-  const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
   // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
-  const readIsNotEnough = roles.includes(permission);
+  const readIsNotEnough = roles?.includes(permission) ?? false;
   const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
   const why = readIsNotEnough
-    ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
+    ? `${SPREADING} Microsoft documents only ${needed} for reading API connectors: if it goes on, this tenant insists on it.`
     : `The step needs ${needed}, with admin consent.`;
   return {
     ...refusal,
-    remedy: `The access token carries ${carries}. ${why} As an administrator of the tenant:
+    remedy: `${carriedBy(roles)} ${why} As an administrator of the tenant:
 ${grantCommands(application, needed)}`,
   };
+}
+
+/** The permissions of the access token, in a sentence. */
+function carriedBy(roles: readonly string[] | undefined): string {
+  if (roles === undefined) return 'Which permissions the access token carries cannot be read.';
+  const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
+  const carried = roles.slice(0, SHOWN_ROLES).map((role) => clean(role, 80));
+  return `The access token carries ${carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`}.`;
 }
 
 /** For a shell of the Azure CLI, ready to be pasted. */

@@ -22,7 +22,7 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number;
-  /** Names in lower case; the last value if one came several times. @foreign */
+  /** Names in lower case; of one that came several times all values as a list, or the last if it cannot be one. @foreign */
   readonly headers: Readonly<Record<string, string>>;
   /** @foreign */
   readonly body: string;
@@ -35,6 +35,31 @@ export const REQUEST_TIMEOUT = 30_000;
 export const RESPONSE_LIMIT = 1024 * 1024;
 /** Of all headers of one response, in bytes. Node's own limit is 16 KiB, and policies and cookies of what stands between can be more. */
 const HEADERS_LIMIT = 128 * 1024;
+
+/** Headers that have one value, in which a comma may stand, and cookies. All others may be lists (RFC 9110, section 5.3). */
+const NO_LIST = new Set([
+  'age',
+  'content-length',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+  'location',
+  'retry-after',
+  'server',
+  'set-cookie',
+]);
+
+function combined(received: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(received).map(([field, value]) => {
+      const name = field.toLowerCase();
+      const values = Array.isArray(value) ? value : [value ?? ''];
+      return [name, NO_LIST.has(name) ? (values.at(-1) ?? '') : values.join(', ')];
+    }),
+  );
+}
 
 /** A certificate with its chain, and its private key, both PEM. */
 export interface PemIdentity {
@@ -164,12 +189,7 @@ export class Http implements AsyncDisposable {
           },
           onResponseStart(_controller, statusCode, received) {
             status = statusCode;
-            headers = Object.fromEntries(
-              Object.entries(received).map(([name, value]) => [
-                name.toLowerCase(),
-                Array.isArray(value) ? (value.at(-1) ?? '') : (value ?? ''),
-              ]),
-            );
+            headers = combined(received);
           },
           onResponseData(controller, chunk) {
             size += chunk.length;

@@ -9,7 +9,7 @@ import { isObject, parseJson, type JsonObject } from '../text/json.ts';
 
 /** What an error says, cleaned. */
 export interface ErrorBody {
-  /** The codes, the most specific first, each once; none if there is none. */
+  /** All codes, the most specific first, each once; none if there is none. {@link shownCodes} are for a message. */
   readonly codes: readonly string[];
   /** The most specific message, or ''. */
   readonly message: string;
@@ -20,7 +20,8 @@ export interface ErrorBody {
 
 /** Deeper than any error that was seen. */
 const DEPTH = 8;
-const MOST_CODES = 3;
+/** Nobody reads more. */
+const SHOWN_CODES = 3;
 
 /** Reads the body of an error. */
 export function saidBy(response: HttpResponse): ErrorBody {
@@ -34,11 +35,17 @@ export function saidBy(response: HttpResponse): ErrorBody {
   const requestId = text('request-id', 64) || clean(response.headers['request-id'], 64);
   const correlationId = text('correlationId', 64);
   return {
-    codes: [...new Set(codes)].slice(0, MOST_CODES),
+    codes: [...new Set(codes)],
     message: messages[0] ?? '',
     ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
     date: text('date', 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
   };
+}
+
+/** The codes to show: the most specific ones, and the one that decides what the error means. */
+export function shownCodes(codes: readonly string[], deciding?: string): readonly string[] {
+  const shown = codes.slice(0, SHOWN_CODES);
+  return deciding === undefined || shown.includes(deciding) ? shown : [...shown, deciding];
 }
 
 /** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */

@@ -4,8 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { clean } from '../text/clean.ts';
 
-/** The roots of a whole company are far less. In bytes. */
-const LARGEST = 4 * 1024 * 1024;
+/** The roots of a whole company are far less; a larger file is not read here. */
+const LARGEST_MIB = 4;
 const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
 
 /** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
@@ -14,21 +14,19 @@ export function adviseExtraCa(environment: NodeJS.ProcessEnv): string {
   if (!path) {
     return 'If a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem.';
   }
-  const problem = problemWith(path);
-  if (problem !== undefined) {
-    return `NODE_EXTRA_CA_CERTS names ${clean(path, 260)}, which ${problem}`;
-  }
-  return `NODE_EXTRA_CA_CERTS names ${clean(path, 260)}, which holds ${names(path)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+  return `NODE_EXTRA_CA_CERTS names ${clean(path, 260)}, which ${whatIsIn(path)}`;
 }
 
-/** Why Node did not load it, and the fix; undefined if it did. */
-function problemWith(path: string): string | undefined {
+/** Why Node did not load the file, and the fix; its certificates if it did. */
+function whatIsIn(path: string): string {
   let content: Buffer;
   try {
     const stat = statSync(path);
     if (!stat.isFile()) return `is ${stat.isDirectory() ? 'a directory' : 'not a file'}. Name a file in PEM.`;
     if (stat.size === 0) return 'is empty. Write the root certificate into it, in PEM.';
-    if (stat.size > LARGEST) return undefined;
+    if (stat.size > LARGEST_MIB * 1024 * 1024) {
+      return `is larger than ${LARGEST_MIB} MiB. Name a file with the root certificate of whatever inspects TLS, and little else.`;
+    }
     content = readFileSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -46,16 +44,16 @@ function problemWith(path: string): string | undefined {
     const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
     return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
   }
-  const damaged = blocks.findIndex((block) => !parsed(block));
+  const certificates = blocks.map(parsed);
+  const damaged = certificates.indexOf(undefined);
   if (damaged >= 0) {
     return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
   }
-  return undefined;
+  return `holds ${names(certificates)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
 }
 
 /** The subjects, in a few words. */
-function names(path: string): string {
-  const certificates = certificatesIn(readFileSync(path, 'latin1')).map(parsed);
+function names(certificates: readonly (X509Certificate | undefined)[]): string {
   const subjects = certificates.map((certificate) => clean(certificate?.subject.replaceAll('\n', ', '), 100));
   const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
   return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;

@@ -1,5 +1,6 @@
 /** The proxy that the environment names, as curl and the Actions toolkit read it. */
 import { Failure } from '../failure.ts';
+import { percentDecoded } from '../text/secrets.ts';
 
 /** The variables that can hold a proxy's user name and password; the first two are for https, the first of them that is set counts. */
 export const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as const;
@@ -49,17 +50,9 @@ function whyUnusable(value: string): string | undefined {
   if (value.includes('@') && username === '' && password === '') {
     return 'its user name or password holds a character that has a meaning in a URL, such as # or /';
   }
-  if (!isPercentEncoded(username) || !isPercentEncoded(password)) {
+  // Decoding makes a text shorter, unless there is nothing to decode.
+  if ([username, password].some((text) => text.includes('%') && percentDecoded(text) === text)) {
     return 'its user name or password holds a % that encodes nothing';
   }
   return hostname === '' ? 'it names no host' : undefined;
-}
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { saidBy } from '../http/error-body.ts';
+import { saidBy, shownCodes } from '../http/error-body.ts';
 import { intercepted } from '../http/intercepted.ts';
 import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
 import { reason, type TransportError } from '../http/transport-error.ts';
@@ -194,7 +194,7 @@ function failed({ code, what, remedy }: Refusal, response: HttpResponse, asked: 
   const requestId = clean(response.headers['x-ms-request-id'], 64);
   const details = [
     `HTTP ${response.status}`,
-    ...said.codes,
+    ...shownCodes(said.codes),
     requestId === '' ? '' : `x-ms-request-id ${requestId}`,
     ...said.ids,
     said.date,

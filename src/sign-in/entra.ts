@@ -17,8 +17,8 @@ const SPREADING_PAUSE = 5_000;
 
 export interface AccessToken {
   readonly token: string;
-  /** The application permissions that it carries; empty where they cannot be read. @foreign */
-  readonly roles: readonly string[];
+  /** The application permissions that it carries; undefined if they cannot be read. @foreign */
+  readonly roles: readonly string[] | undefined;
 }
 
 /**
@@ -122,7 +122,9 @@ function signInFailed(cause: unknown): Failure {
   );
 }
 
-function rolesOf(accessToken: string): readonly string[] {
-  const roles = jwtClaims(accessToken)?.['roles'];
-  return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [];
+function rolesOf(accessToken: string): readonly string[] | undefined {
+  const claims = jwtClaims(accessToken);
+  // Entra leaves the claim out if there are none.
+  const roles = claims && (claims['roles'] ?? []);
+  return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : undefined;
 }
