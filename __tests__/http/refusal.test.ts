@@ -150,7 +150,7 @@ describe('a redirect', () => {
     const { code, message, remedy } = redirected('graph.example', 302);
     expect(code).toBe('REDIRECTED');
     expect(message).toMatch(
-      /^graph\.example answered with a redirect \(HTTP 302, \d{4}-\d\d-\d\dT[\d:.]+Z\), which is not followed: a token must not go elsewhere\.$/,
+      /^In place of graph\.example a redirect answered \(HTTP 302, \d{4}-\d\d-\d\dT[\d:.]+Z\), which is not followed: a token must not go elsewhere\.$/,
     );
     expect(remedy).toBe(
       'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.',

@@ -268,7 +268,7 @@ describe('something that answers in place of the vault', () => {
     expect(retry).toBe('no');
     expect(failure).toMatchObject({
       code: 'REDIRECTED',
-      message: expect.stringContaining(`The key vault ${HOST} answered with a redirect (HTTP 302, `),
+      message: expect.stringContaining(`In place of the key vault ${HOST} a redirect answered (HTTP 302, `),
     });
   });
 

@@ -253,7 +253,7 @@ describe('a refusal that is not known', () => {
   test('that is a redirect says so', () => {
     const { code, message, retry } = explained(answer(302, refusal(700016).body));
     expect({ code, retry }).toEqual({ code: 'REDIRECTED', retry: 'no' });
-    expect(message).toMatch(/^https:\/\/login\.microsoftonline\.com answered with a redirect \(HTTP 302, /);
+    expect(message).toMatch(/^In place of https:\/\/login\.microsoftonline\.com a redirect answered \(HTTP 302, /);
   });
 });
 

@@ -252,7 +252,7 @@ describe('a refusal', () => {
     const http = new ScriptedHttp(answer(302, '', { location: 'https://portal.example/' }));
     const failure = await final(exchange(http, application, graph, idToken));
     expect(failure.code).toBe('REDIRECTED');
-    expect(failure.message).toContain('https://login.microsoftonline.com answered with a redirect (HTTP 302,');
+    expect(failure.message).toContain('In place of https://login.microsoftonline.com a redirect answered (HTTP 302,');
   });
 });
 

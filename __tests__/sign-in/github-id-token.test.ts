@@ -258,7 +258,7 @@ describe('asking for an ID token', () => {
     const http = new ScriptedHttp(answer(307, '', { location: 'https://elsewhere.example/' }));
     const failure = await final(ask(http));
     expect(failure.code).toBe('REDIRECTED');
-    expect(failure.message).toContain("GitHub's ID token service answered with a redirect (HTTP 307,");
+    expect(failure.message).toContain("In place of GitHub's ID token service a redirect answered (HTTP 307,");
   });
 
   test('no response is passed on', async () => {

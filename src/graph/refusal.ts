@@ -8,7 +8,7 @@ import type { HttpResponse } from '../http/client.ts';
 import { saidBy, shownCodes } from '../http/error-body.ts';
 import { answeredInstead } from '../http/intercepted.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
-import type { Application } from '../sign-in/application.ts';
+import { loginCommands, type Application } from '../sign-in/application.ts';
 import { clean } from '../text/clean.ts';
 
 /** The application permission that a step needs. */
@@ -262,8 +262,7 @@ function carriedBy(roles: readonly string[] | undefined): string {
 
 /** For a shell of the Azure CLI, ready to be pasted. */
 function grantCommands({ tenantId, clientId, cloud }: Application, permission: Permission): string {
-  return `az cloud set --name ${cloud.azureCliName}
-az login --tenant ${tenantId} --allow-no-subscriptions
+  return `${loginCommands(cloud, tenantId)}
 SP=$(az ad sp show --id ${clientId} --query id --output tsv)
 MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
 ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)

@@ -17,9 +17,13 @@ const NETWORK_AUTHENTICATION_REQUIRED = 511;
 /**
  * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
  * if the response is not a page, and not that of a network that wants a sign-in. `service` is who was asked, as a person
- * calls it.
+ * calls it; `hosts`, which hosts the network has to let through.
  */
-export function intercepted({ status, headers, body }: HttpResponse, service: string): Failure | undefined {
+export function intercepted(
+  { status, headers, body }: HttpResponse,
+  service: string,
+  hosts: string = HOSTS,
+): Failure | undefined {
   const isPage = /^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512));
   if (!isPage && status !== NETWORK_AUTHENTICATION_REQUIRED) return undefined;
   const title = pageTitle(body);
@@ -28,7 +32,7 @@ export function intercepted({ status, headers, body }: HttpResponse, service: st
   return new Failure(
     'INTERCEPTED',
     `Not ${service} but something on the way to it answered: ${what} (HTTP ${status}, ${clean(headers['date'], 40) || new Date().toISOString()}).`,
-    `Let the firewall, web filter or proxy of your network pass ${HOSTS} unchanged, without a sign-in page.`,
+    `Let the firewall, web filter or proxy of your network pass ${hosts} unchanged, without a sign-in page.`,
   );
 }
 
@@ -36,8 +40,8 @@ export function intercepted({ status, headers, body }: HttpResponse, service: st
  * The failure of a response that something else sent in the place of the service: a redirect, or a web page. Undefined if it
  * may be the service's own. A gateway's page with a status that may pass means that status, and the service may have acted.
  */
-export function answeredInstead(response: HttpResponse, service: string): Failure | undefined {
+export function answeredInstead(response: HttpResponse, service: string, hosts?: string): Failure | undefined {
   const { status } = response;
   if (isRedirect(status)) return redirected(service, status);
-  return retryForStatus(status) === 'no' ? intercepted(response, service) : undefined;
+  return retryForStatus(status) === 'no' ? intercepted(response, service, hosts) : undefined;
 }

@@ -56,7 +56,7 @@ const TLS_REFUSALS: readonly {
 export function redirected(service: string, status: number): Failure {
   return new Failure(
     'REDIRECTED',
-    `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`,
+    `In place of ${service} a redirect answered (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`,
     'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.',
   );
 }

@@ -6,8 +6,8 @@ import { isIP } from 'node:net';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { saidBy, shownCodes } from '../http/error-body.ts';
-import { intercepted } from '../http/intercepted.ts';
-import { explainTransport, isRedirect, redirected } from '../http/refusal.ts';
+import { answeredInstead } from '../http/intercepted.ts';
+import { explainTransport } from '../http/refusal.ts';
 import { reason, type TransportError } from '../http/transport-error.ts';
 import { retryAfter, retryForStatus, type Retry, type Verdict } from '../http/verdict.ts';
 import { loginCommands, type Application, type Resource } from '../sign-in/application.ts';
@@ -54,14 +54,8 @@ export function explainVault(response: HttpResponse, asked: VaultRequest, n: num
 
 /** The failure of a response that is not the vault's, or undefined if it may be. */
 function inPlaceOfTheVault(response: HttpResponse, { vault }: VaultRequest): Failure | undefined {
-  const { status } = response;
   const { host } = new URL(vault.origin);
-  if (isRedirect(status)) return redirected(`The key vault ${host}`, status);
-  const page = intercepted(response, `the key vault ${host}`);
-  // A gateway's page with a status that may pass means that, and the service may have acted.
-  if (!page || retryForStatus(status) !== 'no') return undefined;
-  const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
-  return new Failure(page.code, page.message, remedy);
+  return answeredInstead(response, `the key vault ${host}`, host);
 }
 
 /** What it means that the vault does not say which tenant it is in. */

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import { Failure, type FailureCode } from '../failure.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { intercepted } from '../http/intercepted.ts';
-import { isRedirect, redirected } from '../http/refusal.ts';
+import { answeredInstead } from '../http/intercepted.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { parseObject, stringOf } from '../text/json.ts';
@@ -201,12 +200,9 @@ export function explainEntra(
   idToken: IdToken,
   resource: Resource = graphIn(application.cloud),
 ): Verdict {
-  if (isRedirect(response.status)) {
-    return { failure: redirected(application.cloud.loginOrigin, response.status), retry: 'no' };
-  }
   const { status } = response;
-  const page = intercepted(response, application.cloud.loginOrigin);
-  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
+  const instead = answeredInstead(response, application.cloud.loginOrigin);
+  if (instead) return { failure: instead, retry: 'no' };
   const error = errorIn(response);
   const unavailable =
     retryForStatus(status) !== 'no' || (error.code === undefined && (status === 200 || !error.readable));

@@ -1,8 +1,7 @@
 /** GitHub's ID token: the client assertion of the federated credential. */
 import { Failure } from '../failure.ts';
 import type { Http } from '../http/client.ts';
-import { intercepted } from '../http/intercepted.ts';
-import { isRedirect, redirected } from '../http/refusal.ts';
+import { answeredInstead } from '../http/intercepted.ts';
 import { retryAfter, retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { isToken, jwtClaims, parseObject, stringOf, type JsonObject } from '../text/json.ts';
@@ -102,9 +101,8 @@ export async function requestIdToken(
     timeout: TIMEOUT,
   });
   const { status } = response;
-  const page = intercepted(response, SERVICE);
-  if (page && retryForStatus(status) === 'no') return { failure: page, retry: 'no' };
-  if (isRedirect(status)) return { failure: redirected(SERVICE, status), retry: 'no' };
+  const instead = answeredInstead(response, SERVICE);
+  if (instead) return { failure: instead, retry: 'no' };
   const jwt = status === 200 ? parseObject(response.body)['value'] : undefined;
   if (isToken(jwt)) {
     hide(jwt);
