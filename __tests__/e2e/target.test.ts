@@ -37,7 +37,7 @@ function expectUploaded(result: RunResult): void {
   expect(emulator.certificates(GLOBAL.connectorId)).toEqual([trusted.thumbprint]);
 }
 
-function expectTurnedAway(result: RunResult, why: RegExp): void {
+function expectRejected(result: RunResult, why: RegExp): void {
   expect(result.annotations.map(({ title }) => title)).toEqual(['TARGET_REFUSES_CERTIFICATE']);
   expect(result.annotations[0]?.message).toMatch(why);
   expect(emulator.certificates(GLOBAL.connectorId)).toEqual([]);
@@ -67,7 +67,7 @@ function expectTurnedAway(result: RunResult, why: RegExp): void {
 
     test('it does not know the certificate: stop, nothing uploaded', async () => {
       await behindNginx(async () => {
-        expectTurnedAway(await run(unknown, true), /HTTP 400, 400 The SSL certificate error/);
+        expectRejected(await run(unknown, true), /HTTP 400, 400 The SSL certificate error/);
       });
     });
   },
@@ -96,7 +96,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)("Node's TLS server, %s", (maxVers
   test('it does not know the certificate: stop, nothing uploaded', async () => {
     const server = await strict();
     try {
-      expectTurnedAway(await run(unknown), /rejected the new certificate/);
+      expectRejected(await run(unknown), /rejected the new certificate/);
     } finally {
       server.close();
       server.closeAllConnections();

@@ -1,5 +1,5 @@
 /**
- * Asks the API behind a connector whether it takes the new certificate, before the connector presents it to everybody:
+ * Asks the API behind a connector whether it accepts the new certificate, before the connector presents it to everybody:
  * a TLS connection with the certificate and its chain, and a HEAD. No token ever goes there.
  */
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
@@ -13,8 +13,8 @@ import { hideUrl } from '../text/secrets.ts';
 import { PRODUCT } from '../version.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
-const TURNED_AWAY = [401, 403, 495, 496];
-/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
+const REJECTED = [401, 403, 495, 496];
+/** How a TLS server rejects a client's certificate: by an alert, or by hanging up. */
 const TLS_REFUSAL = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
 /** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
 const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
@@ -109,7 +109,7 @@ export async function verifyTarget(
   const shown = cleanUrl(targetUrl, 200);
   const answer = await ask(withCertificate, targetUrl);
   if (answer instanceof TransportError) throw unanswered(answer, shown);
-  const why = await whyTurnedAway(withCertificate, targetUrl, answer);
+  const why = await whyRejected(withCertificate, targetUrl, answer);
   if (why !== undefined) throw refused(shown, why);
   if (NOT_UP.includes(answer.status)) throw notUp(shown, answer.status);
 
@@ -138,8 +138,8 @@ async function ask(http: Http, url: string, method: 'HEAD' | 'GET' = 'HEAD'): Pr
   }
 }
 
-async function whyTurnedAway(http: Http, url: string, answer: HttpResponse): Promise<string | undefined> {
-  if (TURNED_AWAY.includes(answer.status)) return `HTTP ${answer.status}`;
+async function whyRejected(http: Http, url: string, answer: HttpResponse): Promise<string | undefined> {
+  if (REJECTED.includes(answer.status)) return `HTTP ${answer.status}`;
   if (answer.status !== 400) return undefined;
   // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
   const page = await ask(http, url, 'GET');
