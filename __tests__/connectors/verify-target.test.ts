@@ -281,6 +281,52 @@ describe('servers, as they are', () => {
     });
     expect([connections, deadline.sleeps]).toEqual([0, []]);
   });
+
+  describe.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'a server that asks for no certificate in the handshake, %s',
+    (maxVersion) => {
+      test.each([401, 403, 496])('rejected with HTTP %s: the certificate had no part in it', async (status) => {
+        const { failure: found } = await verify(
+          createTlsServer({ ...identity, maxVersion }, (_, response) => response.writeHead(status).end()),
+        );
+        expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+        expect(found?.message).toContain(
+          ` answers HTTP ${status}, and did not ask for a certificate in the TLS handshake: the same answer comes without a certificate. Nothing was uploaded.`,
+        );
+        expect(found?.remedy).toContain('An API that asks only after it');
+        expect(found?.remedy).not.toContain('its thumbprint');
+        // Its settings can be on their way.
+        expect(deadline.sleeps).toHaveLength(6);
+      });
+
+      test('accepted: it does not look at certificates, and need not be asked without one', async () => {
+        let requests = 0;
+        const server = createTlsServer({ ...identity, maxVersion }, (_, response) => {
+          requests++;
+          response.writeHead(405).end();
+        });
+        expect(await verify(server)).toEqual({
+          warning:
+            'URL answers HTTP 405 and does not ask for a certificate in the TLS handshake: it does not seem to check client certificates.',
+        });
+        expect(requests).toBe(1);
+      });
+    },
+  );
+
+  test('TLS 1.2: one that asks in a renegotiation gets no certificate either', async () => {
+    const presented: unknown[] = [];
+    const server = createTlsServer({ ...identity, maxVersion: 'TLSv1.2' }, ({ socket }, response) => {
+      if (!(socket instanceof TLSSocket)) return;
+      socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, () => {
+        presented.push(socket.getPeerX509Certificate());
+        if (!response.headersSent) response.writeHead(403).end();
+      });
+    });
+    const { failure: found } = await verify(server);
+    expect(new Set(presented)).toEqual(new Set([undefined]));
+    expect(found?.message).toContain('did not ask for a certificate in the TLS handshake');
+  });
 });
 
 describe('what the answer of a target means', () => {

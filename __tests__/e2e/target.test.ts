@@ -103,3 +103,36 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)("Node's TLS server, %s", (maxVers
     }
   });
 });
+
+describe.each(['http', 'https'] as const)(
+  'a server that asks for no certificate in the handshake, through an %s proxy',
+  (kind) => {
+    async function runAgainst(status: number): Promise<RunResult> {
+      const tls = await emulator.authority.serverCertificate([HOST]);
+      const server = createServer(tls, (_, response) => response.writeHead(status).end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      emulator.lead(HOST, (server.address() as AddressInfo).port);
+      try {
+        const pfx = pfxOf(trusted, PASSWORD).toString('base64');
+        const env = kind === 'https' ? { HTTPS_PROXY: await emulator.startProxy('https') } : {};
+        return await runStep(emulator, { pfx, 'verify-target': 'true' }, { bundle: true, env });
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    }
+
+    test('it rejects the call: stop, nothing uploaded, and the certificate is not blamed', async () => {
+      const result = await runAgainst(403);
+      expectRejected(result, /HTTP 403, and did not ask for a certificate in the TLS handshake/);
+    });
+
+    test('it accepts the call: uploaded, with a warning', async () => {
+      const result = await runAgainst(405);
+      expect(result.annotations.map(({ message }) => message)).toEqual([
+        expect.stringContaining('does not ask for a certificate in the TLS handshake'),
+      ]);
+      expect(emulator.certificates(GLOBAL.connectorId)).toEqual([trusted.thumbprint]);
+    });
+  },
+);

@@ -33,6 +33,14 @@ export function rejected(shown: string, why: string): Verdict {
   return refuses(`${shown} rejected the new certificate: ${why}. Nothing was uploaded.`, TRUST);
 }
 
+/** Rejected, but the certificate was never presented: the handshake did not ask for it. */
+export function notAskedFor(shown: string, why: string): Verdict {
+  return refuses(
+    `${shown} answers ${why}, and did not ask for a certificate in the TLS handshake: the same answer comes without a certificate. Nothing was uploaded.`,
+    'Let the API ask each client for a certificate in the handshake. An API that asks only after it, or that is behind a proxy which inspects TLS, cannot be tested this way: leave verify-target out.',
+  );
+}
+
 /** The API did not look at the certificate, as far as can be seen. */
 export function checksNothing(shown: string, answers: string): string {
   return `${shown} answers HTTP ${answers}: it does not seem to check client certificates.`;

@@ -14,7 +14,15 @@ import { clean, cleanUrl } from '../text/clean.ts';
 import { hideUrl } from '../text/secrets.ts';
 import { PRODUCT } from '../version.ts';
 import { CertificateRequests } from './certificate-requests.ts';
-import { checksNothing, mayBeRejection, notUp, rejected, type TargetAnswer, unanswered } from './target-verdict.ts';
+import {
+  checksNothing,
+  mayBeRejection,
+  notAskedFor,
+  notUp,
+  rejected,
+  type TargetAnswer,
+  unanswered,
+} from './target-verdict.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const REJECTED = [401, 403, 495, 496];
@@ -133,9 +141,12 @@ export async function verifyTarget(
   }
   const { status } = answer;
   const why = await whyRejected(withCertificate, targetUrl, answer);
-  if (why !== undefined) return rejected(shown, why);
+  if (why !== undefined) return requested === false ? notAskedFor(shown, why) : rejected(shown, why);
   const down = notUp(shown, status);
   if (down !== undefined) return down;
+  if (requested === false) {
+    return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
+  }
 
   const anonymous = await ask(without, targetUrl);
   if (anonymous instanceof TransportError || anonymous.status !== status) return undefined;
