@@ -363,11 +363,18 @@ describe('what the answer of a target means', () => {
     expect(await asked([presented], [without])).toEqual({ verdict: undefined, requests: [['HEAD'], ['HEAD']] });
   });
 
-  test.each([200, 302, 400, 404, 405, 500])('HTTP %s with it and without: a warning', async (status) => {
+  test.each([200, 302, 400, 404, 405])('HTTP %s with it and without: a warning', async (status) => {
     const presented = status === 400 ? [answer(400), answer(400)] : [answer(status)];
     expect((await asked(presented, [answer(status)])).verdict).toBe(
       `${SHOWN} answers HTTP ${status} with the new certificate and without any: it does not seem to check client certificates.`,
     );
+  });
+
+  test.each([500, 501, 505, 599])('HTTP %s: a warning, whatever comes without a certificate', async (status) => {
+    expect(await asked([answer(status)], [answer(401)])).toEqual({
+      verdict: `${SHOWN} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`,
+      requests: [['HEAD'], []],
+    });
   });
 
   test.each<[string, readonly Answer[], string]>([
@@ -477,12 +484,22 @@ describe('what the answer of a target means', () => {
     expect(retryOf(verdict)).toBe(retry);
   });
 
-  test.each([502, 503, 504])('not known: HTTP %s', async (status) => {
+  test.each([408, 425, 502, 503, 504, 521, 526])('not known: HTTP %s', async (status) => {
     expect(failureIn((await asked([answer(status)])).verdict)).toMatchObject({
       code: 'TARGET_UNREACHABLE',
       message: `${SHOWN} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`,
       remedy: 'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.',
     });
+  });
+
+  test('not known: HTTP 429', async () => {
+    const { verdict } = await asked([answer(429)], [answer(401)]);
+    expect(failureIn(verdict)).toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: `${SHOWN} answers HTTP 429: it has too many requests, so whether it accepts the certificate is not known. Nothing was uploaded.`,
+      remedy: 'Run the job again when it has fewer, or set verify-wait to the minutes that it needs.',
+    });
+    expect(retryOf(verdict)).toBe('yes');
   });
 
   test('a job that is cancelled meanwhile ends as such', async () => {

@@ -22,8 +22,11 @@ const HANDSHAKE_FAILURE = 40;
 const NOT_SHARED_ALERTS = [70, 71, 86, 109, 110, 120];
 const HANG_UP = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE)\b|other side closed|before secure TLS connection was established/i;
 
-/** The API is not up: a gateway's answer shows nothing about the certificate. */
-const NOT_UP = [502, 503, 504];
+/**
+ * What passes when the API is up again, or has fewer requests: request timeout, too early, too many requests, a gateway without
+ * the server behind it. 520 to 530 are Cloudflare's. None shows anything about the certificate.
+ */
+const NOT_UP = [408, 425, 429, 502, 503, 504, ...Array.from({ length: 11 }, (_, n) => 520 + n)];
 
 const TRUST =
   'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.';
@@ -46,12 +49,19 @@ export function checksNothing(shown: string, answers: string): string {
   return `${shown} answers HTTP ${answers}: it does not seem to check client certificates.`;
 }
 
-/** The API is not up; undefined if the status says something else. */
+/** A fault of the API, before or after it looked at the certificate. */
+export function failedItself(shown: string, status: number): string {
+  return `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+}
+
+/** The API is not up, or has too many requests; undefined if the status says something else. */
 export function notUp(shown: string, status: number): Verdict | undefined {
   if (!NOT_UP.includes(status)) return undefined;
+  const [what, until] =
+    status === 429 ? ['it has too many requests', 'it has fewer'] : ['the API is not up', 'the API is up'];
   return unreachable(
-    `${shown} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`,
-    'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.',
+    `${shown} answers HTTP ${status}: ${what}, so whether it accepts the certificate is not known. Nothing was uploaded.`,
+    `Run the job again when ${until}, or set verify-wait to the minutes that it needs${status === 429 ? '' : ' to start again'}.`,
     'yes',
   );
 }

@@ -16,6 +16,7 @@ import { PRODUCT } from '../version.ts';
 import { CertificateRequests } from './certificate-requests.ts';
 import {
   checksNothing,
+  failedItself,
   mayBeRejection,
   notAskedFor,
   notUp,
@@ -147,6 +148,7 @@ export async function verifyTarget(
   if (requested === false) {
     return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
   }
+  if (status >= 500) return failedItself(shown, status);
 
   const anonymous = await ask(without, targetUrl);
   if (anonymous instanceof TransportError || anonymous.status !== status) return undefined;
