@@ -124,6 +124,19 @@ test('as PEM: key, certificate and chain', async () => {
   ]);
 });
 
+test('as .pfx: the chain too, and the same file whenever it is the same certificate', async () => {
+  const { certificatePem: chainPem } = await clientCertificate({ commonName: 'issuer' });
+  const values: string[] = [];
+  for (const options of [{}, { chainPem }, { chainPem }]) {
+    emulator.addVaultCertificate('connector', certificate, options);
+    values.push((await secret(await vaultToken())).body.value ?? '');
+  }
+  const [alone = '', chained, again] = values;
+  const der = new X509Certificate(chainPem).raw;
+  expect(Buffer.from(chained ?? '', 'base64').length - Buffer.from(alone, 'base64').length).toBeGreaterThan(der.length);
+  expect(again).toBe(chained);
+});
+
 test.each(['application/x-pkcs12', 'application/x-pem-file'] as const)(
   'a key that may not be exported is not in the value (%s)',
   async (contentType) => {

@@ -1,5 +1,6 @@
 /** The emulator is only worth what it refuses: here it is asked directly, without the action. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import forge from 'node-forge';
 import { generateKeyPair, SignJWT, type JWTPayload } from 'jose';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,10 +9,12 @@ import { join } from 'node:path';
 import { ProxyAgent, request } from 'undici';
 import { clientCertificate, type ClientCertificate } from '../emulator/certificates.ts';
 import { CHINA, Emulator, GLOBAL, SUBJECT } from '../emulator/emulator.ts';
+import { acceptPfx } from '../emulator/client-certificate.ts';
 import { refusal } from '../emulator/entra.ts';
 import { ISSUER } from '../emulator/github.ts';
 import { pfxOf } from '../emulator/pfx.ts';
 import { runAction } from '../emulator/runner.ts';
+import { certificate as issue, newKeys, privateKeyOf, type Keys } from './pkcs12/builder.ts';
 
 const PASSWORD = 'correct horse';
 const CONNECTOR = `https://graph.microsoft.com/v1.0/identity/apiConnectors/${GLOBAL.connectorId}`;
@@ -101,6 +104,69 @@ async function upload(
 function daysFromNow(days: number): Date {
   return new Date(Date.now() + days * 86_400_000);
 }
+
+describe('a file holds the leaf, its issuers and the key, and nothing else', () => {
+  let keys: Keys;
+  let keyPem: string;
+  /** In PEM, by what they are to the leaf. */
+  const made: Record<string, string> = {};
+
+  beforeAll(async () => {
+    const [root, intermediate] = [await newKeys(), await newKeys()];
+    keys = await newKeys();
+    keyPem = (await privateKeyOf(keys)).export({ type: 'pkcs8', format: 'pem' }).toString();
+    const issuer = { name: 'CN=intermediate', keys: intermediate };
+    made['root'] = String(await issue('CN=root', root));
+    made['intermediate'] = String(await issue(issuer.name, intermediate, { issuer: { name: 'CN=root', keys: root } }));
+    made['leaf'] = String(await issue('CN=leaf', keys, { issuer }));
+    made['twin'] = String(await issue('CN=leaf', keys, { issuer, to: 5 }));
+    made['namesake'] = String(await issue(issuer.name, await newKeys()));
+    made['unrelated'] = String(await issue('CN=unrelated', await newKeys()));
+  });
+
+  const judge = (...chain: readonly string[]): string => {
+    const chainPem = chain.map((name) => made[name]).join('');
+    const file = pfxOf({ certificatePem: made['leaf'] ?? '', keyPem, chainPem }, PASSWORD);
+    try {
+      acceptPfx(file.toString('base64'), PASSWORD, clock);
+      return 'accepted';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+
+  test.each([[[]], [['intermediate']], [['intermediate', 'root']], [['root', 'intermediate']]])(
+    'accepted: the leaf and %j',
+    (chain) => {
+      expect(judge(...chain)).toBe('accepted');
+    },
+  );
+
+  test.each([
+    ['leaf'],
+    ['twin'],
+    ['unrelated'],
+    ['namesake'],
+    ['root'],
+    ['intermediate', 'intermediate'],
+    ['intermediate', 'root', 'unrelated'],
+  ])('refused: the leaf and %s %s %s', (...chain) => {
+    expect(judge(...chain)).toBe('AADB2C90215');
+  });
+
+  test.each([
+    [300_000, 'AADB2C90213'],
+    [300_001, 'AADB2C90215'],
+  ])('a MAC of %s rounds is refused with %s: the first is only wrong', (rounds, code) => {
+    const { asn1 } = forge;
+    const file = pfxOf({ certificatePem: made['leaf'] ?? '', keyPem }, PASSWORD);
+    const pfx = asn1.fromDer(file.toString('binary'));
+    const mac = (pfx.value as forge.asn1.Asn1[])[2]?.value as forge.asn1.Asn1[];
+    (mac[2] as forge.asn1.Asn1).value = asn1.integerToDer(rounds).getBytes();
+    const base64 = Buffer.from(asn1.toDer(pfx).getBytes(), 'binary').toString('base64');
+    expect(() => acceptPfx(base64, PASSWORD, clock)).toThrow(expect.objectContaining({ code }));
+  });
+});
 
 test('signs in, uploads, and shows the certificate as active', async () => {
   const certificate = await clientCertificate();

@@ -3,10 +3,15 @@
  * is not repeated here: OpenSSL, by way of node:tls, opens the file, and its own structure says how it is encrypted.
  *
  * Documented: only TripleDES-SHA1 is accepted, an AES file is refused as if its password were wrong, and the codes.
- * Assumed: that other algorithms (RC2, no encryption, a SHA-2 MAC) are refused in the same way.
+ * Assumed: that other algorithms (RC2, no encryption, a SHA-2 MAC) are refused in the same way; that more rounds and more
+ * certificates than .NET's loader accepts, by its source, are refused as badly formatted. Windows' importer is seen to lose
+ * the key, or to refuse, if a second certificate has the same key.
+ * Stricter than the service is known to be, so that a test notices what the action should not send: a second key, a
+ * certificate twice, and one that is no issuer of the leaf.
  */
-import { Constructed, fromBER, ObjectIdentifier, OctetString, type BaseBlock } from 'asn1js';
-import type { X509Certificate } from 'node:crypto';
+import { Constructed, fromBER, Integer, ObjectIdentifier, OctetString, Primitive, type BaseBlock } from 'asn1js';
+import forge from 'node-forge';
+import { X509Certificate } from 'node:crypto';
 import { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 
@@ -14,6 +19,17 @@ const TRIPLE_DES_SHA1 = '1.2.840.113549.1.12.1.3';
 const SHA1 = '1.3.14.3.2.26';
 const ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
 const SHROUDED_KEY_BAG = '1.2.840.113549.1.12.10.1.2';
+const CERTIFICATE_BAG = '1.2.840.113549.1.12.10.1.3';
+
+/** Of .NET's loader: certificates in a file, rounds of one derivation, and rounds in all. */
+const LIMITS = { certificates: 200, rounds: 300_000, allRounds: 1_000_000 } as const;
+
+/** How the MAC or a part of the file is protected. */
+interface Protection {
+  /** 'none' if it is not. */
+  readonly algorithm: string;
+  readonly rounds: number;
+}
 
 /** What Graph shows of a certificate, and the order in which it came. Dates in seconds since 1970. */
 export interface CertificateEntry {
@@ -41,8 +57,17 @@ export class CertificateRefused extends Error {
 export function acceptPfx(base64: string, password: string, now: Date): CertificateEntry {
   const file = Buffer.from(base64, 'base64');
   if (file.length === 0 || file.toString('base64') !== base64) throw badlyFormatted();
-  if (algorithmsOf(file).some((oid) => oid !== TRIPLE_DES_SHA1 && oid !== SHA1)) throw passwordIncorrect();
+  const protections = protectionsOf(file);
+  if (protections.some(({ algorithm }) => algorithm !== TRIPLE_DES_SHA1 && algorithm !== SHA1)) {
+    throw passwordIncorrect();
+  }
+  const rounds = protections.map((protection) => protection.rounds);
+  if (Math.max(...rounds) > LIMITS.rounds || rounds.reduce((sum, count) => sum + count, 0) > LIMITS.allRounds) {
+    throw badlyFormatted();
+  }
   const certificate = open(file, password);
+  const contents = contentsOf(file, password);
+  if (contents.keys !== 1 || !isLeafWithIssuers(certificate, contents.certificates)) throw badlyFormatted();
   const [notBefore, notAfter] = [certificate.validFromDate, certificate.validToDate].map((date) =>
     Math.floor(date.getTime() / 1000),
   ) as [number, number];
@@ -58,24 +83,87 @@ export function acceptPfx(base64: string, password: string, now: Date): Certific
 }
 
 /**
- * The algorithms of the MAC and of each bag; 'none' for what is not protected.
+ * Of the MAC and of each bag.
  * @see RFC 7292, section 4 and appendix A: the numbers are positions in its sequences
  */
-function algorithmsOf(file: Uint8Array): string[] {
+function protectionsOf(file: Uint8Array): Protection[] {
+  const none = { algorithm: 'none', rounds: 0 };
+  const pbe = (node: BaseBlock): Protection => ({ algorithm: oid(at(node, 0)), rounds: roundsIn(at(node, 1)) });
   try {
     const pfx = decode(file);
     const safe = decode(octets(at(pfx, 1, 1, 0)));
     return [
-      children(pfx).length > 2 ? oid(at(pfx, 2, 0, 0, 0)) : 'none',
+      children(pfx).length > 2 ? { algorithm: oid(at(pfx, 2, 0, 0, 0)), rounds: roundsIn(at(pfx, 2)) } : none,
       ...children(safe).flatMap((content) => {
-        if (oid(at(content, 0)) === ENCRYPTED_DATA) return oid(at(content, 1, 0, 1, 1, 0));
+        if (oid(at(content, 0)) === ENCRYPTED_DATA) return pbe(at(content, 1, 0, 1, 1));
         const bags = children(decode(octets(at(content, 1, 0))));
-        return bags.map((bag) => (oid(at(bag, 0)) === SHROUDED_KEY_BAG ? oid(at(bag, 1, 0, 0, 0)) : 'none'));
+        return bags.map((bag) => (oid(at(bag, 0)) === SHROUDED_KEY_BAG ? pbe(at(bag, 1, 0, 0)) : none));
       }),
     ];
   } catch {
     throw badlyFormatted();
   }
+}
+
+/** The count that ends the parameters of a derivation; 1 if there is none. Other algorithms have it elsewhere. */
+function roundsIn(node: BaseBlock): number {
+  const last = node instanceof Constructed ? children(node).at(-1) : undefined;
+  return last instanceof Integer ? Number(last.toBigInt()) : 1;
+}
+
+/** All certificates in the file, in any part, and how many keys. Its password has been found right. */
+function contentsOf(file: Uint8Array, password: string): { certificates: X509Certificate[]; keys: number } {
+  try {
+    const bags = children(decode(octets(at(decode(file), 1, 1, 0)))).flatMap((content) =>
+      oid(at(content, 0)) === ENCRYPTED_DATA
+        ? children(decrypt(at(content, 1, 0, 1), password))
+        : children(decode(octets(at(content, 1, 0)))),
+    );
+    const ofType = (type: string): BaseBlock[] => bags.filter((bag) => oid(at(bag, 0)) === type);
+    const ders = ofType(CERTIFICATE_BAG).map((bag) => octets(at(bag, 1, 0, 1, 0)));
+    return {
+      certificates: ders.map((der) => new X509Certificate(Buffer.from(new Uint8Array(der)))),
+      keys: ofType(SHROUDED_KEY_BAG).length,
+    };
+  } catch {
+    throw badlyFormatted();
+  }
+}
+
+/** What an EncryptedContentInfo holds. */
+function decrypt(encrypted: BaseBlock, password: string): BaseBlock {
+  const [algorithm, ciphertext] = [at(encrypted, 1), at(encrypted, 2)];
+  const bytes =
+    ciphertext instanceof Primitive ? ciphertext.valueBlock.valueHexView : new Uint8Array(octets(at(ciphertext, 0)));
+  const { asn1 } = forge;
+  const octetString = asn1.create(
+    asn1.Class.UNIVERSAL,
+    asn1.Type.OCTETSTRING,
+    false,
+    Buffer.from(bytes).toString('binary'),
+  );
+  const info = asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, [
+    asn1.fromDer(Buffer.from(algorithm.toBER()).toString('binary')),
+    octetString,
+  ]);
+  const content = forge.pki.decryptPrivateKeyInfo(info, password);
+  return decode(Buffer.from(asn1.toDer(content).getBytes(), 'binary'));
+}
+
+/** Whether these are the leaf, once, and nothing but its issuers, each once. */
+function isLeafWithIssuers(leaf: X509Certificate, certificates: readonly X509Certificate[]): boolean {
+  if (certificates.length > LIMITS.certificates) return false;
+  const issued = [leaf];
+  let rest = certificates.filter(({ fingerprint256 }) => fingerprint256 !== leaf.fingerprint256);
+  if (rest.length !== certificates.length - 1) return false;
+  if (new Set(rest.map(({ fingerprint256 }) => fingerprint256)).size < rest.length) return false;
+  for (const certificate of issued) {
+    const isIssuer = (other: X509Certificate): boolean =>
+      certificate.checkIssued(other) && certificate.verify(other.publicKey) && !other.publicKey.equals(leaf.publicKey);
+    issued.push(...rest.filter(isIssuer));
+    rest = rest.filter((other) => !issued.includes(other));
+  }
+  return rest.length === 0;
 }
 
 function decode(der: ArrayBuffer | Uint8Array): BaseBlock {

@@ -70,7 +70,7 @@ export interface VaultCertificateOptions {
   /** Whether the policy lets the key out; true unless given. */
   readonly exportable?: boolean;
   readonly enabled?: boolean;
-  /** PEM of the issuers, which an x-pem-file has after the certificate. */
+  /** PEM of the issuers, which both kinds of value have after the certificate. */
   readonly chainPem?: string;
 }
 
@@ -99,7 +99,7 @@ export function certificateVersion(
   options: VaultCertificateOptions = {},
 ): SecretVersion {
   const { contentType = 'application/x-pkcs12', exportable = true, enabled = true, chainPem = '' } = options;
-  const pem = exportable ? { certificatePem, keyPem } : { certificatePem };
+  const pem = { certificatePem, chainPem, ...(exportable ? { keyPem } : {}) };
   const value =
     contentType === 'application/x-pkcs12'
       ? pfxOf(pem, '').toString('base64')

@@ -4,7 +4,7 @@
  * @see RFC 7292, appendix A (the structures) and B (the MAC's key)
  */
 import forge from 'node-forge';
-import { createHmac, randomBytes, X509Certificate } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { ClientCertificate } from './certificates.ts';
 
 const { asn1 } = forge;
@@ -27,28 +27,31 @@ const FORMATS = {
   },
 } as const;
 
-type Source = Pick<ClientCertificate, 'certificatePem'> & Partial<Pick<ClientCertificate, 'keyPem'>>;
+type Source = Pick<ClientCertificate, 'certificatePem'> &
+  Partial<Pick<ClientCertificate, 'keyPem'>> & {
+    /** PEM of what goes in after the certificate, such as its issuers. */
+    readonly chainPem?: string;
+  };
 
 /** What OpenSSL and most other tools derive a key with. */
 export const USUAL_ITERATIONS = 2048;
 /** Enough to see that they are counted; with as many as usual, a file takes a fifth of a second to make. */
 const FEW_ITERATIONS = 100;
 
-/** Files made before: they are asked for again and again. */
-const made = new WeakMap<Source, Map<string, Buffer>>();
+/** Files made before, by everything that went into them: they are asked for again and again. */
+const made = new Map<string, Buffer>();
 
-/** The certificate and its key, if it has one, in a .pfx, the same whenever it is asked for; `3des` is the only kind that the service takes. */
+/** The certificate with its key and its chain, as far as it has them, in a .pfx, the same whenever it is asked for; `3des` is the only kind that the service takes. */
 export function pfxOf(
   certificate: Source,
   password: string,
   kind: keyof typeof FORMATS = '3des',
   iterations = FEW_ITERATIONS,
 ): Buffer {
-  const files = made.get(certificate) ?? new Map<string, Buffer>();
-  made.set(certificate, files);
-  const name = JSON.stringify([password, kind, iterations]);
-  const file = files.get(name) ?? makePfx(certificate, password, kind, iterations);
-  files.set(name, file);
+  const { certificatePem, keyPem, chainPem } = certificate;
+  const name = JSON.stringify([certificatePem, keyPem, chainPem, password, kind, iterations]);
+  const file = made.get(name) ?? makePfx(certificate, password, kind, iterations);
+  made.set(name, file);
   // A copy, so that whoever changes it changes no other's.
   return Buffer.from(file);
 }
@@ -60,12 +63,15 @@ function makePfx(certificate: Source, password: string, kind: keyof typeof FORMA
   const encrypted = (content: Asn1): Asn1 =>
     forge.pki.encryptPrivateKeyInfo(content, passphrase, { ...encryption, count: iterations });
 
-  const der = octets(new X509Certificate(certificate.certificatePem).raw.toString('binary'));
+  const certificates = forge.pem.decode(certificate.certificatePem + (certificate.chainPem ?? ''));
+  const bags = certificates.map(({ body }) =>
+    bag(CERTIFICATE_BAG, sequence(oid(X509_CERTIFICATE), tagged(octets(body)))),
+  );
   const safe = sequence(
     ...(certificate.keyPem === undefined
       ? []
       : [data(sequence(bag(SHROUDED_KEY_BAG, encrypted(keyIn(certificate.keyPem)))))]),
-    encryptedData(encrypted(sequence(bag(CERTIFICATE_BAG, sequence(oid(X509_CERTIFICATE), tagged(der)))))),
+    encryptedData(encrypted(sequence(...bags))),
   );
 
   const salt = randomBytes(8).toString('binary');

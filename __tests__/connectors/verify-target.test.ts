@@ -1,11 +1,11 @@
 /** What the API behind a connector is asked, what its answer means, and for how long it is asked again. */
 import { createServer as createTlsServer } from 'node:https';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates, TLSSocket } from 'node:tls';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CertificateAuthority } from '../../emulator/certificates.ts';
 import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
+import type { TargetAnswer } from '../../src/connectors/target-verdict.ts';
 import { TargetCheck, verifyTarget } from '../../src/connectors/verify-target.ts';
 import { Failure } from '../../src/failure.ts';
 import type { HttpResponse } from '../../src/http/client.ts';
@@ -134,6 +134,201 @@ test('a target that trusts the certificate after a while: each time it is shown 
   expect(deadline.sleeps).toEqual([10_000]);
 });
 
+describe('servers, as they are', () => {
+  const trusted = getCACertificates('default');
+  let authority: CertificateAuthority;
+  let identity: { key: string; cert: string };
+
+  beforeAll(async () => {
+    authority = await CertificateAuthority.create();
+    setDefaultCACertificates([...trusted, authority.pem]);
+    identity = await authority.serverCertificate(['localhost']);
+  });
+  afterAll(() => {
+    setDefaultCACertificates(trusted);
+  });
+
+  /** What a connector's target means that this server answers for, with a minute to wait. */
+  const verify = async (server: Server, shown = certificate): Promise<{ warning?: string; failure?: Failure }> => {
+    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+    const targets = new TargetCheck({ deadline, certificate: shown, wait: MINUTE, log: (text) => logged.push(text) });
+    try {
+      const warning = await targets.verify(url);
+      return warning === undefined ? {} : { warning: warning.replace(url, 'URL') };
+    } catch (error) {
+      expect(error).toBeInstanceOf(Failure);
+      return { failure: error as Failure };
+    } finally {
+      server.close();
+    }
+  };
+  /** Does this to each connection once the ClientHello is there. */
+  const afterHello = (act: (socket: Socket) => void): Server =>
+    createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        act(socket);
+      });
+    });
+  /** Ends each handshake with this alert. */
+  const alerting = (alert: number): Server =>
+    afterHello((socket) => socket.end(Buffer.from([0x15, 3, 3, 0, 2, 2, alert])));
+
+  test.each([42, 43, 44, 45, 46, 48, 49, 51, 116])('TLS alert %s is about the certificate', async (alert) => {
+    const { failure: found } = await verify(alerting(alert));
+    expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+    expect(found?.message).toMatch(
+      new RegExp(` rejected the new certificate: [\\w/ ]+ \\(TLS alert ${alert}\\)\\. Nothing`),
+    );
+    expect(deadline.sleeps).toHaveLength(6);
+  });
+
+  test.each([70, 71, 86, 109, 110, 120])('TLS alert %s is not, and does not pass', async (alert) => {
+    const { failure: found } = await verify(alerting(alert));
+    expect(found?.code).toBe('TARGET_UNREACHABLE');
+    expect(found?.message).toMatch(
+      /^No TLS connection with .* can be agreed upon: .*That is not about the certificate/,
+    );
+    expect(found?.remedy).not.toContain('trust the new certificate');
+    expect(deadline.sleeps).toEqual([]);
+  });
+
+  test.each([10, 80, 90, 112])('TLS alert %s is not, and may pass', async (alert) => {
+    const { failure: found } = await verify(alerting(alert));
+    expect(found?.code).toBe('TARGET_UNREACHABLE');
+    expect(found?.message).toContain(`(TLS alert ${alert}). That is not about the certificate.`);
+    expect(deadline.sleeps).toHaveLength(6);
+  });
+
+  test('TLS 1.1 alone', async () => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    const { failure: found } = await verify(createTlsServer({ ...identity, ...old }));
+    expect(found).toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: expect.stringContaining('can be agreed upon: tlsv1 alert protocol version (TLS alert 70).'),
+      remedy: expect.stringContaining('TLS 1.2 or 1.3'),
+    });
+    expect(deadline.sleeps).toEqual([]);
+  });
+
+  test('HTTP/2 alone', async () => {
+    const { failure: found } = await verify(createTlsServer({ ...identity, ALPNProtocols: ['h2'] }));
+    expect(found?.message).toContain('no application protocol (TLS alert 120)');
+    expect(found?.remedy).toContain('HTTP/1.1');
+    expect(deadline.sleeps).toEqual([]);
+  });
+
+  test('no cipher suite that both have looks as the rejection of a certificate may', async () => {
+    const server = createTlsServer({ ...identity, maxVersion: 'TLSv1.2', ciphers: 'NULL-SHA256@SECLEVEL=0' });
+    const { failure: found } = await verify(server);
+    expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+    expect(found?.message).toMatch(
+      /may have rejected the new certificate: .*\(TLS alert 40\)\. The same comes without a certificate\. It can also be that no TLS version or cipher suite fits/,
+    );
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['is closed', (socket) => socket.end()],
+    ['is reset', (socket) => socket.resetAndDestroy()],
+  ])('a connection that %s before the handshake is done, with a certificate and without', async (_, act) => {
+    const { failure: found } = await verify(afterHello(act));
+    expect(found?.code).toBe('TARGET_UNREACHABLE');
+    expect(found?.message).toContain('could not be asked');
+    expect(deadline.sleeps).toHaveLength(6);
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a certificate that is not trusted, in %s', async (maxVersion) => {
+    const strict = { requestCert: true, rejectUnauthorized: true, maxVersion };
+    const { failure: found } = await verify(createTlsServer({ ...identity, ...strict }));
+    expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+    expect(found?.message).toContain('may have rejected the new certificate');
+  });
+
+  test('a server that hangs up and asked for no certificate says nothing about it', async () => {
+    const { failure: found } = await verify(createTlsServer(identity, ({ socket }) => socket.destroy()));
+    expect(found?.code).toBe('TARGET_UNREACHABLE');
+  });
+
+  test('a server that the runner does not trust is not waited for', async () => {
+    const other = await CertificateAuthority.create();
+    const { failure: found } = await verify(createTlsServer(await other.serverCertificate(['localhost'])));
+    expect(found).toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: expect.stringContaining('is not trusted'),
+      remedy: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(deadline.sleeps).toEqual([]);
+  });
+
+  test('nor one whose certificate is for another name', async () => {
+    const { failure: found } = await verify(createTlsServer(await authority.serverCertificate(['api.example'])));
+    expect(found?.message).toContain('is for another name');
+    expect(found?.remedy).toMatch(/^Correct the TLS certificate or the TLS settings of the API, or .* out\.$/);
+    expect(deadline.sleeps).toEqual([]);
+  });
+
+  test('a certificate that this machine does not present: no server is asked, and nothing waited for', async () => {
+    let connections = 0;
+    const { failure: found } = await verify(
+      createServer(() => connections++),
+      openFixture('openssl-small.pfx'),
+    );
+    expect(found).toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: expect.stringMatching(/does not present this certificate to any server: .*ERR_SSL_EE_KEY_TOO_SMALL/),
+      remedy: expect.stringContaining('2048 bits'),
+    });
+    expect([connections, deadline.sleeps]).toEqual([0, []]);
+  });
+
+  describe.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'a server that asks for no certificate in the handshake, %s',
+    (maxVersion) => {
+      test.each([401, 403, 496])('rejected with HTTP %s: the certificate had no part in it', async (status) => {
+        const { failure: found } = await verify(
+          createTlsServer({ ...identity, maxVersion }, (_, response) => response.writeHead(status).end()),
+        );
+        expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+        expect(found?.message).toContain(
+          ` answers HTTP ${status}, and did not ask for a certificate in the TLS handshake: the same answer comes without a certificate. Nothing was uploaded.`,
+        );
+        expect(found?.remedy).toContain('An API that asks only after it');
+        expect(found?.remedy).not.toContain('its thumbprint');
+        // Its settings can be on their way.
+        expect(deadline.sleeps).toHaveLength(6);
+      });
+
+      test('accepted: it does not look at certificates, and need not be asked without one', async () => {
+        let requests = 0;
+        const server = createTlsServer({ ...identity, maxVersion }, (_, response) => {
+          requests++;
+          response.writeHead(405).end();
+        });
+        expect(await verify(server)).toEqual({
+          warning:
+            'URL answers HTTP 405 and does not ask for a certificate in the TLS handshake: it does not seem to check client certificates.',
+        });
+        expect(requests).toBe(1);
+      });
+    },
+  );
+
+  test('TLS 1.2: one that asks in a renegotiation gets no certificate either', async () => {
+    const presented: unknown[] = [];
+    const server = createTlsServer({ ...identity, maxVersion: 'TLSv1.2' }, ({ socket }, response) => {
+      if (!(socket instanceof TLSSocket)) return;
+      socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, () => {
+        presented.push(socket.getPeerX509Certificate());
+        if (!response.headersSent) response.writeHead(403).end();
+      });
+    });
+    const { failure: found } = await verify(server);
+    expect(new Set(presented)).toEqual(new Set([undefined]));
+    expect(found?.message).toContain('did not ask for a certificate in the TLS handshake');
+  });
+});
+
 describe('what the answer of a target means', () => {
   const URL = 'https://api.example/sign-up?code=throw-away';
   const SHOWN = 'https://api.example/sign-up?…';
@@ -141,13 +336,24 @@ describe('what the answer of a target means', () => {
     'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.';
 
   /** Asks a target that answers so with the certificate, and so without. */
-  const asked = async (presenting: readonly Answer[], anonymous: readonly Answer[] = []) => {
+  const asked = async (
+    presenting: readonly Answer[],
+    anonymous: readonly Answer[] = [],
+    requested: boolean | 'unknown' = true,
+  ) => {
     const [presented, without] = [new ScriptedHttp(...presenting), new ScriptedHttp(...anonymous)];
-    const verdict = await verifyTarget(presented, without, URL).catch((error: unknown) => error);
+    const verdict = await verifyTarget(presented, without, URL, () =>
+      requested === 'unknown' ? undefined : requested,
+    );
     return { verdict, requests: [presented, without].map(({ requests }) => requests.map(({ method }) => method)) };
   };
+  const failureIn = (answer: TargetAnswer): Failure | undefined =>
+    typeof answer === 'object' ? answer.failure : undefined;
+  const retryOf = (answer: TargetAnswer): string | undefined => (typeof answer === 'object' ? answer.retry : undefined);
   const page = (title: string): HttpResponse => answer(400, `<html><head>${title}</head></html>`);
   const lost = (message: string, sent: boolean): TransportError => new TransportError(message, sent);
+  const HANDSHAKE_FAILURE =
+    '40C:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../rec_layer_s3.c:918:SSL alert number 40';
 
   test.each<[string, Answer, Answer]>([
     ['it answers otherwise without one', answer(405), answer(401)],
@@ -157,10 +363,18 @@ describe('what the answer of a target means', () => {
     expect(await asked([presented], [without])).toEqual({ verdict: undefined, requests: [['HEAD'], ['HEAD']] });
   });
 
-  test.each([200, 404, 405, 500])('HTTP %s with it and without: a warning', async (status) => {
-    expect((await asked([answer(status)], [answer(status)])).verdict).toBe(
+  test.each([200, 302, 400, 404, 405])('HTTP %s with it and without: a warning', async (status) => {
+    const presented = status === 400 ? [answer(400), answer(400)] : [answer(status)];
+    expect((await asked(presented, [answer(status)])).verdict).toBe(
       `${SHOWN} answers HTTP ${status} with the new certificate and without any: it does not seem to check client certificates.`,
     );
+  });
+
+  test.each([500, 501, 505, 599])('HTTP %s: a warning, whatever comes without a certificate', async (status) => {
+    expect(await asked([answer(status)], [answer(401)])).toEqual({
+      verdict: `${SHOWN} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`,
+      requests: [['HEAD'], []],
+    });
   });
 
   test.each<[string, readonly Answer[], string]>([
@@ -175,24 +389,63 @@ describe('what the answer of a target means', () => {
       'HTTP 400, 400 The SSL certificate error',
     ],
     ['a page without a title', [answer(400), page('The ssl certificate error')], 'HTTP 400, about the SSL certificate'],
-    ['an alert in TLS 1.2', [lost('tlsv1 alert unknown ca', false)], 'tlsv1 alert unknown ca'],
-    ['an alert in TLS 1.3', [lost('ERR_SSL_TLSV13_ALERT_X', true)], 'ERR_SSL_TLSV13_ALERT_X'],
-    [
-      'a connection closed in the handshake',
-      [lost('Client network socket disconnected before secure TLS connection was established', false)],
-      'Client network socket disconnected before secure TLS connection was established',
-    ],
-    ...['read ECONNRESET', 'other side closed (UND_ERR_SOCKET)', 'Other side closed', 'write EPIPE', 'EPROTO'].map(
-      (message): [string, Answer[], string] => [`${message}, after the request`, [lost(message, true)], message],
-    ),
   ])('rejected: %s', async (_, presented, why) => {
     const { verdict, requests } = await asked(presented);
-    expect(verdict).toMatchObject({
+    expect(failureIn(verdict)).toMatchObject({
       code: 'TARGET_REFUSES_CERTIFICATE',
       message: `${SHOWN} rejected the new certificate: ${why}. Nothing was uploaded.`,
       remedy: TRUST,
     });
     expect(requests).toEqual([presented.length === 2 ? ['HEAD', 'GET'] : ['HEAD'], []]);
+  });
+
+  test.each<[string, string, boolean | 'unknown', Answer, string]>([
+    ...['read ECONNRESET', 'other side closed (UND_ERR_SOCKET)', 'Other side closed', 'write EPIPE'].map(
+      (message): [string, string, true, Answer, string] => [
+        `${message}, though the certificate was asked for`,
+        message,
+        true,
+        lost(message, true),
+        `${message}. The same comes without a certificate.`,
+      ],
+    ),
+    [
+      'a hang-up in the handshake, which succeeds without a certificate',
+      'read ECONNRESET',
+      'unknown',
+      answer(401),
+      'read ECONNRESET. It answers HTTP 401 without a certificate.',
+    ],
+    [
+      'a hang-up in the handshake, which ends otherwise without a certificate',
+      'read ECONNRESET',
+      'unknown',
+      lost(HANDSHAKE_FAILURE, false),
+      'read ECONNRESET. Without a certificate it ends the connection with: ssl/tls alert handshake failure (TLS alert 40).',
+    ],
+    [
+      'a handshake failure, though there is none without a certificate',
+      HANDSHAKE_FAILURE,
+      'unknown',
+      answer(403),
+      'ssl/tls alert handshake failure (TLS alert 40). It answers HTTP 403 without a certificate.',
+    ],
+    [
+      'a handshake failure in other words',
+      'SSL alert number 40',
+      'unknown',
+      lost('SSL alert number 116', true),
+      'TLS alert 40. Without a certificate it ends the connection with: TLS alert 116.',
+    ],
+  ])('perhaps rejected: %s', async (_, message, requested, without, why) => {
+    const { verdict, requests } = await asked([lost(message, true)], [without], requested);
+    expect(failureIn(verdict)).toMatchObject({
+      code: 'TARGET_REFUSES_CERTIFICATE',
+      message: `${SHOWN} may have rejected the new certificate: ${why} Nothing was uploaded.`,
+      remedy: TRUST,
+    });
+    expect(retryOf(verdict)).toBe('yes');
+    expect(requests).toEqual([['HEAD'], ['HEAD']]);
   });
 
   test.each<[string, Answer]>([
@@ -205,39 +458,56 @@ describe('what the answer of a target means', () => {
     });
   });
 
-  test.each(['connect ECONNREFUSED', 'read ECONNRESET', 'getaddrinfo ENOTFOUND'])(
-    'not known: %s, before any request',
+  test.each(['connect ECONNREFUSED', 'read ECONNRESET', 'getaddrinfo ENOTFOUND', 'no response within 30 s'])(
+    'not known: %s',
     async (message) => {
       const error = lost(message, false);
-      expect((await asked([error])).verdict).toMatchObject({
+      const { verdict } = await asked([error], [error], 'unknown');
+      expect(failureIn(verdict)).toMatchObject({
         code: 'TARGET_UNREACHABLE',
         message: `${SHOWN} could not be asked whether it accepts the certificate: ${message}.`,
         remedy: 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.',
         cause: error,
       });
+      expect(retryOf(verdict)).toBe('yes');
     },
   );
 
-  test('not known: no answer came within the time, though the request was sent', async () => {
-    expect((await asked([lost('no response within 30 s', true)])).verdict).toMatchObject({
-      code: 'TARGET_UNREACHABLE',
-    });
+  test.each([
+    ['407', 'PROXY_AUTHENTICATION_REQUIRED', 'no', 'HTTPS_PROXY'],
+    ['403', 'TARGET_UNREACHABLE', 'no', 'Let the proxy pass CONNECT to the host and port of the target URL'],
+    ['502', 'TARGET_UNREACHABLE', 'yes', 'Check that the runner reaches the API'],
+  ])('not known: the proxy answers %s', async (status, code, retry, remedy) => {
+    const error = lost(`Proxy response (${status}) !== 200 when HTTP Tunneling`, false);
+    const { verdict } = await asked([error], [], 'unknown');
+    expect(failureIn(verdict)).toMatchObject({ code, remedy: expect.stringContaining(remedy) });
+    expect(retryOf(verdict)).toBe(retry);
   });
 
-  test.each([502, 503, 504])('not known: HTTP %s', async (status) => {
-    expect((await asked([answer(status)])).verdict).toMatchObject({
+  test.each([408, 425, 502, 503, 504, 521, 526])('not known: HTTP %s', async (status) => {
+    expect(failureIn((await asked([answer(status)])).verdict)).toMatchObject({
       code: 'TARGET_UNREACHABLE',
       message: `${SHOWN} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`,
       remedy: 'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.',
     });
   });
 
+  test('not known: HTTP 429', async () => {
+    const { verdict } = await asked([answer(429)], [answer(401)]);
+    expect(failureIn(verdict)).toMatchObject({
+      code: 'TARGET_UNREACHABLE',
+      message: `${SHOWN} answers HTTP 429: it has too many requests, so whether it accepts the certificate is not known. Nothing was uploaded.`,
+      remedy: 'Run the job again when it has fewer, or set verify-wait to the minutes that it needs.',
+    });
+    expect(retryOf(verdict)).toBe('yes');
+  });
+
   test('a job that is cancelled meanwhile ends as such', async () => {
     const http: ScriptedHttp = new ScriptedHttp(() => cancelled(http));
-    await expect(verifyTarget(http, new ScriptedHttp(), URL)).rejects.toBe(CANCELLED);
+    await expect(verifyTarget(http, new ScriptedHttp(), URL, () => true)).rejects.toBe(CANCELLED);
   });
 
   test('whatever else goes wrong is not taken for an answer', async () => {
-    expect((await asked([])).verdict).toMatchObject({ message: expect.stringContaining('not in the script') });
+    await expect(asked([])).rejects.toThrow('not in the script');
   });
 });

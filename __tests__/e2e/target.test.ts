@@ -37,7 +37,7 @@ function expectUploaded(result: RunResult): void {
   expect(emulator.certificates(GLOBAL.connectorId)).toEqual([trusted.thumbprint]);
 }
 
-function expectTurnedAway(result: RunResult, why: RegExp): void {
+function expectRejected(result: RunResult, why: RegExp): void {
   expect(result.annotations.map(({ title }) => title)).toEqual(['TARGET_REFUSES_CERTIFICATE']);
   expect(result.annotations[0]?.message).toMatch(why);
   expect(emulator.certificates(GLOBAL.connectorId)).toEqual([]);
@@ -67,7 +67,7 @@ function expectTurnedAway(result: RunResult, why: RegExp): void {
 
     test('it does not know the certificate: stop, nothing uploaded', async () => {
       await behindNginx(async () => {
-        expectTurnedAway(await run(unknown, true), /HTTP 400, 400 The SSL certificate error/);
+        expectRejected(await run(unknown, true), /HTTP 400, 400 The SSL certificate error/);
       });
     });
   },
@@ -96,10 +96,43 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)("Node's TLS server, %s", (maxVers
   test('it does not know the certificate: stop, nothing uploaded', async () => {
     const server = await strict();
     try {
-      expectTurnedAway(await run(unknown), /rejected the new certificate/);
+      expectRejected(await run(unknown), /rejected the new certificate/);
     } finally {
       server.close();
       server.closeAllConnections();
     }
   });
 });
+
+describe.each(['http', 'https'] as const)(
+  'a server that asks for no certificate in the handshake, through an %s proxy',
+  (kind) => {
+    async function runAgainst(status: number): Promise<RunResult> {
+      const tls = await emulator.authority.serverCertificate([HOST]);
+      const server = createServer(tls, (_, response) => response.writeHead(status).end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      emulator.lead(HOST, (server.address() as AddressInfo).port);
+      try {
+        const pfx = pfxOf(trusted, PASSWORD).toString('base64');
+        const env = kind === 'https' ? { HTTPS_PROXY: await emulator.startProxy('https') } : {};
+        return await runStep(emulator, { pfx, 'verify-target': 'true' }, { bundle: true, env });
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    }
+
+    test('it rejects the call: stop, nothing uploaded, and the certificate is not blamed', async () => {
+      const result = await runAgainst(403);
+      expectRejected(result, /HTTP 403, and did not ask for a certificate in the TLS handshake/);
+    });
+
+    test('it accepts the call: uploaded, with a warning', async () => {
+      const result = await runAgainst(405);
+      expect(result.annotations.map(({ message }) => message)).toEqual([
+        expect.stringContaining('does not ask for a certificate in the TLS handshake'),
+      ]);
+      expect(emulator.certificates(GLOBAL.connectorId)).toEqual([trusted.thumbprint]);
+    });
+  },
+);

@@ -1,26 +1,32 @@
 /**
- * Asks the API behind a connector whether it takes the new certificate, before the connector presents it to everybody:
+ * Asks the API behind a connector whether it accepts the new certificate, before the connector presents it to everybody:
  * a TLS connection with the certificate and its chain, and a HEAD. No token ever goes there.
  */
+import { createSecureContext } from 'node:tls';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
-import { Failure, withSentence, type FailureCode } from '../failure.ts';
+import { Failure, withSentence } from '../failure.ts';
 import { Http, type HttpResponse, type PemIdentity } from '../http/client.ts';
 import type { Deadline } from '../http/deadline.ts';
 import { pageTitle } from '../http/intercepted.ts';
 import { reason, TransportError } from '../http/transport-error.ts';
+import type { Verdict } from '../http/verdict.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { hideUrl } from '../text/secrets.ts';
 import { PRODUCT } from '../version.ts';
+import { CertificateRequests } from './certificate-requests.ts';
+import {
+  checksNothing,
+  failedItself,
+  mayBeRejection,
+  notAskedFor,
+  notUp,
+  rejected,
+  type TargetAnswer,
+  unanswered,
+} from './target-verdict.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
-const TURNED_AWAY = [401, 403, 495, 496];
-/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
-const TLS_REFUSAL = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
-/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
-const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
-
-/** The API is not up: a gateway's answer shows nothing about the certificate. */
-const NOT_UP = [502, 503, 504];
+const REJECTED = [401, 403, 495, 496];
 
 /** How a target that rejects the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 } as const;
@@ -45,38 +51,42 @@ export class TargetCheck {
 
   /**
    * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over.
-   * @throws Failure as {@link verifyTarget}; the reason of the deadline's signal as soon as the step has to end
+   * @returns a warning if it is not known whether the target looks at the certificate, else undefined
+   * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE, PROXY_INVALID, PROXY_AUTHENTICATION_REQUIRED; the reason
+   * of the deadline's signal as soon as the step has to end
    */
   async verify(targetUrl: string): Promise<string | undefined> {
     // NODE_DEBUG=undici shows what is asked.
     hideUrl(targetUrl);
     refuseOtherSchemes(targetUrl);
+    const identity = tlsIdentity(this.#options.certificate);
     const { deadline, wait } = this.#options;
     const started = deadline.now();
     this.#until ??= started + wait;
     let [logged, loggedAt] = ['', started];
     for (;;) {
-      try {
-        return await this.#ask(targetUrl);
-      } catch (error) {
-        if (!(error instanceof Failure) || !WORTH_WAITING.includes(error.code)) throw error;
-        const rest = this.#until - deadline.now();
-        const waited = Math.round((deadline.now() - started) / 1000);
-        if (rest <= 0) throw waited === 0 ? error : withSentence(error, `It was asked again for ${waited} s.`);
-        if (error.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
-          [logged, loggedAt] = [error.message, deadline.now()];
-          this.#options.log(`${error.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
-        }
-        await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
+      const answer = await this.#ask(targetUrl, identity);
+      if (!isVerdict(answer)) return answer;
+      const { failure, retry } = answer;
+      const rest = this.#until - deadline.now();
+      const waited = Math.round((deadline.now() - started) / 1000);
+      if (retry === 'no' || rest <= 0) {
+        throw waited === 0 ? failure : withSentence(failure, `It was asked again for ${waited} s.`);
       }
+      if (failure.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
+        [logged, loggedAt] = [failure.message, deadline.now()];
+        this.#options.log(`${failure.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
+      }
+      await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
     }
   }
 
   /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
-  async #ask(targetUrl: string): Promise<string | undefined> {
-    await using presenting = this.#open(tlsIdentity(this.#options.certificate));
+  async #ask(targetUrl: string, identity: PemIdentity): Promise<TargetAnswer> {
+    using requests = new CertificateRequests(targetUrl);
+    await using presenting = this.#open(identity);
     await using anonymous = this.#open(undefined);
-    return await verifyTarget(presenting, anonymous, targetUrl);
+    return await verifyTarget(presenting, anonymous, targetUrl, () => requests.came);
   }
 
   #open(clientCertificate: PemIdentity | undefined): Http {
@@ -85,37 +95,64 @@ export class TargetCheck {
   }
 }
 
-/** What passes once the API trusts the certificate, or is up again with its new settings. */
-const WORTH_WAITING: readonly FailureCode[] = ['TARGET_REFUSES_CERTIFICATE', 'TARGET_UNREACHABLE'];
-
-/** The leaf, its chain and the key as PEM, for a TLS connection. */
-function tlsIdentity(certificate: ClientCertificate): PemIdentity {
-  return {
-    cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
-    key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  };
+function isVerdict(answer: TargetAnswer): answer is Verdict {
+  return typeof answer === 'object';
 }
 
 /**
- * Presents the certificate to the target.
- * @returns a warning if the target does not seem to look at certificates, else undefined
- * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
+ * The leaf, its chain and the key as PEM, for a TLS connection.
+ * @throws Failure TARGET_UNREACHABLE if OpenSSL presents no such certificate: waiting does not change that
+ */
+function tlsIdentity(certificate: ClientCertificate): PemIdentity {
+  const identity = {
+    cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
+    key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+  try {
+    createSecureContext(identity);
+  } catch (cause) {
+    throw new Failure(
+      'TARGET_UNREACHABLE',
+      `The TLS library of this step does not present this certificate to any server: ${clean(reason(cause))}. So whether the API accepts it is not known. Nothing was uploaded.`,
+      'Use an RSA key of 2048 bits and a certificate that is signed with SHA-256, as its issuers are, or leave verify-target out.',
+      { cause },
+    );
+  }
+  return identity;
+}
+
+/**
+ * Presents the certificate to the target. `certificateRequested` is whether the target asked for one in the TLS handshake,
+ * once that is over; undefined if it failed.
+ * @returns a warning if it is not known whether the target looks at certificates; the failure if it rejects this one, or if
+ * that is not known either; undefined if it accepts it
  */
 export async function verifyTarget(
   withCertificate: Http,
   without: Http,
   targetUrl: string,
-): Promise<string | undefined> {
+  certificateRequested: () => boolean | undefined,
+): Promise<TargetAnswer> {
   const shown = cleanUrl(targetUrl, 200);
   const answer = await ask(withCertificate, targetUrl);
-  if (answer instanceof TransportError) throw unanswered(answer, shown);
-  const why = await whyTurnedAway(withCertificate, targetUrl, answer);
-  if (why !== undefined) throw refused(shown, why);
-  if (NOT_UP.includes(answer.status)) throw notUp(shown, answer.status);
+  const requested = certificateRequested();
+  if (answer instanceof TransportError) {
+    const unclear = mayBeRejection(answer) && requested !== false;
+    return unanswered(answer, shown, requested, unclear ? await ask(without, targetUrl) : undefined);
+  }
+  const { status } = answer;
+  const why = await whyRejected(withCertificate, targetUrl, answer);
+  if (why !== undefined) return requested === false ? notAskedFor(shown, why) : rejected(shown, why);
+  const down = notUp(shown, status);
+  if (down !== undefined) return down;
+  if (requested === false) {
+    return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
+  }
+  if (status >= 500) return failedItself(shown, status);
 
   const anonymous = await ask(without, targetUrl);
-  if (anonymous instanceof TransportError || anonymous.status !== answer.status) return undefined;
-  return `${shown} answers HTTP ${answer.status} with the new certificate and without any: it does not seem to check client certificates.`;
+  if (anonymous instanceof TransportError || anonymous.status !== status) return undefined;
+  return checksNothing(shown, `${status} with the new certificate and without any`);
 }
 
 /** @throws Failure TARGET_UNREACHABLE */
@@ -138,38 +175,12 @@ async function ask(http: Http, url: string, method: 'HEAD' | 'GET' = 'HEAD'): Pr
   }
 }
 
-async function whyTurnedAway(http: Http, url: string, answer: HttpResponse): Promise<string | undefined> {
-  if (TURNED_AWAY.includes(answer.status)) return `HTTP ${answer.status}`;
-  if (answer.status !== 400) return undefined;
+/** The part of the response that rejects the certificate; undefined if none does. */
+async function whyRejected(http: Http, url: string, { status }: HttpResponse): Promise<string | undefined> {
+  if (REJECTED.includes(status)) return `HTTP ${status}`;
+  if (status !== 400) return undefined;
   // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
   const page = await ask(http, url, 'GET');
   if (page instanceof TransportError || !/SSL certificate/i.test(page.body)) return undefined;
   return `HTTP 400, ${pageTitle(page.body) || 'about the SSL certificate'}`;
-}
-
-function unanswered(error: TransportError, shown: string): Failure {
-  const why = clean(reason(error));
-  if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why)) return refused(shown, why);
-  return new Failure(
-    'TARGET_UNREACHABLE',
-    `${shown} could not be asked whether it accepts the certificate: ${why}.`,
-    'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.',
-    { cause: error },
-  );
-}
-
-function notUp(shown: string, status: number): Failure {
-  return new Failure(
-    'TARGET_UNREACHABLE',
-    `${shown} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`,
-    'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.',
-  );
-}
-
-function refused(shown: string, why: string): Failure {
-  return new Failure(
-    'TARGET_REFUSES_CERTIFICATE',
-    `${shown} rejected the new certificate: ${why}. Nothing was uploaded.`,
-    'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.',
-  );
 }
