@@ -113,7 +113,7 @@ function withoutPadding(body: string): string {
 
 /** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
 function lacksPlusSigns(digits: string, text: string): boolean {
-  const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+  const size = pfxSize(Buffer.from(digits, 'base64'));
   if (size === undefined || (digits.length * 3) / 4 >= size) return false;
   return withPlusSigns(text) !== undefined;
 }
@@ -164,14 +164,18 @@ function utf8(bytes: Buffer): string | undefined {
   }
 }
 
-/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
 const SEQUENCE = 0x30;
 
+/**
+ * The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. Its length may
+ * have such a byte, too. Line breaks after a whole one are no damage.
+ */
 function withoutCarriageReturns(bytes: Buffer): Buffer | undefined {
-  const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
-  if (size === undefined || bytes.length <= size) return undefined;
+  const size = pfxSize(bytes) ?? Infinity;
+  if (bytes[0] !== SEQUENCE || (size <= bytes.length && /^[\r\n]*$/.test(bytes.toString('latin1', size))))
+    return undefined;
   const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
-  return repaired.length === size ? repaired : undefined;
+  return repaired.length < bytes.length && pfxSize(repaired) === repaired.length ? repaired : undefined;
 }
 
 function notBase64(why: string): Failure {

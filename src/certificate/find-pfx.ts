@@ -2,6 +2,7 @@
  * Finds the base64 of a .pfx in text with something around it. A .pfx says how long it is, so that what belongs to it
  * and what was only pasted along can be told apart for certain.
  */
+import { parse } from '../pkcs12/asn1/ber.ts';
 
 /** A .pfx that was found in text. */
 export interface FoundPfx {
@@ -46,8 +47,8 @@ export function withPlusSigns(text: string): Buffer | undefined {
 }
 
 /**
- * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. Infinity if its length is
- * indefinite; undefined if it is no .pfx.
+ * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. One of indefinite length
+ * says so only at its end: Infinity if that is not among the bytes. Undefined if it is no .pfx.
  */
 export function pfxSize(start: Uint8Array): number | undefined {
   const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength);
@@ -56,8 +57,17 @@ export function pfxSize(start: Uint8Array): number | undefined {
   const header = 2 + lengthOctets;
   if (bytes[0] !== 0x30 || lengthOctets > 6 || bytes.length < header + 3) return undefined;
   if (!bytes.subarray(header, header + 3).equals(Buffer.of(0x02, 0x01, 0x03))) return undefined;
-  if (first === 0x80) return Infinity;
+  if (first === 0x80) return endOf(bytes) ?? Infinity;
   return header + (lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets));
+}
+
+/** Where the element at the start ends; undefined if that is not among the bytes, or they are no BER. */
+function endOf(bytes: Buffer): number | undefined {
+  try {
+    return parse(bytes).end;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Match {
@@ -88,21 +98,24 @@ function onlyPfx(text: string): Match | undefined {
   return first && others.every(({ bytes }) => bytes.equals(first.bytes)) ? first : undefined;
 }
 
-function pfxAt(text: string, start: number, size: number): Match | undefined {
+function pfxAt(text: string, start: number, stated: number): Match | undefined {
+  const size = stated === Infinity ? pfxSize(Buffer.from(digitsFrom(text, start, Infinity).digits, 'base64')) : stated;
+  if (size === undefined || size === Infinity) return undefined;
   const { digits, end } = digitsFrom(text, start, Math.ceil((size * 4) / 3));
   const bytes = Buffer.from(digits, 'base64');
-  if (size !== Infinity && bytes.length < size) return undefined;
+  if (bytes.length < size) return undefined;
   const after = text.slice(end).replace(/^={1,2}/, '');
   if (digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length === LONGEST_WORD_AFTER) return undefined;
-  return { bytes: size === Infinity ? bytes : bytes.subarray(0, size), before: text.slice(0, start), after };
+  return { bytes: bytes.subarray(0, size), before: text.slice(0, start), after };
 }
 
-/** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end. */
+/** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end: at armour, too. */
 function digitsFrom(text: string, start: number, most: number): { digits: string; end: number } {
   const digits: string[] = [];
   let end = start;
   for (; end < text.length && digits.length < most; end++) {
     const character = text[end] ?? '';
+    if (character === '-' && text.startsWith('-----', end)) break;
     if (/[A-Za-z0-9+/_-]/.test(character)) digits.push(character);
     else if (!/[\s\u200b-\u200d\u2060]/.test(character)) break;
   }
