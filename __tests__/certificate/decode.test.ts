@@ -164,15 +164,16 @@ describe('base64 in its disguises', () => {
       for (const given of [
         text,
         text.replace(/.{60}/g, '$& '),
-        text.replaceAll('+', ' '),
         Buffer.from(text).toString('base64'),
         `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
         `-----BEGIN PKCS12-----\n${lines}-----END PKCS12-----\n${openFixture('openssl-ec.pfx').leaf.toString()}`,
         `CONNECTOR_PFX=${text}\nPASSWORD=abc`,
         `${text.replace(/=+$/, '')} user@host $`,
-        Buffer.from(file.toString('latin1').replaceAll('\n', '\r\n'), 'latin1').toString('base64'),
       ]) {
-        expect(bytesOf(decode(given))?.equals(file)).toBe(true);
+        expect({ given, found: bytesOf(decode(given))?.toString('hex') }).toEqual({
+          given,
+          found: file.toString('hex'),
+        });
       }
     });
     test('cut off', () => {
@@ -183,10 +184,46 @@ describe('base64 in its disguises', () => {
     });
   });
 
-  test('two different .pfx in one text: neither is guessed', () => {
+  describe('two different .pfx in one text: neither is guessed', () => {
     const other = readFixture('openssl-3des.pfx').toString('base64');
-    expect(failureOf(() => decode(`one: ${base64}\ntwo: ${other}`)).code).toBe('PFX_NOT_BASE64');
-    expect(bytesOf(decode(`one: ${base64}\ntwo: ${base64}`))?.equals(pfx)).toBe(true);
+    const [cut, cutOther] = [base64, other].map((text) => text.slice(0, 1000));
+    const armour = (text: string): string => `-----BEGIN PKCS12-----\n${text}\n-----END PKCS12-----\n`;
+    const texts: readonly (readonly [string, (one: string, two: string) => string])[] = [
+      ['with names', (one, two) => `one: ${one}\ntwo: ${two}`],
+      ['in JSON', (one, two) => JSON.stringify({ one, two })],
+      ['in JSON, one of them wrapped', (one, two) => JSON.stringify({ one: one.replace(/.{64}/g, '$&\n'), two })],
+      ['appended', (one, two) => `${one}\n${two}\n`],
+      ['appended without a line break', (one, two) => `${one}${two}`],
+      ['in armour', (one, two) => armour(one) + armour(two)],
+      ['in base64 again', (one, two) => Buffer.from(`${one}\n${two}`).toString('base64')],
+    ];
+    test.each(texts)('%s', (_name, join) => {
+      for (const text of [join(base64, other), join(other, base64)]) {
+        for (const given of [text, Buffer.from(text)]) {
+          const failure = failureOf(() => decode(given));
+          expect(failure.code).toBe('PFX_NOT_BASE64');
+          expect(failure.message).toMatch(/several texts that were joined/);
+        }
+      }
+    });
+
+    test.each([
+      ['one of them cut off at its end', `one: ${cut ?? ''}\ntwo: ${other}`],
+      ['one of them cut off, with a line break', `${base64}\n${cutOther ?? ''}`],
+      ['one of them cut off, in armour', armour(base64) + armour(cutOther ?? '')],
+      ['one with something else behind it', `pfx=${base64}\n${Buffer.alloc(60, 1).toString('base64')}`],
+      ['many', `${base64};`.repeat(21)],
+    ])('%s', (_name, text) => {
+      expect(failureOf(() => decode(text)).message).toMatch(/several texts that were joined/);
+    });
+
+    test.each([
+      ['the same one twice', `one: ${base64}\ntwo: ${base64}`],
+      ['the same one appended', `${base64}\n${base64}`],
+      ['its beginning in a comment', `# ${base64.slice(0, 40)}…\nPFX=${base64}`],
+    ])('%s is one', (_name, text) => {
+      expect(bytesOf(decode(text))?.equals(pfx)).toBe(true);
+    });
   });
 
   test('says what was unusual', () => {
