@@ -3,6 +3,8 @@ import { createCipheriv, generateKeyPairSync, hash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
+import { explicit, oid, sequenceOf, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { pfxOfContents } from '../pkcs12/builder.ts';
 import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
 
 const open = (content: string | Buffer, password = ''): CertificateUpload =>
@@ -82,6 +84,27 @@ describe('as people paste it', () => {
 
   test('DEK-Info with its line breaks turned into blanks', () => {
     expect(open(pem('dek-info-aes256').replaceAll('\n', ' '), PASSWORD).certificate.keyBits).toBe(2048);
+  });
+
+  // What `openssl pkcs12 -nodes` makes of a friendly name, and what editors and people add.
+  test.each<[string, Buffer]>([
+    ['Cyrillic letters cut to one byte', Buffer.from([0x14, 0x3e, 0x33, 0x3e, 0x32, 0x3e, 0x40])],
+    ['Latin-1', Buffer.from('ÀÉÈÙ', 'latin1')],
+    ['a dash of Windows-1252', Buffer.from([0x41, 0x96, 0x42])],
+    ['a form feed and an escape', Buffer.from('\f\x1b[0m')],
+    ['zeros', Buffer.alloc(3)],
+  ])('with odd bytes outside of the blocks: %s', (_name, odd) => {
+    const file = Buffer.concat([Buffer.from('    friendlyName: '), odd, Buffer.from(`\n${whole}`)]);
+    expect(open(file).certificate.subject).toContain('CN=connector.example');
+    expect(open(Buffer.concat([odd, file])).certificate.subject).toContain('CN=connector.example');
+    expect(open(file.toString('latin1')).certificate.subject).toContain('CN=connector.example');
+    expect(open(file.toString('base64')).certificate.subject).toContain('CN=connector.example');
+  });
+
+  test('a .pfx with such a text in it stays a .pfx', () => {
+    const note = sequenceOf(oid('1.2.3'), explicit(0, utf8(whole)));
+    const file = pfxOfContents([note]);
+    expect(failureOf(() => open(file)).message).toMatch(/\.pfx opens, and has nothing in it/);
   });
 
   test('as a file in UTF-16', () => {

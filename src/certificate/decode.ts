@@ -146,14 +146,18 @@ function looksLikePath(text: string): boolean {
   );
 }
 
-/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
+/**
+ * The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. With a block of PEM in it,
+ * anything else may be there: tools write names above the blocks in any encoding, and bytes of control characters.
+ */
 function textIn(bytes: Buffer): string | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0) return bytes.toString('utf16le', 2);
   if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
     return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
   const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
   const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
-  return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+  const isPem = text.includes('-----BEGIN ') && pfxSize(bytes) === undefined;
+  return !isPem && /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
 }
 
 function utf8(bytes: Buffer): string | undefined {
