@@ -1,7 +1,7 @@
 /** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto';
 import { OID } from '../pkcs12/asn1/oids.ts';
-import { readCertificate, type CertificateFields } from './x509.ts';
+import { readCertificate, readPublicKeyBits, type CertificateFields } from './x509.ts';
 
 /** A certificate with the private key that belongs to it. */
 export interface ClientCertificate {
@@ -107,5 +107,9 @@ export function belongsTogether(certificate: X509Certificate, privateKey: KeyObj
   // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
   if (privateKey.asymmetricKeyType !== 'rsa') return false;
   const publicKey = createPublicKey(privateKey).export({ type: 'pkcs1', format: 'der' });
-  return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
+  try {
+    return readPublicKeyBits(certificate.raw).equals(publicKey);
+  } catch {
+    return false;
+  }
 }

@@ -23,12 +23,8 @@ const EXPLICIT_3 = 0xa3;
 
 /** Reads a certificate. @throws Failure PFX_INVALID */
 export function readCertificate(der: Uint8Array): CertificateFields {
-  const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
-  const fields = sequence(tbs, 'a certificate');
-  if (fields[0]?.tag === EXPLICIT_0) fields.shift();
-  const [, , , validity, , publicKey, ...rest] = fields;
+  const { validity, publicKey, rest, signatureAlgorithm } = fieldsOf(der);
   const [notBefore, notAfter] = sequence(validity, 'the validity of a certificate');
-  const [, bits] = sequence(publicKey, 'the public key of a certificate');
   const [signatureOid, signatureParameters] = sequence(signatureAlgorithm, 'the signature of a certificate');
   const oid = objectIdentifier(signatureOid, 'the signature of a certificate');
   const extensions = rest.find((field) => field.tag === EXPLICIT_3);
@@ -39,8 +35,38 @@ export function readCertificate(der: Uint8Array): CertificateFields {
     pssHashOid: oid === OID.rsassaPss ? pssHash(signatureParameters) : undefined,
     digitalSignature: digitalSignature(extensions),
     extendedKeyUsage: extendedKeyUsage(extensions),
-    publicKeyBits: bitString(bits),
+    publicKeyBits: keyBits(publicKey),
   };
+}
+
+/**
+ * The public key of a certificate without its algorithm. Nothing else of the certificate is read.
+ * @throws Failure PFX_INVALID
+ */
+export function readPublicKeyBits(der: Uint8Array): Buffer {
+  return keyBits(fieldsOf(der).publicKey);
+}
+
+interface Fields {
+  readonly validity: Element | undefined;
+  readonly publicKey: Element | undefined;
+  /** What may come last, the extensions among it. */
+  readonly rest: readonly Element[];
+  readonly signatureAlgorithm: Element | undefined;
+}
+
+function fieldsOf(der: Uint8Array): Fields {
+  const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
+  const fields = sequence(tbs, 'a certificate');
+  if (fields[0]?.tag === EXPLICIT_0) fields.shift();
+  const [, , , validity, , publicKey, ...rest] = fields;
+  return { validity, publicKey, rest, signatureAlgorithm };
+}
+
+/** SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. */
+function keyBits(publicKey: Element | undefined): Buffer {
+  const [, bits] = sequence(publicKey, 'the public key of a certificate');
+  return bitString(bits);
 }
 
 const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
