@@ -27,9 +27,9 @@ export interface Choice {
 }
 
 /**
- * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
- * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
- * are never part of the chain.
+ * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
+ * before self-signed, then marked with the key's localKeyId, then the one that expires last, then the order in the file.
+ * Certificates of the leaf's own key are never part of the chain.
  * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 export function choose(given: Given, now: Date): Choice {
@@ -41,11 +41,11 @@ export function choose(given: Given, now: Date): Choice {
     .filter(({ certificate }) => belongsTogether(certificate, privateKey))
     .map(({ certificate, localKeyIds }) => ({
       certificate,
-      validNow: isValid(certificate, now),
+      validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
       caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
-    .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+    .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
   const [chosen, ...left] = fitting;
   if (!chosen) throw noneFits(given);
   if (!isSound(privateKey)) throw damagedKey(given);
@@ -62,19 +62,24 @@ export function choose(given: Given, now: Date): Choice {
 /** A certificate that fits the key, and what decides for or against it. */
 interface Fitting {
   readonly certificate: X509Certificate;
-  readonly validNow: boolean;
+  /** 2 if it is valid now, 1 if it is not valid yet, 0 if it has expired. */
+  readonly validity: number;
   readonly caSigned: boolean;
   readonly marked: boolean;
 }
 
 /** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
 const RULES: readonly {
-  readonly prefers: (fitting: Fitting) => boolean;
+  readonly rank: (fitting: Fitting) => number;
   readonly why: (certificate: X509Certificate, now: Date) => string;
 }[] = [
-  { prefers: ({ validNow }) => validNow, why: whyNotValid },
-  { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
-  { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+  { rank: ({ validity }) => validity, why: whyNotValid },
+  { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
+  { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
+  {
+    rank: ({ certificate }) => certificate.validToDate.getTime(),
+    why: ({ validToDate }) => `expires sooner, on ${isoSeconds(validToDate)}`,
+  },
 ];
 
 function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
@@ -87,7 +92,7 @@ function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date)
 
 function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {
   const reasons = left.slice(0, MOST_NAMED).map((other) => {
-    const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
+    const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
     return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
   });
   const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
