@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts';
 import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
-import { belongsTogether, subjectOf, thumbprintOf } from './client-certificate.ts';
+import { belongsTogether, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
 import { isSound } from './sound-key.ts';
 
 /** What was given, wherever it comes from. */
@@ -22,8 +22,8 @@ export interface Choice {
   readonly privateKey: KeyObject;
   /** The leaf's issuers in order, as far as they were given. */
   readonly chain: readonly X509Certificate[];
-  /** One sentence for the log, if several certificates fit the key. */
-  readonly note: string | undefined;
+  /** Sentences for the log: if several certificates fit the key, and if the chain has a gap. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -42,7 +42,7 @@ export function choose(given: Given, now: Date): Choice {
     .map(({ certificate, localKeyIds }) => ({
       certificate,
       validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
-      caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
+      caSigned: !isSelfSigned(certificate, isSignedBy),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
     .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
@@ -51,11 +51,16 @@ export function choose(given: Given, now: Date): Choice {
   if (!isSound(privateKey)) throw damagedKey(given);
   const own = new Set<X509Certificate>(fitting.map(({ certificate }) => certificate));
   const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+  const { chain, missing } = issuersOf(chosen.certificate, others, now, isSignedBy);
+  const leftOut = others.filter((certificate) => !chain.includes(certificate));
   return {
     leaf: chosen.certificate,
     privateKey,
-    chain: issuersOf(chosen.certificate, others, now, isSignedBy),
-    note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+    chain,
+    notes: [
+      ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
+      ...(missing && leftOut.length > 0 ? [gapNote(given, missing, leftOut)] : []),
+    ],
   };
 }
 
@@ -99,6 +104,12 @@ function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): strin
   return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
 }
 
+/** @param last the certificate whose issuer is not there */
+function gapNote({ container }: Given, last: X509Certificate, leftOut: readonly X509Certificate[]): string {
+  const issuer = clean(onOneLine(last.issuer), 100);
+  return `The chain ends at ${namesOf([last])}: its issuer "${issuer}" is not in the ${container}. Left out, as no part of the chain: ${namesOf(leftOut)}.`;
+}
+
 /** Lists in messages stop here. */
 const MOST_NAMED = 5;
 
@@ -130,26 +141,37 @@ function distinct(
 /** No chain of a client certificate is longer. */
 const LONGEST_CHAIN = 10;
 
+/** The issuers of a leaf, and the last certificate before one that is not there. */
+interface Issuers {
+  readonly chain: readonly X509Certificate[];
+  readonly missing: X509Certificate | undefined;
+}
+
 /** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
 function issuersOf(
   leaf: X509Certificate,
   others: readonly X509Certificate[],
   now: Date,
   isSignedBy: SignatureCheck,
-): X509Certificate[] {
+): Issuers {
   const chain: X509Certificate[] = [];
   let current = leaf;
-  while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+  while (chain.length < LONGEST_CHAIN && !isSelfSigned(current, isSignedBy)) {
     const certificate = current;
     const issuers = others.filter(
       (other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other),
     );
     const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
-    if (!issuer) break;
+    if (!issuer) return { chain, missing: certificate };
     chain.push(issuer);
     current = issuer;
   }
-  return chain;
+  return { chain, missing: undefined };
+}
+
+/** An issuer may have the name of what it signed: an authority with a new key, or a leaf that is called as its authority. */
+function isSelfSigned(certificate: X509Certificate, isSignedBy: SignatureCheck): boolean {
+  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 
 /** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */

@@ -56,8 +56,21 @@ export function describeCertificate(
     signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
     weakSignatureHash: weakHash(fields),
     allowsDigitalSignature: fields.digitalSignature ?? true,
-    allowsClientAuth: fields.extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true,
+    allowsClientAuth: forClients(fields),
   };
+}
+
+/** Whether an issuer lets what it signed authenticate a TLS client; true also if that cannot be read. */
+export function allowsClientAuth(issuer: X509Certificate): boolean {
+  try {
+    return forClients(readCertificate(issuer.raw));
+  } catch {
+    return true;
+  }
+}
+
+function forClients({ extendedKeyUsage }: CertificateFields): boolean {
+  return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
 }
 
 const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
@@ -67,11 +80,17 @@ export function thumbprintOf(certificate: X509Certificate): string {
   return hash('sha1', certificate.raw).toUpperCase();
 }
 
-/** The subject on one line; Node separates the parts of a name by line feeds. @foreign */
+/** The subject on one line. @foreign */
 export function subjectOf(certificate: X509Certificate): string {
-  // The type says string, and a certificate without a subject gives undefined.
-  const subject = certificate.subject as string | undefined;
-  return (subject ?? '').split('\n').join(', ');
+  return onOneLine(certificate.subject);
+}
+
+/**
+ * A name on one line; Node separates its parts by line feeds. @foreign
+ * @param name undefined for an empty one, though the type of Node says string
+ */
+export function onOneLine(name: string | undefined): string {
+  return (name ?? '').split('\n').join(', ');
 }
 
 const WEAK_SIGNATURES: Readonly<Record<string, 'md5' | 'sha1'>> = {
