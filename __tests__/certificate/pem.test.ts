@@ -1,5 +1,5 @@
 /** Certificate and key as PEM, as tools write them and as people paste them. */
-import { createCipheriv, generateKeyPairSync, hash } from 'node:crypto';
+import { createCipheriv, createPrivateKey, generateKeyPairSync, hash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
@@ -112,6 +112,62 @@ describe('as people paste it', () => {
   });
 });
 
+/** OpenSSL's own encryption of PEM, with AES-128 (EVP_BytesToKey: one round of MD5). */
+function dekInfo(der: Buffer, padding = true): string {
+  const iv = Buffer.alloc(16, 7);
+  const derived = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
+  const cipher = createCipheriv('aes-128-cbc', derived, iv).setAutoPadding(padding);
+  const ciphertext = Buffer.concat([cipher.update(der), cipher.final()]).toString('base64');
+  return `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n${ciphertext}`;
+}
+
+describe('a key under the label of another form, which OpenSSL opens', () => {
+  const der = createPrivateKey(key);
+  const pkcs8 = der.export({ type: 'pkcs8', format: 'der' });
+  const pkcs1 = der.export({ type: 'pkcs1', format: 'der' });
+  const encrypted = der.export({ type: 'pkcs8', format: 'der', cipher: 'aes-128-cbc', passphrase: PASSWORD });
+  test.each<[string, string, string]>([
+    ['PKCS#8 as RSA PRIVATE KEY', 'RSA PRIVATE KEY', pkcs8.toString('base64')],
+    ['PKCS#1 as PRIVATE KEY', 'PRIVATE KEY', pkcs1.toString('base64')],
+    ['PKCS#8 as EC PRIVATE KEY', 'EC PRIVATE KEY', pkcs8.toString('base64')],
+    ['PKCS#8 with DEK-Info', 'PRIVATE KEY', dekInfo(pkcs8)],
+    ['PKCS#1 with DEK-Info as PRIVATE KEY', 'PRIVATE KEY', dekInfo(pkcs1)],
+    ['encrypted PKCS#8 as PRIVATE KEY', 'PRIVATE KEY', encrypted.toString('base64')],
+    ['PKCS#8 as ENCRYPTED PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', pkcs8.toString('base64')],
+  ])('%s', (_name, label, body) => {
+    expect(open(leaf + block(label, body), PASSWORD).certificate.subject).toContain('CN=connector.example');
+  });
+
+  test('encrypted, and no password given', () => {
+    const failure = failureOf(() => open(leaf + block('PRIVATE KEY', encrypted.toString('base64'))));
+    expect(failure.message).toMatch(/is encrypted, and the input "password" is empty/);
+  });
+});
+
+describe('a beginning without its end', () => {
+  test.each([
+    ['in a comment', '# paste from -----BEGIN to -----END\n'],
+    ['of a certificate, in a comment', '# the certificate (-----BEGIN CERTIFICATE----- …) comes first\n'],
+    ['of a block that is not used', '-----BEGIN DH PARAMETERS-----\nMIIBCAKCAQEA7Z0OHnz3xdSVYdyPHR\n'],
+  ])('%s is passed over', (_name, odd) => {
+    for (const text of [odd + key + leaf, key + odd + leaf, key + leaf + odd]) {
+      expect(open(text).certificate.subject).toContain('CN=connector.example');
+    }
+  });
+
+  test.each([
+    ['the certificate', key + leaf.slice(0, 200)],
+    ['one of two certificates', key + leaf + authority.slice(0, 200)],
+    ['one of two certificates, right after its first line', `${key}${leaf}-----BEGIN CERTIFICATE-----\n`],
+    ['the first of two certificates', key + authority.slice(0, 200) + leaf],
+    ['one of two keys', leaf + key.slice(0, 200) + key],
+    ['an encrypted key', `${leaf}${block('RSA PRIVATE KEY', 'Proc-Type: 4,ENCRYPTED').slice(0, -10)}`],
+    ['what is needed, after a comment', `# -----BEGIN to\n${leaf}`],
+  ])('is a text that is cut off, if it is %s', (_name, text) => {
+    expect(failureOf(() => open(text)).code).toBe('PFX_TRUNCATED');
+  });
+});
+
 describe('what cannot be used, by its cause', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -170,11 +226,7 @@ describe('what cannot be used, by its cause', () => {
 
   test('DEK-Info whose password fits, and whose end is damaged', () => {
     const der = Buffer.concat([Buffer.of(0x30, 0x82, 0x00, 0x20, 0x02, 0x01, 0x00, 0x02), Buffer.alloc(24)]);
-    const iv = Buffer.alloc(16, 7);
-    const first = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
-    const cipher = createCipheriv('aes-128-cbc', first, iv).setAutoPadding(false);
-    const head = `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n`;
-    const text = leaf + block('RSA PRIVATE KEY', head + cipher.update(der).toString('base64'));
+    const text = leaf + block('RSA PRIVATE KEY', dekInfo(der, false));
     expect(failureOf(() => open(text, PASSWORD)).code).toBe('PFX_DAMAGED');
     expect(failureOf(() => open(text, 'another')).code).toBe('PFX_WRONG_PASSWORD');
   });

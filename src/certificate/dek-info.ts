@@ -56,9 +56,9 @@ export function decryptKey({ cipher, iv }: DekInfo, ciphertext: Buffer, password
   return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
 }
 
-/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
+/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA), an OCTET STRING (EC) or a SEQUENCE (PKCS#8). */
 function beginsAsKey(plaintext: Buffer): boolean {
-  return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
+  return /^30(82....|81..|[0-7].)02010[01](02|04|30)/.test(plaintext.toString('hex', 0, 8));
 }
 
 /** EVP_BytesToKey with MD5 and one round. */
