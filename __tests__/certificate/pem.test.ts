@@ -1,9 +1,11 @@
 /** Certificate and key as PEM, as tools write them and as people paste them. */
-import { createCipheriv, createPrivateKey, generateKeyPairSync, hash } from 'node:crypto';
+import { createCipheriv, createPrivateKey, generateKeyPairSync, hash, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
-import { explicit, oid, sequenceOf, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { TAG } from '../../src/pkcs12/asn1/ber.ts';
+import { element, explicit, oid, sequenceOf, unsigned, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
 import { pfxOfContents } from '../pkcs12/builder.ts';
 import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
 
@@ -109,6 +111,42 @@ describe('as people paste it', () => {
 
   test('as a file in UTF-16', () => {
     expect(open(Buffer.from(`\ufeff${whole}`, 'utf16le')).certificate.keyBits).toBe(2048);
+  });
+});
+
+describe('certificates in PKCS#7, as authorities deliver them', () => {
+  const signedData = (...certificates: readonly Buffer[]): string =>
+    sequenceOf(
+      oid(OID.signedData),
+      explicit(
+        0,
+        sequenceOf(
+          unsigned(1),
+          element(TAG.set),
+          sequenceOf(oid(OID.data)),
+          element(0xa0, ...certificates),
+          element(TAG.set),
+        ),
+      ),
+    ).toString('base64');
+  const [leafDer, authorityDer] = [leaf, authority].map((text) => new X509Certificate(text).raw);
+  if (!leafDer || !authorityDer) throw new Error('unreachable');
+
+  test.each(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA', 'CERTIFICATE'])('with a key, under the label %s', (label) => {
+    const { certificate } = open(key + block(label, signedData(authorityDer, leafDer)));
+    expect(certificate.subject).toContain('CN=connector.example');
+    expect(certificate.chain).toHaveLength(1);
+  });
+
+  test('are counted, and read if they are of the key', () => {
+    expect(failureOf(() => open(key + block('PKCS7', signedData()))).code).toBe('PFX_NO_CERTIFICATE');
+    expect(failureOf(() => open(key + block('PKCS7'))).message).toMatch(/certificate cannot be read/);
+    const many = signedData(...Array.from({ length: 201 }, () => authorityDer));
+    expect(failureOf(() => open(key + block('PKCS7', many))).message).toMatch(/201 certificates/);
+  });
+
+  test('without a key it is refused as before', () => {
+    expect(failureOf(() => open(block('PKCS7', signedData(leafDer)))).code).toBe('PFX_IS_PKCS7');
   });
 });
 

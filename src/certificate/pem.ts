@@ -25,9 +25,10 @@ export function openPem(text: string, password: string): Given {
   const blocks = blocksOf(text);
   const certificates = blocks.filter(isCertificate);
   const keys = blocks.filter(isPrivateKey);
-  if (keys.length === 0) refuseUnusable(blocks, certificates.length);
-  if (Math.max(certificates.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, certificates.length);
-  const read = certificates.map((block) => ({ certificate: certificateOf(block), localKeyId: block.localKeyId }));
+  if (keys.length === 0) refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
+  const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
+  if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, ders.length);
+  const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
   return {
     container: 'PEM text',
     privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
@@ -51,7 +52,9 @@ interface Block {
   readonly localKeyId: string | undefined;
 }
 
-const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+/** Certificates in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
+const PKCS7: ReadonlySet<string> = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
+const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', ...PKCS7]);
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([
   'PRIVATE KEY',
   'ENCRYPTED PRIVATE KEY',
@@ -121,11 +124,29 @@ function refuseUnusable(blocks: readonly Block[], certificates: number): void {
   if (certificates === 0 || other.code !== 'PFX_IS_PEM') throw other;
 }
 
-function certificateOf({ label, body }: Block): X509Certificate | undefined {
+/** What is to be read as certificates in a block: it, or those in a message of PKCS#7, whatever the label says. */
+function certificatesIn({ label, body }: Block): readonly Buffer[] {
   const der = base64Of(body, label);
   try {
     // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
-    return new X509Certificate(label === 'TRUSTED CERTIFICATE' ? parse(der).encoding : der);
+    const first = parse(der);
+    const [type, content] = sequence(first, 'the block');
+    if (type?.tag === TAG.oid) return ofSignedData(content?.children()[0]);
+    return [label === 'TRUSTED CERTIFICATE' ? first.encoding : der];
+  } catch {
+    return [der];
+  }
+}
+
+/** SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, certificates [0] IMPLICIT OPTIONAL, … }. */
+function ofSignedData(signedData: Element | undefined): readonly Buffer[] {
+  const certificates = sequence(signedData, 'PKCS#7').find(({ tag }) => tag === EXPLICIT_0);
+  return (certificates?.children() ?? []).map(({ encoding }) => encoding);
+}
+
+function certificateOf(der: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
   } catch {
     return undefined;
   }
