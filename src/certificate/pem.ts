@@ -4,15 +4,13 @@ import { Failure } from '../failure.ts';
 import { expectTag, parse, parseWhole, sequence, TAG, type Element } from '../pkcs12/asn1/ber.ts';
 import { nothing, octets, oid, sequenceOf, unsigned } from '../pkcs12/asn1/der.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
+import { MOST_OF_A_KIND } from '../pkcs12/open.ts';
 import { openEncryptedKey, readPrivateKey } from '../pkcs12/private-key.ts';
 import { wrongPassword } from '../pkcs12/password-failures.ts';
 import { clean } from '../text/clean.ts';
 import type { Given } from './choose.ts';
 import { decryptKey, isKnown, type DekInfo } from './dek-info.ts';
-import { refuseArmour } from './other-formats.ts';
-
-/** As a .pfx, of each kind. */
-const MOST_OF_A_KIND = 200;
+import { unusableArmour } from './other-formats.ts';
 
 /**
  * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
@@ -120,7 +118,7 @@ function refuseUnusable(blocks: readonly Block[], certificates: number): void {
       'An API connector needs the private key itself. Issue a certificate for a key that can be exported.',
     );
   }
-  const other = refuseArmour(labels);
+  const other = unusableArmour(labels);
   if (certificates === 0 || other.code !== 'PFX_IS_PEM') throw other;
 }
 
@@ -140,7 +138,7 @@ function certificatesIn({ label, body }: Block): readonly Buffer[] {
 
 /** SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, certificates [0] IMPLICIT OPTIONAL, … }. */
 function ofSignedData(signedData: Element | undefined): readonly Buffer[] {
-  const certificates = sequence(signedData, 'PKCS#7').find(({ tag }) => tag === EXPLICIT_0);
+  const certificates = sequence(signedData, 'PKCS#7').find(({ tag }) => tag === TAG.context0);
   return (certificates?.children() ?? []).map(({ encoding }) => encoding);
 }
 
@@ -191,7 +189,7 @@ function pkcs8Of(key: Element, blocks: readonly Block[]): Buffer {
     sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(octetsOfKey));
   const fields = key.children();
   if (fields[1]?.tag === TAG.octetString) {
-    const [inside] = fields.find(({ tag }) => tag === EXPLICIT_0)?.children() ?? [];
+    const [inside] = fields.find(({ tag }) => tag === TAG.context0)?.children() ?? [];
     const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
     const curve = inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS');
     return pkcs8(OID.ecPublicKey, curve, key.encoding);
@@ -201,8 +199,6 @@ function pkcs8Of(key: Element, blocks: readonly Block[]): Buffer {
   if (!p || !q || !g || !x) throw damaged();
   return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
 }
-
-const EXPLICIT_0 = 0xa0;
 
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
 function dekInfoOf(body: string): (DekInfo & { readonly rest: string }) | undefined {
