@@ -1,5 +1,6 @@
 /** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto';
+import { malformed } from '../pkcs12/asn1/ber.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
 import { readCertificate, readPublicKeyBits, type CertificateFields } from './x509.ts';
 
@@ -48,8 +49,8 @@ export function describeCertificate(
     chain,
     thumbprint: thumbprintOf(leaf),
     sha256: hash('sha256', leaf.raw).toUpperCase(),
-    notBefore: fields.notBefore,
-    notAfter: fields.notAfter,
+    notBefore: readable(leaf.validFromDate),
+    notAfter: readable(leaf.validToDate),
     subject: subjectOf(leaf),
     keyType: privateKey.asymmetricKeyType ?? 'unknown',
     keyBits: keyBits(privateKey, fields.publicKeyBits),
@@ -71,6 +72,12 @@ export function allowsClientAuth(issuer: X509Certificate): boolean {
 
 function forClients({ extendedKeyUsage }: CertificateFields): boolean {
   return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
+}
+
+/** Node gives an invalid Date for one that does not exist, such as February 30th. */
+function readable(date: Date): Date {
+  if (Number.isNaN(date.getTime())) throw malformed('a date of the certificate cannot be read');
+  return date;
 }
 
 const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
