@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { Failure } from '../failure.ts';
 import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
-import { isoSeconds } from '../text/dates.ts';
+import { DAY, isoSeconds } from '../text/dates.ts';
 import { belongsTogether, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
 import { isSound } from './sound-key.ts';
 
@@ -28,8 +28,8 @@ export interface Choice {
 
 /**
  * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
- * before self-signed, then marked with the key's localKeyId, then the one that expires last, then the order in the file.
- * Certificates of the leaf's own key are never part of the chain.
+ * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
+ * key are never part of the chain.
  * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 export function choose(given: Given, now: Date): Choice {
@@ -81,10 +81,6 @@ const RULES: readonly {
   { rank: ({ validity }) => validity, why: whyNotValid },
   { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
   { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
-  {
-    rank: ({ certificate }) => certificate.validToDate.getTime(),
-    why: ({ validToDate }) => `expires sooner, on ${isoSeconds(validToDate)}`,
-  },
 ];
 
 function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
@@ -95,10 +91,17 @@ function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date)
   return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
 }
 
+/** The order in the file decides; that the other one lasts longer is for a person to see. */
+function whyLater(chosen: Fitting, other: Fitting): string {
+  const { validToDate } = other.certificate;
+  const isLonger = validToDate.getTime() - chosen.certificate.validToDate.getTime() >= DAY;
+  return isLonger ? `later in the file, though it expires later, on ${isoSeconds(validToDate)}` : 'later in the file';
+}
+
 function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {
   const reasons = left.slice(0, MOST_NAMED).map((other) => {
     const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
-    return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+    return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? whyLater(chosen, other)})`;
   });
   const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
   return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
