@@ -27022,72 +27022,63 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  AA: () => (/* binding */ allowsClientAuth),
   Zk: () => (/* binding */ belongsTogether),
   dF: () => (/* binding */ describeCertificate),
+  GJ: () => (/* binding */ onOneLine),
   et: () => (/* binding */ subjectOf),
   rK: () => (/* binding */ thumbprintOf)
 });
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
-var oids = __nccwpck_require__(6463);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
 var ber = __nccwpck_require__(6625);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
 ;// CONCATENATED MODULE: ./lib/certificate/x509.js
 /** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
 
 
-const EXPLICIT_0 = 0xa0;
-const EXPLICIT_3 = 0xa3;
 /** Reads a certificate. @throws Failure PFX_INVALID */
 function readCertificate(der) {
-    const [tbs, signatureAlgorithm] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'a certificate');
-    const fields = (0,ber/* sequence */.K2)(tbs, 'a certificate');
-    if (fields[0]?.tag === EXPLICIT_0)
-        fields.shift();
-    const [, , , validity, , publicKey, ...rest] = fields;
-    const [notBefore, notAfter] = (0,ber/* sequence */.K2)(validity, 'the validity of a certificate');
-    const [, bits] = (0,ber/* sequence */.K2)(publicKey, 'the public key of a certificate');
+    const { publicKey, rest, signatureAlgorithm } = fieldsOf(der);
     const [signatureOid, signatureParameters] = (0,ber/* sequence */.K2)(signatureAlgorithm, 'the signature of a certificate');
     const oid = (0,ber/* objectIdentifier */.RG)(signatureOid, 'the signature of a certificate');
-    const extensions = rest.find((field) => field.tag === EXPLICIT_3);
+    const extensions = rest.find((field) => field.tag === ber/* TAG */.Dk.context3);
     return {
-        notBefore: time(notBefore),
-        notAfter: time(notAfter),
         signatureOid: oid,
         pssHashOid: oid === oids/* OID */.V.rsassaPss ? pssHash(signatureParameters) : undefined,
         digitalSignature: digitalSignature(extensions),
         extendedKeyUsage: extendedKeyUsage(extensions),
-        publicKeyBits: bitString(bits),
+        publicKeyBits: keyBits(publicKey),
     };
 }
-const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(Z|[+-]\d{4})?$/;
-/** UTCTime or GeneralizedTime; RFC 5280 wants seconds and Z, older certificates have neither. */
-function time(element) {
-    const text = element?.content.toString('latin1') ?? '';
-    const isUtc = element?.tag === ber/* TAG */.Dk.utcTime;
-    const match = (isUtc ? UTC_TIME : GENERALIZED_TIME).exec(text);
-    if (!match || (!isUtc && element?.tag !== ber/* TAG */.Dk.generalizedTime)) {
-        throw (0,ber/* malformed */.Qm)('a date of the certificate cannot be read');
-    }
-    const [, y, month, day, hour, minute, second, zone] = match;
-    // RFC 5280, section 4.1.2.5.1: two digits stand for 1950 to 2049.
-    const year = isUtc ? Number(y) + (Number(y) < 50 ? 2000 : 1900) : Number(y);
-    const date = new Date(0);
-    date.setUTCFullYear(year, Number(month) - 1, Number(day));
-    date.setUTCHours(Number(hour), Number(minute), Number(second ?? 0));
-    if (zone === undefined || zone === 'Z')
-        return date;
-    const offset = (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3))) * 60_000;
-    return new Date(date.getTime() - (zone.startsWith('-') ? -offset : offset));
+/**
+ * The public key of a certificate without its algorithm. Nothing else of the certificate is read.
+ * @throws Failure PFX_INVALID
+ */
+function readPublicKeyBits(der) {
+    return keyBits(fieldsOf(der).publicKey);
+}
+function fieldsOf(der) {
+    const [tbs, signatureAlgorithm] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'a certificate');
+    const fields = (0,ber/* sequence */.K2)(tbs, 'a certificate');
+    if (fields[0]?.tag === ber/* TAG */.Dk.context0)
+        fields.shift();
+    const [, , , , , publicKey, ...rest] = fields;
+    return { publicKey, rest, signatureAlgorithm };
+}
+/** SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. */
+function keyBits(publicKey) {
+    const [, bits] = (0,ber/* sequence */.K2)(publicKey, 'the public key of a certificate');
+    return bitString(bits);
 }
 /** RSASSA-PSS-params (RFC 4055, section 3.1). */
 function pssHash(parameters) {
     if (parameters?.tag !== ber/* TAG */.Dk.sequence)
         return undefined;
-    const hash = parameters.children().find((field) => field.tag === EXPLICIT_0);
+    const hash = parameters.children().find((field) => field.tag === ber/* TAG */.Dk.context0);
     const [oid] = hash ? (0,ber/* sequence */.K2)(hash.children()[0], 'the hash of a signature') : [];
     return oid && (0,ber/* objectIdentifier */.RG)(oid, 'the hash of a signature');
 }
@@ -27119,6 +27110,7 @@ function bitString(element) {
 
 
 
+
 /**
  * Puts together what is known of a leaf and its key.
  * @param chain the leaf's issuers in order
@@ -27132,27 +27124,50 @@ function describeCertificate(leaf, privateKey, chain) {
         chain,
         thumbprint: thumbprintOf(leaf),
         sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
-        notBefore: fields.notBefore,
-        notAfter: fields.notAfter,
+        notBefore: readable(leaf.validFromDate),
+        notAfter: readable(leaf.validToDate),
         subject: subjectOf(leaf),
         keyType: privateKey.asymmetricKeyType ?? 'unknown',
-        keyBits: keyBits(privateKey, fields.publicKeyBits),
+        keyBits: client_certificate_keyBits(privateKey, fields.publicKeyBits),
         signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
         weakSignatureHash: weakHash(fields),
         allowsDigitalSignature: fields.digitalSignature ?? true,
-        allowsClientAuth: fields.extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true,
+        allowsClientAuth: forClients(fields),
     };
+}
+/** Whether an issuer lets what it signed authenticate a TLS client; true also if that cannot be read. */
+function allowsClientAuth(issuer) {
+    try {
+        return forClients(readCertificate(issuer.raw));
+    }
+    catch {
+        return true;
+    }
+}
+function forClients({ extendedKeyUsage }) {
+    return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
+}
+/** Node gives an invalid Date for one that does not exist, such as February 30th. */
+function readable(date) {
+    if (Number.isNaN(date.getTime()))
+        throw (0,ber/* malformed */.Qm)('a date of the certificate cannot be read');
+    return date;
 }
 const CLIENT_PURPOSES = [oids/* OID */.V.clientAuth, oids/* OID */.V.anyExtendedKeyUsage];
 /** SHA-1 of the certificate, 40 upper-case hex digits. */
 function thumbprintOf(certificate) {
     return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
 }
-/** The subject on one line; Node separates the parts of a name by line feeds. @foreign */
+/** The subject on one line. @foreign */
 function subjectOf(certificate) {
-    // The type says string, and a certificate without a subject gives undefined.
-    const subject = certificate.subject;
-    return (subject ?? '').split('\n').join(', ');
+    return onOneLine(certificate.subject);
+}
+/**
+ * A name on one line; Node separates its parts by line feeds. @foreign
+ * @param name undefined for an empty one, though the type of Node says string
+ */
+function onOneLine(name) {
+    return (name ?? '').split('\n').join(', ');
 }
 const WEAK_SIGNATURES = {
     [oids/* OID */.V.md5WithRSAEncryption]: 'md5',
@@ -27166,7 +27181,7 @@ function weakHash({ signatureOid, pssHashOid }) {
         return 'sha1';
     return WEAK_SIGNATURES[signatureOid];
 }
-function keyBits(privateKey, publicKey) {
+function client_certificate_keyBits(privateKey, publicKey) {
     const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
     if (modulusLength !== undefined)
         return modulusLength;
@@ -27191,7 +27206,12 @@ function belongsTogether(certificate, privateKey) {
     if (privateKey.asymmetricKeyType !== 'rsa')
         return false;
     const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
-    return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
+    try {
+        return readPublicKeyBits(certificate.raw).equals(publicKey);
+    }
+    catch {
+        return false;
+    }
 }
 
 
@@ -27210,24 +27230,30 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
 ;// CONCATENATED MODULE: ./lib/certificate/find-pfx.js
 /**
  * Finds the base64 of a .pfx in text with something around it. A .pfx says how long it is, so that what belongs to it
  * and what was only pasted along can be told apart for certain.
  */
+
+
 /**
- * The one .pfx in a text, as far as its base64 is whole; undefined if there is none, or several different ones.
- * The time is linear in the length of the text.
+ * The one .pfx in a text, if its base64 is whole; undefined if there is none. Whatever else in the text begins as a .pfx
+ * has to be the same one, or the beginning of it. The time is linear in the length of the text.
+ * @throws Failure PFX_NOT_BASE64 if there are several, or more base64 follows: nothing says which is meant
  */
 function findPfx(text) {
-    const asItIs = onlyPfx(text);
-    if (asItIs)
-        return { bytes: asItIs.bytes, note: surroundings(asItIs.before, asItIs.after) };
+    const asItIs = candidatesIn(text);
     const plain = unescaped(text);
-    const escaped = plain === text ? undefined : onlyPfx(plain);
-    if (escaped)
+    const escaped = plain === text ? [] : candidatesIn(plain);
+    const found = onlyWhole([...asItIs, ...escaped]);
+    if (found && asItIs.includes(found))
+        return { bytes: found.bytes, note: surroundings(found.before, found.after) };
+    if (found)
         return {
-            bytes: escaped.bytes,
+            bytes: found.bytes,
             note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
         };
     const bytes = withPlusSigns(text);
@@ -27248,11 +27274,11 @@ function unescaped(text) {
 function withPlusSigns(text) {
     if (!text.includes(' '))
         return undefined;
-    return onlyPfx(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+'))?.bytes;
+    return onlyWhole(candidatesIn(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+')))?.bytes;
 }
 /**
- * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. Infinity if its length is
- * indefinite; undefined if it is no .pfx.
+ * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. One of indefinite length
+ * says so only at its end: Infinity if that is not among the bytes. Undefined if it is no .pfx.
  */
 function pfxSize(start) {
     const bytes = Buffer.from(start.buffer, start.byteOffset, start.byteLength);
@@ -27264,8 +27290,30 @@ function pfxSize(start) {
     if (!bytes.subarray(header, header + 3).equals(Buffer.of(0x02, 0x01, 0x03)))
         return undefined;
     if (first === 0x80)
-        return Infinity;
+        return endOf(bytes) ?? Infinity;
     return header + (lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets));
+}
+/**
+ * Where a PFX of indefinite length ends: after its content and, if there is one, its MAC, both of them SEQUENCEs.
+ * Undefined if that is not among the bytes, or they are not as they should be.
+ */
+function endOf(bytes) {
+    // The header has two bytes, the version three.
+    let end = 5;
+    try {
+        for (let elements = 0; elements < 3; elements++) {
+            if (elements > 0 && bytes[end] === 0 && bytes[end + 1] === 0)
+                return end + 2;
+            const element = (0,ber/* parse */.qg)(bytes.subarray(end));
+            if (element.tag !== ber/* TAG */.Dk.sequence)
+                return undefined;
+            end += element.end;
+        }
+    }
+    catch {
+        // It is cut off, or no BER.
+    }
+    return undefined;
 }
 /** Where the base64 of a SEQUENCE may begin. */
 const START = /(?<![A-Za-z0-9+/])MI/g;
@@ -27274,42 +27322,61 @@ const MOST_PLACES = 10_000;
 const MOST_CANDIDATES = 20;
 /** Base64 directly after the .pfx that is longer than this is no prompt: something was joined to it. */
 const LONGEST_WORD_AFTER = 64;
-function onlyPfx(text) {
-    const matches = [];
-    let [places, candidates] = [0, 0];
+function candidatesIn(text) {
+    const starts = [];
+    let places = 0;
     for (const { index } of text.matchAll(START)) {
         if (++places > MOST_PLACES)
             break;
         const size = pfxSize(Buffer.from(digitsFrom(text, index, 32).digits, 'base64'));
-        if (size === undefined || ++candidates > MOST_CANDIDATES)
-            continue;
-        const match = pfxAt(text, index, size);
-        if (match)
-            matches.push(match);
+        if (size !== undefined)
+            starts.push({ index, size });
+        if (starts.length > MOST_CANDIDATES)
+            throw severalTexts();
     }
-    const [first, ...others] = matches;
-    return first && others.every(({ bytes }) => bytes.equals(first.bytes)) ? first : undefined;
+    return starts.map(({ index, size }) => candidateAt(text, index, size));
 }
-function pfxAt(text, start, size) {
+function candidateAt(text, start, stated) {
+    const before = text.slice(0, start);
+    const size = stated === Infinity
+        ? (pfxSize(Buffer.from(digitsFrom(text, start, Infinity).digits, 'base64')) ?? Infinity)
+        : stated;
     const { digits, end } = digitsFrom(text, start, Math.ceil((size * 4) / 3));
     const bytes = Buffer.from(digits, 'base64');
-    if (size !== Infinity && bytes.length < size)
-        return undefined;
     const after = text.slice(end).replace(/^={1,2}/, '');
-    if (digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length === LONGEST_WORD_AFTER)
-        return undefined;
-    return { bytes: size === Infinity ? bytes : bytes.subarray(0, size), before: text.slice(0, start), after };
+    return { bytes: bytes.subarray(0, size), whole: bytes.length >= size, before, after };
 }
+/** The one that is whole. @throws Failure PFX_NOT_BASE64 if another one is not the same, or all have base64 after them */
+function onlyWhole(candidates) {
+    const whole = candidates.filter((candidate) => candidate.whole);
+    const [first] = whole;
+    if (!first)
+        return undefined;
+    const others = candidates.some(({ bytes }) => !first.bytes.subarray(0, bytes.length).equals(bytes));
+    const found = whole.find(({ after }) => digitsFrom(after, 0, LONGEST_WORD_AFTER).digits.length < LONGEST_WORD_AFTER);
+    if (others || !found)
+        throw severalTexts();
+    return found;
+}
+function severalTexts() {
+    return new failure/* Failure */.HR('PFX_NOT_BASE64', 'What was given as the .pfx is several texts that were joined: more base64 follows the first .pfx, and nothing says which is meant.', 'Give the base64 of one .pfx only. A command with >> appends to what is in a file already; with > it replaces that: base64 -w0 cert.pfx > cert.txt');
+}
+/** Blanks, or digits as far as no armour begins; in pieces, since each place is looked at for a few digits first. */
+const PIECE = /([\s\u200b-\u200d\u2060]{1,4096})|(?:[A-Za-z0-9+/_]|-(?!----)){1,4096}/y;
 /** Up to `most` digits of base64 from `start` on, without the blanks between them, and where they end. */
 function digitsFrom(text, start, most) {
     const digits = [];
-    let end = start;
-    for (; end < text.length && digits.length < most; end++) {
-        const character = text[end] ?? '';
-        if (/[A-Za-z0-9+/_-]/.test(character))
-            digits.push(character);
-        else if (!/[\s\u200b-\u200d\u2060]/.test(character))
+    let [left, end] = [most, start];
+    while (left > 0) {
+        PIECE.lastIndex = end;
+        const [piece, blanks] = PIECE.exec(text) ?? [];
+        if (piece === undefined)
             break;
+        const used = blanks === undefined ? piece.slice(0, left) : '';
+        if (used !== '')
+            digits.push(used);
+        left -= used.length;
+        end += blanks === undefined ? used.length : blanks.length;
     }
     return { digits: digits.join(''), end };
 }
@@ -27439,7 +27506,7 @@ function withoutPadding(body) {
 }
 /** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
 function lacksPlusSigns(digits, text) {
-    const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+    const size = pfxSize(Buffer.from(digits, 'base64'));
     if (size === undefined || (digits.length * 3) / 4 >= size)
         return false;
     return withPlusSigns(text) !== undefined;
@@ -27474,7 +27541,10 @@ function looksLikePath(text) {
         !/[\r\n]/.test(text) &&
         (/\.(pfx|p12|pem|cer|crt|jks)$/i.test(text) || /^(\.{0,2}\/|~\/|[A-Za-z]:\\)[^=]*\.\w+$/.test(text)));
 }
-/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
+/**
+ * The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. With a block of PEM in it,
+ * anything else may be there: tools write names above the blocks in any encoding, and bytes of control characters.
+ */
 function textIn(bytes) {
     if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0)
         return bytes.toString('utf16le', 2);
@@ -27482,7 +27552,8 @@ function textIn(bytes) {
         return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
     const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
     const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
-    return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+    const isPem = text.includes('-----BEGIN ') && pfxSize(bytes) === undefined;
+    return !isPem && /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
 }
 function utf8(bytes) {
     try {
@@ -27492,14 +27563,17 @@ function utf8(bytes) {
         return undefined;
     }
 }
-/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
 const SEQUENCE = 0x30;
+/**
+ * The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. Its length may
+ * have such a byte, too. Line breaks after a whole one are no damage.
+ */
 function withoutCarriageReturns(bytes) {
-    const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
-    if (size === undefined || bytes.length <= size)
+    const size = pfxSize(bytes) ?? Infinity;
+    if (bytes[0] !== SEQUENCE || (size <= bytes.length && /^[\r\n]*$/.test(bytes.toString('latin1', size))))
         return undefined;
     const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
-    return repaired.length === size ? repaired : undefined;
+    return repaired.length < bytes.length && pfxSize(repaired) === repaired.length ? repaired : undefined;
 }
 function notBase64(why) {
     return new failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
@@ -27590,8 +27664,8 @@ function reasonOf(error) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Ie: () => (/* binding */ empty),
-/* harmony export */   X3: () => (/* binding */ refuseArmour),
 /* harmony export */   cC: () => (/* binding */ refuseOtherText),
+/* harmony export */   qp: () => (/* binding */ unusableArmour),
 /* harmony export */   tz: () => (/* binding */ refuseOtherFormats)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
@@ -27625,8 +27699,8 @@ function refuseOtherText(text) {
     if (form)
         throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
 }
-/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
-function refuseArmour(labels) {
+/** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
+function unusableArmour(labels) {
     if (labels.some((label) => label.startsWith('PGP')))
         return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
     if (labels.some((label) => label.includes('SSH')))
@@ -28116,6 +28190,7 @@ function nodeCipher(name, keyLength, ivLength, padding, modes) {
         decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
     };
 }
+/** By Node's name of the cipher, with its mode; the padding is left on. */
 function nodeDecrypt(algorithm, key, iv, ciphertext) {
     const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
     return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
@@ -28363,9 +28438,12 @@ function fitsDamaged(scheme, ciphertext, passwords, budget) {
     });
     return fits ?? false;
 }
-/** SEQUENCE, its length, INTEGER 0 or 1, SEQUENCE: PrivateKeyInfo. By chance once in 2^40 times. */
+/**
+ * SEQUENCE, its length, INTEGER 0 or 1, and then a SEQUENCE (PKCS#8), an OCTET STRING (EC) or an INTEGER (RSA, DSA). By
+ * chance once in 2^38 times.
+ */
 function beginsAsKey(plaintext) {
-    const header = /^30(82....|81..|[0-7].)02010[01]30/;
+    const header = /^30(82....|81..|[0-7].)02010[01](30|04|02)/;
     return header.test(plaintext.toString('hex', 0, 8));
 }
 /** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
@@ -28563,7 +28641,6 @@ const KNOWN_KEY_TYPES = new Set([
 
 
 
-const EXPLICIT_0 = 0xa0;
 const MAX_NESTING = 8;
 /** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
 function readContent(element) {
@@ -28573,14 +28650,14 @@ function readContent(element) {
         throw publicKeyMode('encrypted for');
     if (oid !== oids/* OID */.V.data && oid !== oids/* OID */.V.encryptedData)
         return unsupported('the content type', oid);
-    const [content] = (0,ber/* expectTag */.yi)(wrapper, EXPLICIT_0, 'a content').children();
+    const [content] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'a content').children();
     if (oid === oids/* OID */.V.data)
         return { encrypted: false, data: (0,ber/* octetString */.J8)(content, 'the data of a content') };
     const [, info] = (0,ber/* sequence */.K2)(content, 'an encrypted content');
     const [innerType, algorithm, ciphertext] = (0,ber/* sequence */.K2)(info, 'an encrypted content');
     (0,ber/* objectIdentifier */.RG)(innerType, 'the type of an encrypted content');
     // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
-    if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== 0xa0))
+    if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== ber/* TAG */.Dk.context0))
         throw (0,ber/* malformed */.Qm)('an encrypted content is empty');
     return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
 }
@@ -28608,7 +28685,7 @@ function readBag(element, nesting) {
     const type = (0,ber/* objectIdentifier */.RG)(id, 'the type of a bag');
     if (!READ_BAGS.has(type))
         return [];
-    const [value] = (0,ber/* expectTag */.yi)(wrapper, EXPLICIT_0, 'the value of a bag').children();
+    const [value] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'the value of a bag').children();
     if (!value)
         throw (0,ber/* malformed */.Qm)('a bag is empty');
     if (type === oids/* OID */.V.safeContentsBag)
@@ -28623,7 +28700,7 @@ function readBag(element, nesting) {
     const [certificateType, certificate] = (0,ber/* sequence */.K2)(value, 'a certificate bag');
     if ((0,ber/* objectIdentifier */.RG)(certificateType, 'the type of a certificate') !== oids/* OID */.V.x509Certificate)
         return [];
-    const [octets] = (0,ber/* expectTag */.yi)(certificate, EXPLICIT_0, 'a certificate').children();
+    const [octets] = (0,ber/* expectTag */.yi)(certificate, ber/* TAG */.Dk.context0, 'a certificate').children();
     return [{ type: 'certificate', der: (0,ber/* octetString */.J8)(octets, 'a certificate'), localKeyId }];
 }
 const READ_BAGS = new Set([
@@ -28887,9 +28964,9 @@ function signs(privateKey) {
 
 
 /**
- * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
- * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
- * are never part of the chain.
+ * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
+ * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
+ * key are never part of the chain.
  * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 function choose(given, now) {
@@ -28901,11 +28978,11 @@ function choose(given, now) {
         .filter(({ certificate }) => (0,client_certificate/* belongsTogether */.Zk)(certificate, privateKey))
         .map(({ certificate, localKeyIds }) => ({
         certificate,
-        validNow: isValid(certificate, now),
-        caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
+        validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
+        caSigned: !isSelfSigned(certificate, isSignedBy),
         marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
-        .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+        .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
     const [chosen, ...left] = fitting;
     if (!chosen)
         throw noneFits(given);
@@ -28913,18 +28990,23 @@ function choose(given, now) {
         throw choose_damagedKey(given);
     const own = new Set(fitting.map(({ certificate }) => certificate));
     const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+    const { chain, missing } = issuersOf(chosen.certificate, others, now, isSignedBy);
+    const leftOut = others.filter((certificate) => !chain.includes(certificate));
     return {
         leaf: chosen.certificate,
         privateKey,
-        chain: issuersOf(chosen.certificate, others, now, isSignedBy),
-        note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+        chain,
+        notes: [
+            ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
+            ...(missing && leftOut.length > 0 ? [gapNote(given, missing, leftOut)] : []),
+        ],
     };
 }
 /** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
 const RULES = [
-    { prefers: ({ validNow }) => validNow, why: whyNotValid },
-    { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
-    { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+    { rank: ({ validity }) => validity, why: whyNotValid },
+    { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
+    { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
 ];
 function isValid({ validFromDate, validToDate }, now) {
     return validFromDate <= now && now <= validToDate;
@@ -28932,13 +29014,24 @@ function isValid({ validFromDate, validToDate }, now) {
 function whyNotValid({ validFromDate, validToDate }, now) {
     return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
 }
+/** The order in the file decides; that the other one lasts longer is for a person to see. */
+function whyLater(chosen, other) {
+    const { validToDate } = other.certificate;
+    const isLonger = validToDate.getTime() - chosen.certificate.validToDate.getTime() >= dates/* DAY */.d_;
+    return isLonger ? `later in the file, though it expires later, on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : 'later in the file';
+}
 function choiceNote(chosen, left, now) {
     const reasons = left.slice(0, MOST_NAMED).map((other) => {
-        const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
-        return `${(0,client_certificate/* thumbprintOf */.rK)(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+        const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
+        return `${(0,client_certificate/* thumbprintOf */.rK)(other.certificate)} (${rule?.why(other.certificate, now) ?? whyLater(chosen, other)})`;
     });
     const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
     return `The private key fits ${left.length + 1} certificates: ${(0,client_certificate/* thumbprintOf */.rK)(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+/** @param last the certificate whose issuer is not there */
+function gapNote({ container }, last, leftOut) {
+    const issuer = (0,clean/* clean */.uH)((0,client_certificate/* onOneLine */.GJ)(last.issuer), 100);
+    return `The chain ends at ${namesOf([last])}: its issuer "${issuer}" is not in the ${container}. Left out, as no part of the chain: ${namesOf(leftOut)}.`;
 }
 /** Lists in messages stop here. */
 const MOST_NAMED = 5;
@@ -28971,16 +29064,20 @@ const LONGEST_CHAIN = 10;
 function issuersOf(leaf, others, now, isSignedBy) {
     const chain = [];
     let current = leaf;
-    while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+    while (chain.length < LONGEST_CHAIN && !isSelfSigned(current, isSignedBy)) {
         const certificate = current;
         const issuers = others.filter((other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other));
         const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
         if (!issuer)
-            break;
+            return { chain, missing: certificate };
         chain.push(issuer);
         current = issuer;
     }
-    return chain;
+    return { chain, missing: undefined };
+}
+/** An issuer may have the name of what it signed: an authority with a new key, or a leaf that is called as its authority. */
+function isSelfSigned(certificate, isSignedBy) {
+    return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 /** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
 function namesIssuer(certificate, issuer) {
@@ -29055,9 +29152,11 @@ function namesOf(certificates) {
 // EXTERNAL MODULE: ./lib/certificate/decode.js + 1 modules
 var decode = __nccwpck_require__(9771);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
-var asn1_der = __nccwpck_require__(3767);
+var der = __nccwpck_require__(3767);
 ;// CONCATENATED MODULE: ./lib/certificate/dek-info.js
 /** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
+
+
 
 /** Key lengths in bytes. The IV is one block: 8 bytes for DES, else 16. */
 const KEY_LENGTHS = {
@@ -29084,14 +29183,9 @@ function isKnown({ cipher, iv }) {
  */
 function decryptKey({ cipher, iv }, ciphertext, password) {
     const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
-    // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
-    const [algorithm, key] = cipher === 'DES-CBC'
-        ? ['des-ede3-cbc', Buffer.concat([derived, derived, derived])]
-        : [cipher.toLowerCase(), derived];
     const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
-    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv).setAutoPadding(false);
-    const padded = Buffer.concat([decipher.update(whole), decipher.final()]);
-    if (!dek_info_beginsAsKey(padded))
+    const [padded = whole] = cipher === 'DES-CBC' ? DES.decrypt(derived, iv, whole) : [nodeDecrypt(cipher.toLowerCase(), derived, iv, whole)];
+    if (!beginsAsKey(padded))
         return 'wrong password';
     const padding = padded.at(-1) ?? 0;
     const fits = whole.length === ciphertext.length &&
@@ -29099,10 +29193,6 @@ function decryptKey({ cipher, iv }, ciphertext, password) {
         padding <= iv.length &&
         padded.subarray(-padding).every((byte) => byte === padding);
     return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
-}
-/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
-function dek_info_beginsAsKey(plaintext) {
-    return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
 }
 /** EVP_BytesToKey with MD5 and one round. */
 function bytesToKey(password, salt, length) {
@@ -29129,8 +29219,7 @@ var other_formats = __nccwpck_require__(5544);
 
 
 
-/** As a .pfx, of each kind. */
-const pem_MOST_OF_A_KIND = 200;
+
 /**
  * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
  * over. The time is linear in the length of the text.
@@ -29140,13 +29229,14 @@ const pem_MOST_OF_A_KIND = 200;
  */
 function openPem(text, password) {
     const blocks = blocksOf(text);
-    const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
-    const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
+    const certificates = blocks.filter(isCertificate);
+    const keys = blocks.filter(isPrivateKey);
     if (keys.length === 0)
-        refuseUnusable(blocks, certificates.length);
-    if (Math.max(certificates.length, keys.length) > pem_MOST_OF_A_KIND)
-        throw tooMany(keys.length, certificates.length);
-    const read = certificates.map((block) => ({ certificate: pem_certificateOf(block), localKeyId: block.localKeyId }));
+        refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
+    const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
+    if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND)
+        throw tooMany(keys.length, ders.length);
+    const read = ders.map(({ der, block }) => ({ certificate: pem_certificateOf(der), localKeyId: block.localKeyId }));
     return {
         container: 'PEM text',
         privateKeys: keys.map((block) => ({ key: pem_keyOf(block, password, blocks), localKeyId: block.localKeyId })),
@@ -29159,7 +29249,9 @@ function privateKeyLines(text) {
     const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
     return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
 }
-const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+/** Certificates in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
+const PKCS7 = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
+const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', ...PKCS7]);
 const PRIVATE_KEYS = new Set([
     'PRIVATE KEY',
     'ENCRYPTED PRIVATE KEY',
@@ -29169,21 +29261,45 @@ const PRIVATE_KEYS = new Set([
 ]);
 const BEGIN = '-----BEGIN ';
 const DASHES = '-----';
+/**
+ * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
+ * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place.
+ */
 function blocksOf(text) {
     const blocks = [];
-    for (let position = 0;;) {
-        const begin = text.indexOf(BEGIN, position);
-        if (begin < 0)
-            return blocks;
+    let [position, begin] = [0, text.indexOf(BEGIN)];
+    let passedOver;
+    while (begin >= 0) {
         const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
         const start = begin + BEGIN.length + label.length + DASHES.length;
-        const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
-        const next = text.indexOf(BEGIN, start);
-        if (end < 0 || (next >= 0 && next < end))
+        const next = text.indexOf(BEGIN, begin + BEGIN.length);
+        const inside = text.slice(start, next < 0 ? text.length : next);
+        const length = inside.indexOf(`${DASHES}END ${label}${DASHES}`);
+        if (length >= 0) {
+            blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+            position = start + length + DASHES.length;
+        }
+        else if (isUsed(label) && BODY.test(inside))
             throw cutOff(label);
-        blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
-        position = end + DASHES.length;
+        else
+            passedOver ??= label;
+        begin = next;
     }
+    const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
+    if (passedOver !== undefined && !isComplete)
+        throw cutOff(passedOver);
+    return blocks;
+}
+/** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
+const BODY = /^\s*(?:$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+function isUsed(label) {
+    return CERTIFICATES.has(label) || PRIVATE_KEYS.has(label);
+}
+function isCertificate({ label }) {
+    return CERTIFICATES.has(label);
+}
+function isPrivateKey({ label }) {
+    return PRIVATE_KEYS.has(label);
 }
 function localKeyIdIn(between) {
     const [, digits] = /localKeyID: ((?:[0-9A-F]{2} ?){1,64})/i.exec(between.slice(-10_000)) ?? [];
@@ -29194,30 +29310,53 @@ function refuseUnusable(blocks, certificates) {
     if (labels.includes('TSS2 PRIVATE KEY')) {
         throw new failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
     }
-    const other = (0,other_formats/* refuseArmour */.X3)(labels);
+    const other = (0,other_formats/* unusableArmour */.qp)(labels);
     if (certificates === 0 || other.code !== 'PFX_IS_PEM')
         throw other;
 }
-function pem_certificateOf({ label, body }) {
+/** What is to be read as certificates in a block: it, or those in a message of PKCS#7, whatever the label says. */
+function certificatesIn({ label, body }) {
     const der = base64Of(body, label);
     try {
         // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
-        return new external_node_crypto_.X509Certificate(label === 'TRUSTED CERTIFICATE' ? (0,ber/* parse */.qg)(der).encoding : der);
+        const first = (0,ber/* parse */.qg)(der);
+        const [type, content] = (0,ber/* sequence */.K2)(first, 'the block');
+        if (type?.tag === ber/* TAG */.Dk.oid)
+            return ofSignedData(content?.children()[0]);
+        return [label === 'TRUSTED CERTIFICATE' ? first.encoding : der];
+    }
+    catch {
+        return [der];
+    }
+}
+/** SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, certificates [0] IMPLICIT OPTIONAL, … }. */
+function ofSignedData(signedData) {
+    const certificates = (0,ber/* sequence */.K2)(signedData, 'PKCS#7').find(({ tag }) => tag === ber/* TAG */.Dk.context0);
+    return (certificates?.children() ?? []).map(({ encoding }) => encoding);
+}
+function pem_certificateOf(der) {
+    try {
+        return new external_node_crypto_.X509Certificate(der);
     }
     catch {
         return undefined;
     }
 }
+/** By what is in the block: OpenSSL opens a key under the label of another form, too. */
 function pem_keyOf({ label, body }, password, blocks) {
     const dekInfo = dekInfoOf(body);
     const der = base64Of(dekInfo?.rest ?? body, label);
-    if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY'))
+    if (password === '' && dekInfo)
         throw passwordMissing();
     try {
-        if (label === 'ENCRYPTED PRIVATE KEY')
-            return openEncryptedKey(der, password);
-        const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
-        return readPrivateKey((0,ber/* parseWhole */.z2)(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
+        const key = (0,ber/* parseWhole */.z2)(dekInfo ? decrypted(dekInfo, der, password) : der);
+        const [first, second] = (0,ber/* sequence */.K2)(key, 'the private key');
+        if (first?.tag === ber/* TAG */.Dk.sequence) {
+            if (password === '')
+                throw passwordMissing();
+            return openEncryptedKey(key.encoding, password);
+        }
+        return readPrivateKey(second?.tag === ber/* TAG */.Dk.sequence ? key : (0,ber/* parseWhole */.z2)(pkcs8Of(key, blocks)));
     }
     catch (error) {
         throw error instanceof failure/* Failure */.HR ? ofPem(error) : error;
@@ -29234,23 +29373,23 @@ function decrypted(dekInfo, ciphertext, password) {
         throw pem_damaged();
     return result.der;
 }
-/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
-function pkcs8Of(label, der, blocks) {
-    const pkcs8 = (type, parameters, key) => (0,asn1_der/* sequenceOf */.nD)((0,asn1_der/* unsigned */.ad)(0), (0,asn1_der/* sequenceOf */.nD)((0,asn1_der/* oid */.jq)(type), parameters), (0,asn1_der/* octets */.tu)(key));
-    if (label === 'RSA PRIVATE KEY')
-        return pkcs8(oids/* OID */.V.rsaEncryption, (0,asn1_der/* nothing */.s6)(), der);
-    const fields = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'the private key');
-    if (label === 'EC PRIVATE KEY') {
-        const [inside] = fields.find(({ tag }) => tag === pem_EXPLICIT_0)?.children() ?? [];
+/** The older forms of keys as PKCS#8 (RFC 5958): EC (RFC 5915), OpenSSL's own of DSA, and RSA (RFC 8017). */
+function pkcs8Of(key, blocks) {
+    const pkcs8 = (type, parameters, octetsOfKey) => (0,der/* sequenceOf */.nD)((0,der/* unsigned */.ad)(0), (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(type), parameters), (0,der/* octets */.tu)(octetsOfKey));
+    const fields = key.children();
+    if (fields[1]?.tag === ber/* TAG */.Dk.octetString) {
+        const [inside] = fields.find(({ tag }) => tag === ber/* TAG */.Dk.context0)?.children() ?? [];
         const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
-        return pkcs8(oids/* OID */.V.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
+        const curve = inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS');
+        return pkcs8(oids/* OID */.V.ecPublicKey, curve, key.encoding);
     }
+    if (fields.length !== 6)
+        return pkcs8(oids/* OID */.V.rsaEncryption, (0,der/* nothing */.s6)(), key.encoding);
     const [, p, q, g, , x] = fields.map((field) => (0,ber/* expectTag */.yi)(field, ber/* TAG */.Dk.integer, 'a number of the DSA key').encoding);
     if (!p || !q || !g || !x)
         throw pem_damaged();
-    return pkcs8(oids/* OID */.V.dsa, (0,asn1_der/* sequenceOf */.nD)(p, q, g), x);
+    return pkcs8(oids/* OID */.V.dsa, (0,der/* sequenceOf */.nD)(p, q, g), x);
 }
-const pem_EXPLICIT_0 = 0xa0;
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
 function dekInfoOf(body) {
     const head = body.slice(0, 1024);
@@ -29279,7 +29418,7 @@ function passwordMissing() {
     return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
 }
 function tooMany(keys, certificates) {
-    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pem_MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
+    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
 }
 /** The same failure, said of the key in PEM instead of a .pfx. */
 function ofPem({ code, message, remedy }) {
@@ -29313,7 +29452,7 @@ function openCertificate(source, now) {
     const { password } = source;
     const decoded = (0,decode/* decode */.D4)(source.content);
     const { given, form } = upload_open(decoded, password);
-    const { leaf, privateKey, chain, note } = choose(given, now);
+    const { leaf, privateKey, chain, notes } = choose(given, now);
     const certificate = (0,client_certificate/* describeCertificate */.dF)(leaf, privateKey, chain);
     const pkcs12Value = (0,write/* writePkcs12 */.C)(certificate, password).toString('base64');
     return {
@@ -29322,7 +29461,7 @@ function openCertificate(source, now) {
             found(certificate, now),
             ...source.notes,
             ...decoded.notes,
-            ...(note === undefined ? [] : [note]),
+            ...notes,
             `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
         ],
         secrets: secretsOf(source, decoded, certificate, pkcs12Value),
@@ -29700,8 +29839,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var lib_failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var refusal = __nccwpck_require__(3945);
+// EXTERNAL MODULE: ./lib/http/refusal.js
+var refusal = __nccwpck_require__(3988);
 // EXTERNAL MODULE: ./lib/http/retry.js
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
@@ -29744,7 +29883,7 @@ async function makeChange(graph, change) {
 class Attempts {
     #graph;
     #change;
-    /** A request is under way, or one that may have taken effect was not seen yet. */
+    /** A request went out and is under way, or one that may have taken effect was not seen yet. */
     #inDoubt = false;
     /** What was not seen, and for how long; '' while every request is known to have had no effect. */
     #unseen = '';
@@ -29775,7 +29914,16 @@ class Attempts {
             const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
             if (seen)
                 return seen;
-            const wait = (0,retry/* waitAfter */.Wv)(n, sent, started, deadline);
+            let wait;
+            try {
+                wait = (0,retry/* waitAfter */.Wv)(n, sent, started, deadline);
+            }
+            catch (error) {
+                const found = state === 'rejected' && this.#unseen !== '' ? await this.#lastRead() : undefined;
+                if (found)
+                    return found;
+                throw error;
+            }
             log((0,retry/* tryingAgain */.gy)(n, failure, wait));
             await deadline.sleep(wait);
             // A service that rejected the request did not act; one read makes sure of it.
@@ -29786,17 +29934,18 @@ class Attempts {
     }
     async #send() {
         const { connectorId, send, confirmed } = this.#change;
-        this.#inDoubt = true;
         let response;
         try {
-            response = await send();
+            response = await send(() => {
+                this.#inDoubt = true;
+            });
         }
         catch (error) {
             if (!(error instanceof transport_error/* TransportError */.w))
                 throw error;
             this.#inDoubt = error.sent;
             this.#graph.deadline.signal.throwIfAborted();
-            const verdict = (0,refusal/* explainTransport */.B4)(error, client/* SERVICE */.Y);
+            const verdict = (0,refusal/* explainTransport */.B4)(error, client/* SERVICE */.YV);
             return error.sent ? { ...verdict, retry: 'after-read', state: 'unconfirmed' } : { ...verdict, state: 'unsent' };
         }
         const connector = confirmed(response);
@@ -29806,6 +29955,9 @@ class Attempts {
         const verdict = this.#graph.explain(response, { connectorId });
         if (response.status >= 200 && response.status < 300)
             return { ...accepted(response), state: 'accepted' };
+        // What the service has already is the certificate of the attempt that was not seen.
+        if (verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#unseen !== '')
+            return { ...verdict, state: 'accepted' };
         this.#inDoubt = verdict.retry === 'after-read';
         return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
     }
@@ -29828,6 +29980,19 @@ class Attempts {
                 return undefined;
             }
             await deadline.sleep(rest);
+        }
+    }
+    /** The connector, if it shows by now an attempt that was not seen before; a refusal of this read is not what counts. */
+    async #lastRead() {
+        try {
+            const connector = await this.#change.readBack();
+            return this.#change.tookEffect(connector) ? connector : undefined;
+        }
+        catch (error) {
+            this.#graph.deadline.signal.throwIfAborted();
+            if (error instanceof lib_failure/* Failure */.HR)
+                return undefined;
+            throw error;
         }
     }
     /** What is known when the time for reading is over. */
@@ -29860,7 +30025,7 @@ const CUT_SHORT = `An upload was under way: whether the certificate is on the co
 /** A success that does not show the change: it is never sent again. */
 function accepted({ status }) {
     return {
-        failure: new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${client/* SERVICE */.Y} accepted the change (HTTP ${status}), but its response does not show the certificate.`, RUN_AGAIN),
+        failure: new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${client/* SERVICE */.YV} accepted the change (HTTP ${status}), but its response does not show the certificate.`, RUN_AGAIN),
         retry: 'no',
     };
 }
@@ -29902,11 +30067,17 @@ class ApiConnectors {
         return { ...found, id };
     }
     /**
-     * Every API connector of the tenant, page by page.
+     * Every API connector of the tenant, page by page, each once: one may move to another page meanwhile.
      * @see https://learn.microsoft.com/graph/api/identityapiconnector-list
      */
     async list() {
-        return await this.#graph.list(PATH, graph_connector/* parsePage */.NL);
+        const connectors = new Map();
+        for (const connector of await this.#graph.list(PATH, graph_connector/* parsePage */.NL)) {
+            const key = connector.id.toLowerCase();
+            if (!connectors.has(key))
+                connectors.set(key, connector);
+        }
+        return [...connectors.values()];
     }
     /**
      * Uploads a certificate, next to those that the connector has, and makes sure of it as {@link makeChange} does.
@@ -29919,7 +30090,7 @@ class ApiConnectors {
         const body = JSON.stringify({ pkcs12Value: upload.pkcs12Value, password: upload.password });
         return await makeChange(this.#graph, {
             connectorId: before.id,
-            send: async () => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, body),
+            send: async (goesOut) => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, { body, goesOut }),
             readBack: async () => await this.get(before.id),
             // Whether it was there before or not: the response of the upload itself is enough.
             confirmed: (response) => {
@@ -29945,7 +30116,7 @@ class ApiConnectors {
         const body = JSON.stringify({ authenticationConfiguration });
         return await makeChange(this.#graph, {
             connectorId: before.id,
-            send: async () => await this.#graph.send('PATCH', pathOf(before.id), body),
+            send: async (goesOut) => await this.#graph.send('PATCH', pathOf(before.id), { body, goesOut }),
             readBack: async () => await this.get(before.id),
             // Documented is 204 without a body; what else an answer shows has to be read back.
             confirmed: () => undefined,
@@ -30012,8 +30183,9 @@ function pathOf(id) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  o: () => (/* binding */ GraphClient),
-  Y: () => (/* binding */ SERVICE)
+  oh: () => (/* binding */ GraphClient),
+  l4: () => (/* binding */ NAME_THEM),
+  YV: () => (/* binding */ SERVICE)
 });
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -30030,10 +30202,10 @@ var clean = __nccwpck_require__(4874);
 var error_body = __nccwpck_require__(9223);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var http_refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
+// EXTERNAL MODULE: ./lib/sign-in/application.js
+var application = __nccwpck_require__(8509);
 ;// CONCATENATED MODULE: ./lib/graph/refusal.js
 /**
  * What Microsoft Graph and the B2C backend say when they refuse, and what helps.
@@ -30064,7 +30236,7 @@ const THROTTLED = {
 const ALREADY_THERE = {
     code: 'UPLOAD_ALREADY_THERE',
     what: 'The service does not accept this certificate a second time',
-    remedy: 'Leave force out. The outputs and the summary show which certificates the connector has.',
+    remedy: 'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
 };
 const NO_KEY = {
     code: 'UPLOAD_FILE_REFUSED',
@@ -30147,25 +30319,30 @@ const WRONG_DIRECTORY = {
     what: 'The service does not offer this in a tenant of this kind',
     remedy: 'API connectors exist in Microsoft Entra workforce tenants and in Azure AD B2C tenants, not in external tenants. Check that tenant-id is the tenant that owns the connector.',
 };
+/** The list of a tenant without connectors is empty; it is never missing. */
+const NO_LIST = {
+    code: WRONG_DIRECTORY.code,
+    what: 'Microsoft Graph has no list of API connectors for this tenant',
+    remedy: WRONG_DIRECTORY.remedy,
+};
 /** What a response other than the wanted one means. */
 function explainGraph(response, asked) {
     const { status } = response;
-    if ((0,http_refusal/* isRedirect */.N6)(status))
-        return { failure: (0,http_refusal/* redirected */.cP)('Microsoft Graph', status), retry: 'no' };
-    const page = (0,intercepted/* intercepted */.c)(response, 'Microsoft Graph');
-    // A gateway's page with a status that may pass means that, and the service may have acted.
-    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no')
-        return { failure: page, retry: 'no' };
+    const instead = (0,intercepted/* answeredInstead */.K0)(response, 'Microsoft Graph');
+    if (instead)
+        return { failure: instead, retry: 'no' };
     const said = (0,error_body/* saidBy */.T)(response);
-    const known = said.codes.map((code) => (Object.hasOwn(BACKEND, code) ? BACKEND[code] : undefined));
-    const refusal = known.find((entry) => entry !== undefined) ?? byMessage(said.message) ?? byStatus(status, asked);
-    const details = [`HTTP ${status}`, ...said.codes, ...said.ids, said.date];
+    const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
+    const refusal = (known === undefined ? undefined : BACKEND[known]) ?? byMessage(said.message) ?? byStatus(status, asked);
+    const details = [`HTTP ${status}`, ...(0,error_body/* shownCodes */.U)(said.codes, known), ...said.ids, said.date];
     const subject = asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`;
     const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
+    // A consent that is not known everywhere yet explains a refusal of what was granted.
+    const isSpreading = refusal.code === 'GRAPH_FORBIDDEN' && mayBeGranted(asked);
     return {
         failure: new failure/* Failure */.HR(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
-        retry: refusal.retry ?? 'no',
-        within: refusal.within,
+        retry: isSpreading ? 'yes' : (refusal.retry ?? 'no'),
+        within: isSpreading ? REPLICAS : refusal.within,
         retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()),
     };
 }
@@ -30185,6 +30362,8 @@ function byStatus(status, asked) {
         case 403:
             return forbidden(asked);
         case 404:
+            if (asked.connectorId === undefined)
+                return NO_LIST;
             return {
                 code: 'CONNECTOR_NOT_FOUND',
                 what: 'The tenant has no such API connector',
@@ -30214,36 +30393,43 @@ function byStatus(status, asked) {
     };
 }
 const SHOWN_ROLES = 10;
+const SPREADING = 'A new consent takes some minutes to be known everywhere: run the job again.';
+/** Whether the access token carries a permission that should be enough for the step, or may carry one. */
+function mayBeGranted({ roles, permission }) {
+    return roles?.some((role) => role === permission || role === 'APIConnectors.ReadWrite.All') ?? true;
+}
 function forbidden({ roles, application, permission }) {
     const refusal = { code: 'GRAPH_FORBIDDEN', what: 'Microsoft Graph denies access' };
-    if (roles.includes('APIConnectors.ReadWrite.All')) {
+    if (roles?.includes('APIConnectors.ReadWrite.All')) {
         return {
             ...refusal,
             what: 'Microsoft Graph denies access, though the access token carries APIConnectors.ReadWrite.All',
-            remedy: 'A new consent takes some minutes to be known everywhere: run the job again. If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.',
-            retry: 'yes',
-            within: REPLICAS,
+            remedy: `${SPREADING} If it goes on, check that tenant-id is the tenant that owns the connector, and that it is a workforce or an Azure AD B2C tenant.`,
         };
     }
-    const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
-    const carried = roles.slice(0, SHOWN_ROLES).map((role) => (0,clean/* clean */.uH)(role, 80));
-    const carries = carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`;
     // Graph's documents name ReadWrite.All for reading as well; that Read.All is enough is likely. With ReadWrite.All: above.
-    const readIsNotEnough = roles.includes(permission);
+    const readIsNotEnough = roles?.includes(permission) ?? false;
     const needed = readIsNotEnough ? 'APIConnectors.ReadWrite.All' : permission;
     const why = readIsNotEnough
-        ? 'Microsoft documents only APIConnectors.ReadWrite.All for reading API connectors; this tenant seems to insist on it.'
+        ? `${SPREADING} Microsoft documents only ${needed} for reading API connectors: if it goes on, this tenant insists on it.`
         : `The step needs ${needed}, with admin consent.`;
     return {
         ...refusal,
-        remedy: `The access token carries ${carries}. ${why} As an administrator of the tenant:
+        remedy: `${carriedBy(roles)} ${why} As an administrator of the tenant:
 ${grantCommands(application, needed)}`,
     };
 }
+/** The permissions of the access token, in a sentence. */
+function carriedBy(roles) {
+    if (roles === undefined)
+        return 'Which permissions the access token carries cannot be read.';
+    const more = roles.length > SHOWN_ROLES ? ` and ${roles.length - SHOWN_ROLES} more` : '';
+    const carried = roles.slice(0, SHOWN_ROLES).map((role) => (0,clean/* clean */.uH)(role, 80));
+    return `The access token carries ${carried.length === 0 ? 'no application permission' : `${carried.join(', ')}${more}`}.`;
+}
 /** For a shell of the Azure CLI, ready to be pasted. */
 function grantCommands({ tenantId, clientId, cloud }, permission) {
-    return `az cloud set --name ${cloud.azureCliName}
-az login --tenant ${tenantId} --allow-no-subscriptions
+    return `${(0,application/* loginCommands */.y0)(cloud, tenantId)}
 SP=$(az ad sp show --id ${clientId} --query id --output tsv)
 MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
 ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
@@ -30266,6 +30452,8 @@ const SERVICE = 'Microsoft Graph';
 const PAGE_LIMIT = 8 * 1024 * 1024;
 /** What a list may have. A tenant has a handful of API connectors. */
 const LIST_LIMITS = { items: 1_000, pages: 100 };
+/** The fix if the list cannot be read. */
+const NAME_THEM = 'Name the connectors in connector-id instead of all: true.';
 /** Microsoft Graph, as one access token may use it. */
 class GraphClient {
     log;
@@ -30303,27 +30491,36 @@ class GraphClient {
     }
     /**
      * The items of a list, page by page.
-     * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource; LIST_TOO_LONG
+     * @throws Failure as {@link get}; GRAPH_REFUSED if a page leads to another host or resource, or back; LIST_TOO_LONG
      */
     async list(path, parse) {
         const items = [];
         const read = new Set();
-        for (let next = path; next !== undefined && !read.has(next);) {
+        for (let next = path; next !== undefined;) {
+            if (read.has(next))
+                throw leadsBack();
             read.add(next);
-            const page = await this.get(next, { connectorId: undefined }, parse);
+            const page = await this.get(next, { connectorId: undefined }, parse).catch((error) => {
+                throw error instanceof failure/* Failure */.HR && error.code === 'RESPONSE_TOO_LARGE' ? naming(error) : error;
+            });
+            const count = items.length + page.items.length;
+            if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages)
+                throw tooLong(count, read.size);
             items.push(...page.items);
-            if (items.length > LIST_LIMITS.items || read.size > LIST_LIMITS.pages)
-                throw tooLong(items.length, read.size);
             // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
             next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
         }
         return items;
     }
-    /** Sends one request once. @throws TransportError */
-    async send(method, path, body) {
+    /**
+     * Sends one request once. `goesOut` is called when it does: it may have to wait for its turn before that.
+     * @throws TransportError
+     */
+    async send(method, path, { body, goesOut } = {}) {
         const pause = this.#pace.reserve(this.deadline.now());
         if (pause > 0)
             await this.deadline.sleep(pause);
+        goesOut?.();
         return await this.#http.send({
             method,
             url: `${this.#root}${path}`,
@@ -30355,11 +30552,19 @@ class GraphClient {
         const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
         if (start.toLowerCase() === list.toLowerCase())
             return path + nextLink.slice(mark);
-        throw new failure/* Failure */.HR('GRAPH_REFUSED', `Microsoft Graph's list goes on at ${(0,clean/* clean */.uH)(nextLink)}, which is not ${list}.`, 'Name the connectors in connector-id instead of all: true.');
+        throw new failure/* Failure */.HR('GRAPH_REFUSED', `Microsoft Graph's list goes on at ${(0,clean/* clean */.uH)(nextLink)}, which is not ${list}.`, NAME_THEM);
     }
 }
+/** A page has many connectors, so it may be too large where a connector is not. */
+function naming({ code, message, remedy, cause }) {
+    return new failure/* Failure */.HR(code, message, `${remedy} ${NAME_THEM}`, { cause });
+}
+/** To end there would take a part of the list for all of it. */
+function leadsBack() {
+    return new failure/* Failure */.HR('GRAPH_REFUSED', "Microsoft Graph's list leads back to a page that was read already, so connectors may be missing from it.", 'Run the job again. If it goes on, name the connectors in connector-id instead of all: true.');
+}
 function tooLong(items, pages) {
-    return new failure/* Failure */.HR('LIST_TOO_LONG', `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`, 'Name the connectors in connector-id instead of all: true.');
+    return new failure/* Failure */.HR('LIST_TOO_LONG', `Microsoft Graph's list goes on after ${items} items on ${pages} pages; at most ${LIST_LIMITS.items} items on ${LIST_LIMITS.pages} pages are read.`, NAME_THEM);
 }
 
 
@@ -30378,13 +30583,17 @@ function tooLong(items, pages) {
 /* harmony export */   jI: () => (/* binding */ byAge),
 /* harmony export */   mm: () => (/* binding */ certificatesOf)
 /* harmony export */ });
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2845);
-/* harmony import */ var _thumbprint_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9393);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2845);
+/* harmony import */ var _client_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5081);
+/* harmony import */ var _thumbprint_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9393);
 /**
  * An API connector as Microsoft Graph describes it.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
+
+
 
 
 
@@ -30400,7 +30609,7 @@ function activeCertificate(connector) {
 function entriesOf(connector, certificate) {
     const digests = [certificate.thumbprint, certificate.sha256].map((hex) => Buffer.from(hex, 'hex'));
     return certificatesOf(connector).filter((entry) => {
-        const digest = (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .o)(entry.thumbprint);
+        const digest = (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(entry.thumbprint);
         return digest ? digests.some((own) => own.equals(digest)) : hasDatesOf(entry, certificate);
     });
 }
@@ -30429,30 +30638,58 @@ function byAge(certificates) {
 }
 /** The connector's name as a person knows it, or its id; cleaned. */
 function nameOf(id, connector) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(id, 80);
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(connector?.displayName, 80) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(id, 80);
 }
-/** The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape. */
+/**
+ * How many certificates are read: nobody has so many. Each entry costs time in which no signal is heard, and a part of a
+ * list must not be taken for all of it, so more is a failure.
+ */
+const MOST_CERTIFICATES = { connector: 1_000, page: 10_000 };
+/**
+ * The connector in a response, or undefined if it is not one: cut, empty, HTML, of another shape.
+ * @throws Failure LIST_TOO_LONG for more than {@link MOST_CERTIFICATES}
+ */
 function parseConnector(body) {
-    return connectorFrom((0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parseJson */ .qF)(body));
+    return connectorFrom((0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .parseJson */ .qF)(body));
 }
-/** One page of the list, or undefined if the response is none. */
+/**
+ * One page of the list, or undefined if the response is none.
+ * @throws Failure LIST_TOO_LONG for more than {@link MOST_CERTIFICATES}
+ */
 function parsePage(body) {
-    const json = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .parseJson */ .qF)(body);
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(json) || !Array.isArray(json['value']))
+    const json = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .parseJson */ .qF)(body);
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(json) || !Array.isArray(json['value']))
         return undefined;
+    const values = json['value'];
+    const count = values.reduce((sum, value) => sum + certificateCount(value), 0);
+    if (count > MOST_CERTIFICATES.page) {
+        const what = `Microsoft Graph sent ${count} certificates on one page of its list`;
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('LIST_TOO_LONG', `${what}; at most ${MOST_CERTIFICATES.page} are read.`, _client_js__WEBPACK_IMPORTED_MODULE_2__/* .NAME_THEM */ .l4);
+    }
     const nextLink = json['@odata.nextLink'];
     return {
-        items: json['value'].map(connectorFrom).filter((connector) => connector !== undefined),
+        items: values.map(connectorFrom).filter((connector) => connector !== undefined),
         nextLink: typeof nextLink === 'string' ? nextLink : undefined,
     };
 }
+/** The length of a connector's list of certificates, before anything in it is read. */
+function certificateCount(json) {
+    const configuration = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(json) ? json['authenticationConfiguration'] : undefined;
+    const list = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(configuration) ? configuration['certificateList'] : undefined;
+    return Array.isArray(list) ? list.length : 0;
+}
 function connectorFrom(json) {
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string')
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string')
         return undefined;
+    const count = certificateCount(json);
+    if (count > MOST_CERTIFICATES.connector) {
+        const name = [(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(json['displayName'], 80), `(${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(json['id'], 64)})`].join(' ').trim();
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('LIST_TOO_LONG', `Microsoft Graph sent ${count} certificates for the API connector ${name}; at most ${MOST_CERTIFICATES.connector} are read.`, 'Look at the connector in the portal, under API connectors. If it has few there, something between the runner and the service changes the response.');
+    }
     return {
         id: json['id'],
-        displayName: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(json['displayName']),
-        targetUrl: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(json['targetUrl']),
+        displayName: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(json['displayName']),
+        targetUrl: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(json['targetUrl']),
         authentication: authenticationFrom(json['authenticationConfiguration']),
     };
 }
@@ -30460,9 +30697,9 @@ function connectorFrom(json) {
 function authenticationFrom(configuration) {
     if (configuration === null)
         return { type: 'none' };
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv)(configuration))
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(configuration))
         return { type: 'unknown' };
-    const type = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(configuration['@odata.type'])
+    const type = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(configuration['@odata.type'])
         .replace(/^#?microsoft\.graph\./i, '')
         .toLowerCase();
     const username = configuration['username'];
@@ -30477,10 +30714,10 @@ function authenticationFrom(configuration) {
 function certificatesFrom(list) {
     if (!Array.isArray(list))
         return [];
-    return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .isObject */ .Gv).map((entry) => {
-        const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_2__/* .stringOf */ .Je)(entry['thumbprint']);
+    return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv).map((entry) => {
+        const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(entry['thumbprint']);
         return {
-            thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_1__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(thumbprint, 64),
+            thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64),
             notBefore: seconds(entry['notBefore']),
             notAfter: seconds(entry['notAfter']),
             isActive: entry['isActive'] === true,
@@ -30490,9 +30727,15 @@ function certificatesFrom(list) {
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value) {
     const text = typeof value === 'string' ? value.trim() : '';
-    const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : Date.parse(text) / 1000;
+    const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text);
     // A number that no date has is no date.
     return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
+}
+/** Edm.DateTimeOffset, in UTC if it has no offset; NaN if it is not one. Date.parse alone reads a date into "soon 5". */
+function dateTime(text) {
+    const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+    const [, date = '', time = '00:00', offset = 'Z'] = parts ?? [];
+    return Date.parse(`${date}T${time}${offset}`) / 1000;
 }
 
 
@@ -30660,6 +30903,27 @@ const REQUEST_TIMEOUT = 30_000;
 const RESPONSE_LIMIT = 1024 * 1024;
 /** Of all headers of one response, in bytes. Node's own limit is 16 KiB, and policies and cookies of what stands between can be more. */
 const HEADERS_LIMIT = 128 * 1024;
+/** Headers that have one value, in which a comma may stand, and cookies. All others may be lists (RFC 9110, section 5.3). */
+const NO_LIST = new Set([
+    'age',
+    'content-length',
+    'content-type',
+    'date',
+    'etag',
+    'expires',
+    'last-modified',
+    'location',
+    'retry-after',
+    'server',
+    'set-cookie',
+]);
+function combined(received) {
+    return Object.fromEntries(Object.entries(received).map(([field, value]) => {
+        const name = field.toLowerCase();
+        const values = Array.isArray(value) ? value : [value ?? ''];
+        return [name, NO_LIST.has(name) ? (values.at(-1) ?? '') : values.join(', ')];
+    }));
+}
 /** Keep-alive connections; `await using` closes them. */
 class Http {
     /** When the step has to end; every request ends with it. */
@@ -30766,10 +31030,7 @@ class Http {
                 },
                 onResponseStart(_controller, statusCode, received) {
                     status = statusCode;
-                    headers = Object.fromEntries(Object.entries(received).map(([name, value]) => [
-                        name.toLowerCase(),
-                        Array.isArray(value) ? (value.at(-1) ?? '') : (value ?? ''),
-                    ]));
+                    headers = combined(received);
                 },
                 onResponseData(controller, chunk) {
                     size += chunk.length;
@@ -30987,7 +31248,8 @@ async function sleepUntil(milliseconds, signal) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   T: () => (/* binding */ saidBy)
+/* harmony export */   T: () => (/* binding */ saidBy),
+/* harmony export */   U: () => (/* binding */ shownCodes)
 /* harmony export */ });
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
 /* harmony import */ var _text_json_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2845);
@@ -30995,7 +31257,8 @@ async function sleepUntil(milliseconds, signal) {
 
 /** Deeper than any error that was seen. */
 const DEPTH = 8;
-const MOST_CODES = 3;
+/** Nobody reads more. */
+const SHOWN_CODES = 3;
 /** Reads the body of an error. */
 function saidBy(response) {
     const levels = levelsOf((0,_text_json_js__WEBPACK_IMPORTED_MODULE_1__/* .parseJson */ .qF)(response.body), 0);
@@ -31007,11 +31270,16 @@ function saidBy(response) {
     const requestId = text('request-id', 64) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(response.headers['request-id'], 64);
     const correlationId = text('correlationId', 64);
     return {
-        codes: [...new Set(codes)].slice(0, MOST_CODES),
+        codes: [...new Set(codes)],
         message: messages[0] ?? '',
         ids: [requestId && `request-id ${requestId}`, correlationId && `correlation id ${correlationId}`].filter(Boolean),
         date: text('date', 40) || (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(response.headers['date'], 40) || new Date().toISOString(),
     };
+}
+/** The codes to show: the most specific ones, and the one that decides what the error means. */
+function shownCodes(codes, deciding) {
+    const shown = codes.slice(0, SHOWN_CODES);
+    return deciding === undefined || shown.includes(deciding) ? shown : [...shown, deciding];
 }
 /** The error's objects from the outermost to the most specific: `error`, each `innerError`, and an error inside a message. */
 function levelsOf(value, depth) {
@@ -31038,6 +31306,95 @@ function messageOf(level) {
 
 /***/ }),
 
+/***/ 595:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   h: () => (/* binding */ adviseExtraCa)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3024);
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6760);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4874);
+/** What NODE_EXTRA_CA_CERTS names, when a server is not trusted: Node passes over a file that it cannot use without a word that anybody reads. */
+
+
+
+
+/** The roots of a whole company are far less; a larger file is not read here. */
+const LARGEST_MIB = 4;
+const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
+/** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
+function adviseExtraCa(environment) {
+    const path = environment['NODE_EXTRA_CA_CERTS'];
+    if (!path) {
+        return 'If a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem.';
+    }
+    return `NODE_EXTRA_CA_CERTS names ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(path, 260)}, which ${whatIsIn(path)}`;
+}
+/** Why Node did not load the file, and the fix; its certificates if it did. */
+function whatIsIn(path) {
+    let content;
+    try {
+        const stat = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.statSync)(path);
+        if (!stat.isFile())
+            return `is ${stat.isDirectory() ? 'a directory' : 'not a file'}. Name a file in PEM.`;
+        if (stat.size === 0)
+            return 'is empty. Write the root certificate into it, in PEM.';
+        if (stat.size > LARGEST_MIB * 1024 * 1024) {
+            return `is larger than ${LARGEST_MIB} MiB. Name a file with the root certificate of whatever inspects TLS, and little else.`;
+        }
+        content = (0,node_fs__WEBPACK_IMPORTED_MODULE_1__.readFileSync)(path);
+    }
+    catch (error) {
+        const { code } = error;
+        if (code !== 'ENOENT')
+            return `could not be read (${code ?? 'unknown error'}). Let the user that runs the step read it.`;
+        const absolute = (0,node_path__WEBPACK_IMPORTED_MODULE_2__.resolve)(path);
+        return `does not exist${absolute === path ? '' : ` (${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(absolute, 260)})`}. Correct the path; a step before this one has to write the file.`;
+    }
+    if (content[0] === 0x30)
+        return `is DER, not PEM, so it was not loaded. ${TO_PEM}`;
+    if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
+        return 'is UTF-16, so it was not loaded. Save it as ASCII.';
+    }
+    const blocks = certificatesIn(content.toString('latin1'));
+    if (blocks.length === 0) {
+        const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
+        return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
+    }
+    const certificates = blocks.map(parsed);
+    const damaged = certificates.indexOf(undefined);
+    if (damaged >= 0) {
+        return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
+    }
+    return `holds ${names(certificates)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+}
+/** The subjects, in a few words. */
+function names(certificates) {
+    const subjects = certificates.map((certificate) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_3__/* .clean */ .uH)(certificate?.subject.replaceAll('\n', ', '), 100));
+    const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
+    return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
+}
+function certificatesIn(text) {
+    const begin = '-----BEGIN CERTIFICATE-----';
+    return text
+        .split(begin)
+        .slice(1, 1001)
+        .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
+}
+function parsed(pem) {
+    try {
+        return new node_crypto__WEBPACK_IMPORTED_MODULE_0__.X509Certificate(pem);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+
+/***/ }),
+
 /***/ 2947:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -31054,13 +31411,18 @@ const HOSTS = 'login.microsoftonline.com and graph.microsoft.com (in China login
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   W: () => (/* binding */ pageTitle),
-/* harmony export */   c: () => (/* binding */ intercepted)
+/* harmony export */   K0: () => (/* binding */ answeredInstead),
+/* harmony export */   W: () => (/* binding */ pageTitle)
 /* harmony export */ });
+/* unused harmony export intercepted */
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
-/* harmony import */ var _hosts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2947);
+/* harmony import */ var _hosts_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2947);
+/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3988);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8761);
 /** A response of something between the runner and a service: a filter, a portal, a proxy. */
+
+
 
 
 
@@ -31068,16 +31430,31 @@ const HOSTS = 'login.microsoftonline.com and graph.microsoft.com (in China login
 function pageTitle(body) {
     return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.slice(0, 16_384))?.[1], 100);
 }
+/** A network asks for a sign-in; a service itself must not send it (RFC 6585, section 6). */
+const NETWORK_AUTHENTICATION_REQUIRED = 511;
 /**
  * The failure that a web page means: none of these services answers with one, but what stands in between does. Undefined
- * if the response is not a page. `service` is who was asked, as a person calls it.
+ * if the response is not a page, and not that of a network that wants a sign-in. `service` is who was asked, as a person
+ * calls it; `hosts`, which hosts the network has to let through.
  */
-function intercepted({ status, headers, body }, service) {
-    if (!/^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512)))
+function intercepted({ status, headers, body }, service, hosts = _hosts_js__WEBPACK_IMPORTED_MODULE_4__/* .HOSTS */ .k) {
+    const isPage = /^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512));
+    if (!isPage && status !== NETWORK_AUTHENTICATION_REQUIRED)
         return undefined;
     const title = pageTitle(body);
     const named = title === '' ? '' : `, titled ${title}`;
-    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: a web page${named} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, `Let the firewall, web filter or proxy of your network pass ${_hosts_js__WEBPACK_IMPORTED_MODULE_2__/* .HOSTS */ .k} unchanged, without a sign-in page.`);
+    const what = isPage ? `a web page${named}` : 'the sign-in of a network';
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('INTERCEPTED', `Not ${service} but something on the way to it answered: ${what} (HTTP ${status}, ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(headers['date'], 40) || new Date().toISOString()}).`, `Let the firewall, web filter or proxy of your network pass ${hosts} unchanged, without a sign-in page.`);
+}
+/**
+ * The failure of a response that something else sent in the place of the service: a redirect, or a web page. Undefined if it
+ * may be the service's own. A gateway's page with a status that may pass means that status, and the service may have acted.
+ */
+function answeredInstead(response, service, hosts) {
+    const { status } = response;
+    if ((0,_refusal_js__WEBPACK_IMPORTED_MODULE_2__/* .isRedirect */ .N6)(status))
+        return (0,_refusal_js__WEBPACK_IMPORTED_MODULE_2__/* .redirected */ .cP)(service, status);
+    return (0,_verdict_js__WEBPACK_IMPORTED_MODULE_3__/* .retryForStatus */ .C)(status) === 'no' ? intercepted(response, service, hosts) : undefined;
 }
 
 
@@ -31094,7 +31471,9 @@ function intercepted({ status, headers, body }, service) {
 /* harmony export */   oy: () => (/* binding */ proxyInvalid)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
 /** The proxy that the environment names, as curl and the Actions toolkit read it. */
+
 
 /** The variables that can hold a proxy's user name and password; the first two are for https, the first of them that is set counts. */
 const PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'];
@@ -31138,131 +31517,34 @@ function whyUnusable(value) {
     if (value.includes('@') && username === '' && password === '') {
         return 'its user name or password holds a character that has a meaning in a URL, such as # or /';
     }
-    if (!isPercentEncoded(username) || !isPercentEncoded(password)) {
+    // Decoding makes a text shorter, unless there is nothing to decode.
+    if ([username, password].some((text) => text.includes('%') && (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(text) === text)) {
         return 'its user name or password holds a % that encodes nothing';
     }
     return hostname === '' ? 'it names no host' : undefined;
-}
-function isPercentEncoded(text) {
-    try {
-        decodeURIComponent(text);
-        return true;
-    }
-    catch {
-        return false;
-    }
 }
 
 
 /***/ }),
 
-/***/ 3945:
+/***/ 3988:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  B4: () => (/* binding */ explainTransport),
-  N6: () => (/* binding */ isRedirect),
-  cP: () => (/* binding */ redirected)
-});
-
-// EXTERNAL MODULE: ./lib/failure.js
-var failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./lib/http/extra-ca.js
-/** What NODE_EXTRA_CA_CERTS names, when a server is not trusted: Node passes over a file that it cannot use without a word that anybody reads. */
-
-
-
-
-/** The roots of a whole company are far less. In bytes. */
-const LARGEST = 4 * 1024 * 1024;
-const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
-/** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
-function adviseExtraCa(environment) {
-    const path = environment['NODE_EXTRA_CA_CERTS'];
-    if (!path) {
-        return 'If a proxy of your company inspects TLS, give its root certificate to the step: env: NODE_EXTRA_CA_CERTS: /path/to/root-ca.pem.';
-    }
-    const problem = problemWith(path);
-    if (problem !== undefined) {
-        return `NODE_EXTRA_CA_CERTS names ${(0,clean/* clean */.uH)(path, 260)}, which ${problem}`;
-    }
-    return `NODE_EXTRA_CA_CERTS names ${(0,clean/* clean */.uH)(path, 260)}, which holds ${names(path)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
-}
-/** Why Node did not load it, and the fix; undefined if it did. */
-function problemWith(path) {
-    let content;
-    try {
-        const stat = (0,external_node_fs_.statSync)(path);
-        if (!stat.isFile())
-            return `is ${stat.isDirectory() ? 'a directory' : 'not a file'}. Name a file in PEM.`;
-        if (stat.size === 0)
-            return 'is empty. Write the root certificate into it, in PEM.';
-        if (stat.size > LARGEST)
-            return undefined;
-        content = (0,external_node_fs_.readFileSync)(path);
-    }
-    catch (error) {
-        const { code } = error;
-        if (code !== 'ENOENT')
-            return `could not be read (${code ?? 'unknown error'}). Let the user that runs the step read it.`;
-        const absolute = (0,external_node_path_.resolve)(path);
-        return `does not exist${absolute === path ? '' : ` (${(0,clean/* clean */.uH)(absolute, 260)})`}. Correct the path; a step before this one has to write the file.`;
-    }
-    if (content[0] === 0x30)
-        return `is DER, not PEM, so it was not loaded. ${TO_PEM}`;
-    if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
-        return 'is UTF-16, so it was not loaded. Save it as ASCII.';
-    }
-    const blocks = certificatesIn(content.toString('latin1'));
-    if (blocks.length === 0) {
-        const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
-        return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
-    }
-    const damaged = blocks.findIndex((block) => !parsed(block));
-    if (damaged >= 0) {
-        return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
-    }
-    return undefined;
-}
-/** The subjects, in a few words. */
-function names(path) {
-    const certificates = certificatesIn((0,external_node_fs_.readFileSync)(path, 'latin1')).map(parsed);
-    const subjects = certificates.map((certificate) => (0,clean/* clean */.uH)(certificate?.subject.replaceAll('\n', ', '), 100));
-    const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
-    return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
-}
-function certificatesIn(text) {
-    const begin = '-----BEGIN CERTIFICATE-----';
-    return text
-        .split(begin)
-        .slice(1, 1001)
-        .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
-}
-function parsed(pem) {
-    try {
-        return new external_node_crypto_.X509Certificate(pem);
-    }
-    catch {
-        return undefined;
-    }
-}
-
-// EXTERNAL MODULE: ./lib/http/hosts.js
-var hosts = __nccwpck_require__(2947);
-// EXTERNAL MODULE: ./lib/http/transport-error.js
-var transport_error = __nccwpck_require__(6146);
-;// CONCATENATED MODULE: ./lib/http/refusal.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   B4: () => (/* binding */ explainTransport),
+/* harmony export */   N6: () => (/* binding */ isRedirect),
+/* harmony export */   cP: () => (/* binding */ redirected)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _extra_ca_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(595);
+/* harmony import */ var _hosts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2947);
+/* harmony import */ var _proxy_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(768);
+/* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6146);
+/* harmony import */ var _verdict_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8761);
 /** What it means that no response came back, by the innermost cause: name resolution, proxy, TLS, time. */
+
+
 
 
 
@@ -31289,7 +31571,7 @@ const TLS_REFUSALS = [
     {
         by: /\b(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED|CERT_SIGNATURE_FAILURE|CERT_CHAIN_TOO_LONG|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNABLE_TO_\w+|CRL_\w+|ERROR_IN_CERT_\w+|UNSPECIFIED)\b/,
         what: (service) => `The TLS certificate of ${service} is not trusted`,
-        remedy: () => `${adviseExtraCa(process.env)} Verification is never turned off.`,
+        remedy: () => `${(0,_extra_ca_js__WEBPACK_IMPORTED_MODULE_2__/* .adviseExtraCa */ .h)(process.env)} Verification is never turned off.`,
     },
     {
         by: /wrong version number|packet length too long|http request|WRONG_VERSION_NUMBER/i,
@@ -31304,48 +31586,96 @@ const TLS_REFUSALS = [
 ];
 /** The failure that a redirect means: something that is not the service answered in its place. */
 function redirected(service, status) {
-    return new failure/* Failure */.HR('REDIRECTED', `${service} answered with a redirect (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('REDIRECTED', `In place of ${service} a redirect answered (HTTP ${status}, ${new Date().toISOString()}), which is not followed: a token must not go elsewhere.`, 'Something between the runner and the service answers in its place, such as a proxy that asks for a sign-in. Let it pass.');
 }
 /** Whether this status is a redirect. */
 function isRedirect(status) {
     return status >= 300 && status < 400;
 }
+/**
+ * Whether it was the proxy that could not be reached, and not the service. Node and undici write the name that did not
+ * resolve, or the address with its port; of port 443, it cannot be known.
+ */
+function isAboutTheProxy(why) {
+    const proxy = (0,_proxy_js__WEBPACK_IMPORTED_MODULE_3__/* .httpsProxy */ .M2)(process.env);
+    if (proxy === undefined)
+        return false;
+    const { hostname, port, protocol } = new URL(proxy);
+    const unresolved = /\b(?:ENOTFOUND|EAI_AGAIN) (\S+)/.exec(why)?.[1];
+    if (unresolved !== undefined)
+        return unresolved.toLowerCase() === hostname.toLowerCase();
+    const unreached = /\b(?:connect E[A-Z]+|attempted address(?:es)?:) [^\s,]+:(\d+)/.exec(why)?.[1];
+    return unreached !== '443' && unreached === (port || (protocol === 'https:' ? '443' : '80'));
+}
+/** The HTTP status of a proxy that did not open the way. */
+function proxyStatus(why) {
+    return Number(/Proxy response \((\d+)\)/.exec(why)?.[1]);
+}
+function isUnresolved(why) {
+    return /\b(ENOTFOUND|EAI_AGAIN)\b/.test(why);
+}
+const PROXY_REFUSED = {
+    code: 'PROXY_REFUSED',
+    what: (service, why) => `The proxy did not open the way to ${service}: HTTP ${proxyStatus(why)}`,
+    remedy: () => `Let the proxy pass CONNECT to port 443 of ${_hosts_js__WEBPACK_IMPORTED_MODULE_6__/* .HOSTS */ .k}, or list them in NO_PROXY.`,
+};
+/** The first that fits counts. */
+const CAUSES = [
+    {
+        fits: (why) => proxyStatus(why) === 407,
+        code: 'PROXY_AUTHENTICATION_REQUIRED',
+        what: (service) => `The proxy on the way to ${service} asks for a user name and password, or rejects those that it got: HTTP 407`,
+        remedy: () => 'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.',
+        isFinal: true,
+    },
+    { fits: (why) => (0,_verdict_js__WEBPACK_IMPORTED_MODULE_5__/* .retryForStatus */ .C)(proxyStatus(why)) !== 'no', ...PROXY_REFUSED },
+    { fits: (why) => !Number.isNaN(proxyStatus(why)), ...PROXY_REFUSED, isFinal: true },
+    {
+        fits: (why) => /the response is larger than \d+ bytes/.test(why),
+        code: 'RESPONSE_TOO_LARGE',
+        what: (service, why) => `${service} sent more than is read: ${why}`,
+        remedy: () => 'No response of this service is that large. Something on the way to it may answer in its place, such as a proxy: let the connection pass unchanged.',
+        isFinal: true,
+    },
+    ...TLS_REFUSALS.map(({ by, what, remedy }) => ({
+        fits: (why) => by.test(why),
+        code: 'TLS_NOT_TRUSTED',
+        what: (service, why) => `${what(service)}: ${why}`,
+        remedy,
+        isFinal: true,
+    })),
+    {
+        fits: (why) => isUnresolved(why) && isAboutTheProxy(why),
+        code: 'PROXY_INVALID',
+        what: (service, why) => `The name of the proxy on the way to ${service} could not be resolved: ${why}`,
+        remedy: () => 'Check the name in HTTPS_PROXY, and the DNS of the runner.',
+    },
+    {
+        fits: isUnresolved,
+        code: 'NETWORK_UNREACHABLE',
+        what: (service, why) => `The name of ${service} could not be resolved: ${why}`,
+        remedy: () => 'Check the DNS of the runner, and HTTPS_PROXY if it has to go through a proxy.',
+    },
+    {
+        fits: isAboutTheProxy,
+        code: 'NETWORK_UNREACHABLE',
+        what: (service, why) => `The proxy on the way to ${service} did not answer: ${why}`,
+        remedy: () => 'Run the job again. If it goes on, check host and port in HTTPS_PROXY, and that the runner may reach them.',
+    },
+];
+/** All else: the connection was not made, or broke. */
+const NO_ANSWER = {
+    code: 'NETWORK_UNREACHABLE',
+    what: (service, why) => `${service} did not answer: ${why}`,
+    remedy: () => 'Run the job again. If it goes on, check that the runner may reach it on port 443, and HTTPS_PROXY and NO_PROXY.',
+};
 /** What a request without a response means. `service` is who was asked, as a person calls it. */
 function explainTransport(error, service) {
-    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
-    const again = error.sent ? 'after-read' : 'yes';
-    const failed = (code, what, remedy) => new failure/* Failure */.HR(code, `${what} (${new Date().toISOString()}).`, remedy, { cause: error });
-    const proxy = /Proxy response \((\d+)\)/.exec(why)?.[1];
-    if (proxy === '407') {
-        return {
-            retry: 'no',
-            failure: failed('PROXY_AUTHENTICATION_REQUIRED', `The proxy on the way to ${service} asks for a user name and password, or rejects those that it got: HTTP 407`, 'Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT in the env of the job or of the runner, with special characters percent-encoded, out of a secret.'),
-        };
-    }
-    if (proxy !== undefined) {
-        return {
-            retry: Number(proxy) >= 500 || proxy === '429' ? again : 'no',
-            failure: failed('PROXY_REFUSED', `The proxy did not open the way to ${service}: HTTP ${proxy}`, `Let the proxy pass CONNECT to port 443 of ${hosts/* HOSTS */.k}, or list them in NO_PROXY.`),
-        };
-    }
-    if (/the response is larger than \d+ bytes/.test(why)) {
-        return {
-            retry: 'no',
-            failure: failed('RESPONSE_TOO_LARGE', `${service} sent more than is read: ${why}`, 'Name the connectors in connector-id instead of all: true, if that is set.'),
-        };
-    }
-    const tls = TLS_REFUSALS.find(({ by }) => by.test(why));
-    if (tls)
-        return { retry: 'no', failure: failed('TLS_NOT_TRUSTED', `${tls.what(service)}: ${why}`, tls.remedy()) };
-    if (/\b(ENOTFOUND|EAI_AGAIN)\b/.test(why)) {
-        return {
-            retry: again,
-            failure: failed('NETWORK_UNREACHABLE', `The name of ${service} could not be resolved: ${why}`, 'Check the DNS of the runner, and HTTPS_PROXY if it has to go through a proxy.'),
-        };
-    }
+    const why = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)((0,_transport_error_js__WEBPACK_IMPORTED_MODULE_4__/* .reason */ .l)(error));
+    const { code, what, remedy, isFinal = false } = CAUSES.find(({ fits }) => fits(why)) ?? NO_ANSWER;
     return {
-        retry: again,
-        failure: failed('NETWORK_UNREACHABLE', `${service} did not answer: ${why}`, 'Run the job again. If it goes on, check that the runner may reach it on port 443, and HTTPS_PROXY and NO_PROXY.'),
+        retry: isFinal ? 'no' : error.sent ? 'after-read' : 'yes',
+        failure: new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR(code, `${what(service, why)} (${new Date().toISOString()}).`, remedy(), { cause: error }),
     };
 }
 
@@ -31362,7 +31692,7 @@ function explainTransport(error, service) {
 /* harmony export */ });
 /* unused harmony export RETRY */
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3945);
+/* harmony import */ var _refusal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3988);
 /* harmony import */ var _transport_error_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6146);
 /** When a request is sent again: the policy as data, and the loop. */
 
@@ -31478,20 +31808,41 @@ const TRANSIENT_STATUSES = new Map([
     [429, 'yes'],
     // A gateway sends 502 to 504, 503 as well, for a request that the server behind it may still carry out.
     ...Array.from({ length: 100 }, (_, n) => [500 + n, 'after-read']),
+    // These do not pass by themselves: not implemented, HTTP version, misconfigured, a loop, not extended, a sign-in page.
+    ...[501, 505, 506, 508, 510, 511].map((status) => [status, 'no']),
 ]);
 /** Whether a request that got this status may be sent again. */
 function retryForStatus(status) {
     return TRANSIENT_STATUSES.get(status) ?? 'no';
 }
-/** `Retry-After` in milliseconds from now (RFC 9110 section 10.2.3: seconds, or a date), or undefined. */
-function retryAfter(response, now) {
-    const value = response.headers['retry-after']?.trim();
-    if (value === undefined || value === '')
+/** More seconds are read as so many (RFC 9111, section 1.2.2). */
+const MOST_SECONDS = 2 ** 31;
+/**
+ * `Retry-After` in milliseconds (RFC 9110, section 10.2.3), or undefined if there is none or it cannot be read. A date counts
+ * from the `Date` of the response, since the clock of the runner may be wrong.
+ * @param now for a response without a date
+ */
+function retryAfter({ headers }, now) {
+    const value = headers['retry-after']?.trim() ?? '';
+    if (/^\d+$/.test(value))
+        return Math.min(Number(value), MOST_SECONDS) * 1000;
+    const date = httpDate(value);
+    return date === undefined
+        ? undefined
+        : Math.max(0, date - (httpDate(headers['date']?.trim() ?? '') ?? now.getTime()));
+}
+/** The three forms of an HTTP-date (RFC 9110, section 5.6.7): as it is written today, as in RFC 850, as of asctime. */
+const HTTP_DATES = [
+    /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/,
+    /^[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT$/,
+    /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/,
+];
+/** Milliseconds since 1970. Date.parse alone reads a date into almost anything, such as 2.5. */
+function httpDate(text) {
+    if (!HTTP_DATES.some((form) => form.test(text)))
         return undefined;
-    if (/^\d{1,9}$/.test(value))
-        return Number(value) * 1000;
-    const date = Date.parse(value);
-    return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+    const time = Date.parse(text.endsWith(' GMT') ? text : [text, 'GMT'].join(' '));
+    return Number.isNaN(time) ? undefined : time;
 }
 
 
@@ -32769,6 +33120,9 @@ const TAG = {
     bmpString: 0x1e,
     sequence: 0x30,
     set: 0x31,
+    /** [0] and [3], both EXPLICIT or of a constructed type. */
+    context0: 0xa0,
+    context3: 0xa3,
 };
 const CONSTRUCTED = 0x20;
 /** More than twice as deep as any file of any maker; what lies deeper is an attack on the stack. */
@@ -33456,7 +33810,8 @@ const HASHES = {
 const MOST_ROUNDS = 10_000_000;
 /** Spent on guesses that only improve a message. */
 const MOST_ROUNDS_FOR_HINTS = 1_200_000;
-const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
+/** N = 2^17 and r = 8, which are recommended today, use all of it. */
+const MAX_SCRYPT_MEMORY = 128 * 1024 * 1024;
 const SCRYPT_COST = 2;
 /** Counts the work before it is done: native derivations cannot be interrupted. */
 class WorkBudget {
@@ -33524,14 +33879,16 @@ function pbkdf1(hash, salt, iterations, length) {
         },
     };
 }
-/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+/** scrypt (RFC 7914), within 128 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
 function scrypt(salt, { N, r, p }, length) {
-    if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
+    // RFC 7914, section 6: N is a power of 2, and less than 2^(128 * r / 8).
+    if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)) || Math.log2(N) >= 16 * r)
         throw (0,ber/* malformed */.Qm)('the parameters of scrypt are out of range');
-    if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
+    if (128 * r * N > MAX_SCRYPT_MEMORY)
         throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
     return {
-        cost: checked(N * r * p, SCRYPT_COST),
+        // Each of the p blocks is also filled and used up by PBKDF2, which costs about as much as ten steps of N.
+        cost: checked((N + 10) * r * p, SCRYPT_COST),
         derive: (password) => (0,external_node_crypto_.scryptSync)(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
     };
 }
@@ -47325,8 +47682,8 @@ class ConfidentialClientApplication extends ClientApplication {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var http_refusal = __nccwpck_require__(3945);
+// EXTERNAL MODULE: ./lib/http/refusal.js
+var refusal = __nccwpck_require__(3988);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/http/verdict.js
@@ -47346,7 +47703,6 @@ var sign_in_application = __nccwpck_require__(8509);
  * What Microsoft Entra's token endpoint says when it refuses, and what helps.
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
-
 
 
 
@@ -47489,13 +47845,10 @@ const REFUSALS = {
 };
 /** The failure that an answer without a token means. */
 function explainEntra(response, application, idToken, resource = (0,sign_in_application/* graphIn */.sZ)(application.cloud)) {
-    if ((0,http_refusal/* isRedirect */.N6)(response.status)) {
-        return { failure: (0,http_refusal/* redirected */.cP)(application.cloud.loginOrigin, response.status), retry: 'no' };
-    }
     const { status } = response;
-    const page = (0,intercepted/* intercepted */.c)(response, application.cloud.loginOrigin);
-    if (page && (0,http_verdict/* retryForStatus */.C)(status) === 'no')
-        return { failure: page, retry: 'no' };
+    const instead = (0,intercepted/* answeredInstead */.K0)(response, application.cloud.loginOrigin);
+    if (instead)
+        return { failure: instead, retry: 'no' };
     const error = errorIn(response);
     const unavailable = (0,http_verdict/* retryForStatus */.C)(status) !== 'no' || (error.code === undefined && (status === 200 || !error.readable));
     const refusal = REFUSALS[Number(error.code)] ?? (unavailable ? entra_refusal_transient : unknown);
@@ -47690,7 +48043,7 @@ class Wire {
 }
 /** As for any service, but for what is about the connectors. */
 function explainNoResponse(error, service) {
-    const verdict = (0,http_refusal/* explainTransport */.B4)(error, service);
+    const verdict = (0,refusal/* explainTransport */.B4)(error, service);
     const { code, message } = verdict.failure;
     if (code !== 'RESPONSE_TOO_LARGE')
         return verdict;
@@ -47701,8 +48054,10 @@ function signInFailed(cause) {
     return new failure/* Failure */.HR('SIGN_IN_REFUSED', `Signing in failed: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(cause))}.`, 'Check whether application, tenant and cloud are the right ones.', { cause });
 }
 function rolesOf(accessToken) {
-    const roles = (0,json/* jwtClaims */.vE)(accessToken)?.['roles'];
-    return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [];
+    const claims = (0,json/* jwtClaims */.vE)(accessToken);
+    // Entra leaves the claim out if there are none.
+    const roles = claims && (claims['roles'] ?? []);
+    return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : undefined;
 }
 
 
@@ -47729,8 +48084,6 @@ var retry = __nccwpck_require__(8394);
 var sign_in_application = __nccwpck_require__(8509);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
 var intercepted = __nccwpck_require__(8995);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/text/clean.js
@@ -47743,7 +48096,6 @@ var secrets = __nccwpck_require__(3014);
 var workflow_run = __nccwpck_require__(5578);
 ;// CONCATENATED MODULE: ./lib/sign-in/github-id-token.js
 /** GitHub's ID token: the client assertion of the federated credential. */
-
 
 
 
@@ -47816,11 +48168,9 @@ async function requestIdToken(http, service, audience) {
         timeout: TIMEOUT,
     });
     const { status } = response;
-    const page = (0,intercepted/* intercepted */.c)(response, SERVICE);
-    if (page && (0,verdict/* retryForStatus */.C)(status) === 'no')
-        return { failure: page, retry: 'no' };
-    if ((0,refusal/* isRedirect */.N6)(status))
-        return { failure: (0,refusal/* redirected */.cP)(SERVICE, status), retry: 'no' };
+    const instead = (0,intercepted/* answeredInstead */.K0)(response, SERVICE);
+    if (instead)
+        return { failure: instead, retry: 'no' };
     const jwt = status === 200 ? (0,json/* parseObject */.lj)(response.body)['value'] : undefined;
     if ((0,json/* isToken */.sg)(jwt)) {
         (0,secrets/* hide */.jD)(jwt);
@@ -48093,7 +48443,7 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
     try {
         const http = __addDisposableResource(env_1, new _http_client_js__WEBPACK_IMPORTED_MODULE_5__/* .Http */ .lw({ userAgent: await (0,_sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__/* .userAgent */ .N)(process.env), deadline }), true);
         const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__/* .signIn */ .Jv)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__/* .graphIn */ .sZ)(application.cloud)));
-        const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .o({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
+        const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .oh({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
         const now = new Date();
         if (connectorIds === 'all') {
             return (await connectors.list()).map((connector) => (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S)(connector, { ...thresholds, named: false }, now));
@@ -48463,7 +48813,7 @@ async function readAll({ application, connectorIds }, deadline) {
     try {
         const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.Jv)(http, application, (0,sign_in_application/* graphIn */.sZ)(application.cloud)));
-        const graph = new client/* GraphClient */.o({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
+        const graph = new client/* GraphClient */.oh({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
         return await (0,reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
     }
     catch (e_1) {
@@ -48506,7 +48856,7 @@ function report(renewals) {
 
 /***/ }),
 
-/***/ 2307:
+/***/ 9330:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 // ESM COMPAT FLAG
@@ -48593,10 +48943,15 @@ function unreadable(path, why, cause) {
     `The input "pfx-file" names ${path.length > 260 ? `a path of ${path.length} characters` : JSON.stringify(path)}, which ${why}.`, `Give the path of the .pfx itself, relative to ${process.cwd()} or absolute. A step before this one has to write it.`, { cause });
 }
 
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/text/dates.js
 var dates = __nccwpck_require__(9006);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
+var client_certificate = __nccwpck_require__(855);
 ;// CONCATENATED MODULE: ./lib/certificate/suitability.js
-/** Whether a certificate is fit for an API connector, and what is odd about it. */
+
+
 
 
 /** The service's documents ask for RSA with 2048 bits. */
@@ -48628,7 +48983,22 @@ function assess(certificate, now, minimumDaysLeft) {
     if (!certificate.allowsClientAuth) {
         warnings.push('The certificate has an extended key usage without clientAuth: servers on OpenSSL, such as nginx and Node, reject it from a client, even if they trust it. Public CAs no longer issue clientAuth; use a private CA, or the create step.');
     }
-    return warnings;
+    return [...warnings, ...certificate.chain.flatMap((issuer) => aboutIssuer(issuer, now))];
+}
+/** What servers reject a whole chain for, since they look at each certificate of it. */
+function aboutIssuer(issuer, now) {
+    const { validFromDate, validToDate } = issuer;
+    const what = `The certificate of the issuer "${(0,clean/* clean */.uH)((0,client_certificate/* subjectOf */.et)(issuer), 100)}"`;
+    const rejected = 'servers may reject the chain. Ask its authority for the current one';
+    return [
+        ...(validToDate < now ? [`${what} expired at ${(0,dates/* isoSeconds */.nE)(validToDate)}; ${rejected}.`] : []),
+        ...(validFromDate > now ? [`${what} is not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}; ${rejected}.`] : []),
+        ...((0,client_certificate/* allowsClientAuth */.AA)(issuer)
+            ? []
+            : [
+                `${what} has an extended key usage without clientAuth: servers on OpenSSL reject all that it signed for clients.`,
+            ]),
+    ];
 }
 function refuseExpired(certificate, now, minimumDaysLeft) {
     const { notAfter } = certificate;
@@ -48653,8 +49023,6 @@ var trust = __nccwpck_require__(6110);
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/graph/thumbprint.js
 var thumbprint = __nccwpck_require__(9393);
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
 ;// CONCATENATED MODULE: ./lib/connectors/update.js
 
 
@@ -48786,6 +49154,8 @@ function changed(outcome, certificate, replaced, now) {
         : `${what}, but the service does not use it yet.`;
 }
 
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
 // EXTERNAL MODULE: ./lib/http/client.js + 2 modules
 var client = __nccwpck_require__(7515);
 // EXTERNAL MODULE: ./lib/http/intercepted.js
@@ -48796,6 +49166,174 @@ var transport_error = __nccwpck_require__(6146);
 var text_secrets = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/version.js
 var version = __nccwpck_require__(3411);
+// EXTERNAL MODULE: external "node:diagnostics_channel"
+var external_node_diagnostics_channel_ = __nccwpck_require__(3053);
+;// CONCATENATED MODULE: ./lib/connectors/certificate-requests.js
+/** Whether a server asks for a client certificate in the TLS handshake. */
+
+
+const CONNECTED = 'undici:client:connected';
+/** Watches the connections to the host of a URL that have a client certificate to present; `using` ends that. */
+class CertificateRequests {
+    /** Whether the server asked for it in the last handshake; undefined if none was finished. */
+    came;
+    #host;
+    constructor(url) {
+        this.#host = new URL(url).host;
+        (0,external_node_diagnostics_channel_.subscribe)(CONNECTED, this.#connected);
+    }
+    #connected = (message) => {
+        const { connectParams, socket } = message;
+        if (connectParams.host !== this.#host || !(socket instanceof external_node_tls_.TLSSocket))
+            return;
+        // Its own: without one, the connection is none of those that present it.
+        if (socket.getX509Certificate() === undefined)
+            return;
+        // A CertificateRequest names the server's signature algorithms (RFC 5246 7.4.4, RFC 8446 4.3.2). A client learns them in
+        // no other way, and Node has no other sign of such a request.
+        this.came = socket.getSharedSigalgs().length > 0;
+    };
+    [Symbol.dispose]() {
+        (0,external_node_diagnostics_channel_.unsubscribe)(CONNECTED, this.#connected);
+    }
+}
+
+// EXTERNAL MODULE: ./lib/http/extra-ca.js
+var extra_ca = __nccwpck_require__(595);
+// EXTERNAL MODULE: ./lib/http/refusal.js
+var refusal = __nccwpck_require__(3988);
+;// CONCATENATED MODULE: ./lib/connectors/target-verdict.js
+/** What it means for the certificate how a target answers, or that it does not. */
+
+
+
+
+
+/**
+ * The TLS alerts that are about the client's certificate: bad, unsupported, revoked, expired and unknown certificate, unknown
+ * CA, access denied, decrypt error (its signature), certificate required.
+ * @see RFC 5246, section 7.2.2, and RFC 8446, section 6.2
+ */
+const CERTIFICATE_ALERTS = [42, 43, 44, 45, 46, 48, 49, 51, 116];
+/** Handshake failure: also what many servers of TLS 1.2 send for a certificate, and each for a missing cipher suite. */
+const HANDSHAKE_FAILURE = 40;
+/** Of versions, security, extensions and protocols that the two do not share. */
+const NOT_SHARED_ALERTS = [70, 71, 86, 109, 110, 120];
+const HANG_UP = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE)\b|other side closed|before secure TLS connection was established/i;
+/**
+ * What passes when the API is up again, or has fewer requests: request timeout, too early, too many requests, a gateway without
+ * the server behind it. 520 to 530 are Cloudflare's. None shows anything about the certificate.
+ */
+const NOT_UP = [408, 425, 429, 502, 503, 504, ...Array.from({ length: 11 }, (_, n) => 520 + n)];
+const TRUST = 'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.';
+/** The API's response is about this certificate. */
+function rejected(shown, why) {
+    return refuses(`${shown} rejected the new certificate: ${why}. Nothing was uploaded.`, TRUST);
+}
+/** Rejected, but the certificate was never presented: the handshake did not ask for it. */
+function notAskedFor(shown, why) {
+    return refuses(`${shown} answers ${why}, and did not ask for a certificate in the TLS handshake: the same answer comes without a certificate. Nothing was uploaded.`, 'Let the API ask each client for a certificate in the handshake. An API that asks only after it, or that is behind a proxy which inspects TLS, cannot be tested this way: leave verify-target out.');
+}
+/** The API did not look at the certificate, as far as can be seen. */
+function checksNothing(shown, answers) {
+    return `${shown} answers HTTP ${answers}: it does not seem to check client certificates.`;
+}
+/** A fault of the API, before or after it looked at the certificate. */
+function failedItself(shown, status) {
+    return `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+}
+/** The API is not up, or has too many requests; undefined if the status says something else. */
+function notUp(shown, status) {
+    if (!NOT_UP.includes(status))
+        return undefined;
+    const [what, until] = status === 429 ? ['it has too many requests', 'it has fewer'] : ['the API is not up', 'the API is up'];
+    return unreachable(`${shown} answers HTTP ${status}: ${what}, so whether it accepts the certificate is not known. Nothing was uploaded.`, `Run the job again when ${until}, or set verify-wait to the minutes that it needs${status === 429 ? '' : ' to start again'}.`, 'yes');
+}
+/** Whether this may be how the server rejects the certificate; what comes without one says more. */
+function mayBeRejection(error) {
+    const why = (0,transport_error/* reason */.l)(error);
+    const alert = alertOf(why);
+    return alert === undefined ? HANG_UP.test(why) : alert.number === HANDSHAKE_FAILURE;
+}
+/** No response. `anonymous` is what came without a certificate, if it was asked for. */
+function unanswered(error, shown, requested, anonymous) {
+    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
+    const alert = alertOf(why);
+    if (alert && CERTIFICATE_ALERTS.includes(alert.number))
+        return rejected(shown, alert.text);
+    if (mayBeRejection(error))
+        return perhapsRejected(error, shown, requested, anonymous);
+    if (alert !== undefined)
+        return endedHandshake(error, shown, alert);
+    const { retry, failure } = (0,refusal/* explainTransport */.B4)(error, shown);
+    if (failure.code === 'PROXY_AUTHENTICATION_REQUIRED')
+        return { failure, retry: 'no' };
+    if (retry !== 'no')
+        return notAsked(error, shown, why);
+    return unreachable(`${failure.message} Nothing was uploaded.`, remedyFor(failure), 'no', error);
+}
+/** A hang-up, or an alert that has several meanings. */
+function perhapsRejected(error, shown, requested, anonymous) {
+    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
+    const alert = alertOf(why);
+    const without = describe(anonymous, error);
+    // Without an alert, a hang-up counts only if the certificate was asked for, or if it makes a difference.
+    if (alert === undefined && requested !== true && (requested === false || without === undefined)) {
+        return notAsked(error, shown, why);
+    }
+    const also = alert === undefined ? '' : ' It can also be that no TLS version or cipher suite fits both sides.';
+    return refuses(`${shown} may have rejected the new certificate: ${alert?.text ?? why}. ${without ?? `The same comes without a certificate.${also}`} Nothing was uploaded.`, TRUST);
+}
+/** What came without a certificate, in a sentence, if that is something else that a server said; undefined if not. */
+function describe(anonymous, error) {
+    if (anonymous === undefined)
+        return undefined;
+    if (!(anonymous instanceof transport_error/* TransportError */.w))
+        return `It answers HTTP ${anonymous.status} without a certificate.`;
+    const alert = alertOf((0,transport_error/* reason */.l)(anonymous));
+    if (alert === undefined || alert.number === alertOf((0,transport_error/* reason */.l)(error))?.number)
+        return undefined;
+    return `Without a certificate it ends the connection with: ${alert.text}.`;
+}
+/** An alert that is not about the certificate. */
+function endedHandshake(cause, shown, alert) {
+    const shared = NOT_SHARED_ALERTS.includes(alert.number);
+    return unreachable(`${shared ? `No TLS connection with ${shown} can be agreed upon` : `${shown} ended the TLS connection`}: ${alert.text}. That is not about the certificate. Nothing was uploaded.`, alert.number === 120
+        ? 'Let the API speak HTTP/1.1 too, or leave verify-target out.'
+        : shared
+            ? 'Let the API speak TLS 1.2 or 1.3 with a cipher suite that is in use today, or leave verify-target out.'
+            : 'Check the host name in the target URL and the TLS settings of the API, or leave verify-target out.', shared ? 'no' : 'yes', cause);
+}
+function notAsked(cause, shown, why) {
+    return unreachable(`${shown} could not be asked whether it accepts the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', 'yes', cause);
+}
+function remedyFor({ code, message }) {
+    if (code === 'PROXY_REFUSED') {
+        return 'Let the proxy pass CONNECT to the host and port of the target URL, name the host in NO_PROXY, or leave verify-target out.';
+    }
+    if (code !== 'TLS_NOT_TRUSTED')
+        return 'Correct what the API sends, or leave verify-target out.';
+    const trust = message.includes('is not trusted') ? ` ${(0,extra_ca/* adviseExtraCa */.h)(process.env)}` : '';
+    return `Correct the TLS certificate or the TLS settings of the API, or leave verify-target out.${trust}`;
+}
+/** The alert in an error of OpenSSL: `…:tlsv1 alert unknown ca:FILE:LINE:SSL alert number 48`. */
+function alertOf(why) {
+    const [, words = '', number] = /(?:([^:]*):[^:]*:\d+:)?SSL alert number (\d{1,3})/.exec(why) ?? [];
+    if (number === undefined)
+        return undefined;
+    return {
+        number: Number(number),
+        text: (0,clean/* clean */.uH)(words === '' ? `TLS alert ${number}` : `${words} (TLS alert ${number})`),
+    };
+}
+function refuses(message, remedy) {
+    return { failure: new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', message, remedy), retry: 'yes' };
+}
+function unreachable(message, remedy, retry, cause) {
+    const options = cause === undefined ? {} : { cause };
+    return { failure: new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', message, remedy, options), retry };
+}
+
 ;// CONCATENATED MODULE: ./lib/connectors/verify-target.js
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
@@ -48849,6 +49387,13 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
     var e = new Error(message);
     return e.name = "SuppressedError", e.error = error, e.suppressed = suppressed, e;
 });
+/**
+ * Asks the API behind a connector whether it accepts the new certificate, before the connector presents it to everybody:
+ * a TLS connection with the certificate and its chain, and a HEAD. No token ever goes there.
+ */
+
+
+
 
 
 
@@ -48857,13 +49402,7 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
-const TURNED_AWAY = [401, 403, 495, 496];
-/** How a TLS server turns a client's certificate away: by an alert, or by hanging up. */
-const TLS_REFUSAL = /\b(ECONNRESET|UND_ERR_SOCKET|EPIPE|EPROTO)\b|alert|other side closed/i;
-/** In TLS 1.2 that comes before the handshake is done, in 1.3 after the request was sent. */
-const IN_HANDSHAKE = /alert|before secure TLS connection was established/i;
-/** The API is not up: a gateway's answer shows nothing about the certificate. */
-const NOT_UP = [502, 503, 504];
+const REJECTED = [401, 403, 495, 496];
 /** How a target that rejects the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 };
 /** Asks the targets of connectors. They share the time that there is for waiting; it starts with the first of them. */
@@ -48875,42 +49414,44 @@ class TargetCheck {
     }
     /**
      * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over.
-     * @throws Failure as {@link verifyTarget}; the reason of the deadline's signal as soon as the step has to end
+     * @returns a warning if it is not known whether the target looks at the certificate, else undefined
+     * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE, PROXY_INVALID, PROXY_AUTHENTICATION_REQUIRED; the reason
+     * of the deadline's signal as soon as the step has to end
      */
     async verify(targetUrl) {
         // NODE_DEBUG=undici shows what is asked.
         (0,text_secrets/* hideUrl */.KT)(targetUrl);
         refuseOtherSchemes(targetUrl);
+        const identity = tlsIdentity(this.#options.certificate);
         const { deadline, wait } = this.#options;
         const started = deadline.now();
         this.#until ??= started + wait;
         let [logged, loggedAt] = ['', started];
         for (;;) {
-            try {
-                return await this.#ask(targetUrl);
+            const answer = await this.#ask(targetUrl, identity);
+            if (!isVerdict(answer))
+                return answer;
+            const { failure, retry } = answer;
+            const rest = this.#until - deadline.now();
+            const waited = Math.round((deadline.now() - started) / 1000);
+            if (retry === 'no' || rest <= 0) {
+                throw waited === 0 ? failure : (0,lib_failure/* withSentence */.wt)(failure, `It was asked again for ${waited} s.`);
             }
-            catch (error) {
-                if (!(error instanceof lib_failure/* Failure */.HR) || !WORTH_WAITING.includes(error.code))
-                    throw error;
-                const rest = this.#until - deadline.now();
-                const waited = Math.round((deadline.now() - started) / 1000);
-                if (rest <= 0)
-                    throw waited === 0 ? error : (0,lib_failure/* withSentence */.wt)(error, `It was asked again for ${waited} s.`);
-                if (error.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
-                    [logged, loggedAt] = [error.message, deadline.now()];
-                    this.#options.log(`${error.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
-                }
-                await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
+            if (failure.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
+                [logged, loggedAt] = [failure.message, deadline.now()];
+                this.#options.log(`${failure.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
             }
+            await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
         }
     }
     /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
-    async #ask(targetUrl) {
+    async #ask(targetUrl, identity) {
         const env_1 = { stack: [], error: void 0, hasError: false };
         try {
-            const presenting = __addDisposableResource(env_1, this.#open(tlsIdentity(this.#options.certificate)), true);
+            const requests = __addDisposableResource(env_1, new CertificateRequests(targetUrl), false);
+            const presenting = __addDisposableResource(env_1, this.#open(identity), true);
             const anonymous = __addDisposableResource(env_1, this.#open(undefined), true);
-            return await verifyTarget(presenting, anonymous, targetUrl);
+            return await verifyTarget(presenting, anonymous, targetUrl, () => requests.came);
         }
         catch (e_1) {
             env_1.error = e_1;
@@ -48927,34 +49468,56 @@ class TargetCheck {
         return new client/* Http */.lw({ userAgent: version/* PRODUCT */.A, deadline: this.#options.deadline, clientCertificate });
     }
 }
-/** What passes once the API trusts the certificate, or is up again with its new settings. */
-const WORTH_WAITING = ['TARGET_REFUSES_CERTIFICATE', 'TARGET_UNREACHABLE'];
-/** The leaf, its chain and the key as PEM, for a TLS connection. */
+function isVerdict(answer) {
+    return typeof answer === 'object';
+}
+/**
+ * The leaf, its chain and the key as PEM, for a TLS connection.
+ * @throws Failure TARGET_UNREACHABLE if OpenSSL presents no such certificate: waiting does not change that
+ */
 function tlsIdentity(certificate) {
-    return {
+    const identity = {
         cert: [certificate.leaf, ...certificate.chain].map(String).join(''),
         key: certificate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     };
+    try {
+        (0,external_node_tls_.createSecureContext)(identity);
+    }
+    catch (cause) {
+        throw new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `The TLS library of this step does not present this certificate to any server: ${(0,clean/* clean */.uH)((0,transport_error/* reason */.l)(cause))}. So whether the API accepts it is not known. Nothing was uploaded.`, 'Use an RSA key of 2048 bits and a certificate that is signed with SHA-256, as its issuers are, or leave verify-target out.', { cause });
+    }
+    return identity;
 }
 /**
- * Presents the certificate to the target.
- * @returns a warning if the target does not seem to look at certificates, else undefined
- * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE
+ * Presents the certificate to the target. `certificateRequested` is whether the target asked for one in the TLS handshake,
+ * once that is over; undefined if it failed.
+ * @returns a warning if it is not known whether the target looks at certificates; the failure if it rejects this one, or if
+ * that is not known either; undefined if it accepts it
  */
-async function verifyTarget(withCertificate, without, targetUrl) {
+async function verifyTarget(withCertificate, without, targetUrl, certificateRequested) {
     const shown = (0,clean/* cleanUrl */.TG)(targetUrl, 200);
     const answer = await ask(withCertificate, targetUrl);
-    if (answer instanceof transport_error/* TransportError */.w)
-        throw unanswered(answer, shown);
-    const why = await whyTurnedAway(withCertificate, targetUrl, answer);
+    const requested = certificateRequested();
+    if (answer instanceof transport_error/* TransportError */.w) {
+        const unclear = mayBeRejection(answer) && requested !== false;
+        return unanswered(answer, shown, requested, unclear ? await ask(without, targetUrl) : undefined);
+    }
+    const { status } = answer;
+    const why = await whyRejected(withCertificate, targetUrl, answer);
     if (why !== undefined)
-        throw refused(shown, why);
-    if (NOT_UP.includes(answer.status))
-        throw notUp(shown, answer.status);
+        return requested === false ? notAskedFor(shown, why) : rejected(shown, why);
+    const down = notUp(shown, status);
+    if (down !== undefined)
+        return down;
+    if (requested === false) {
+        return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
+    }
+    if (status >= 500)
+        return failedItself(shown, status);
     const anonymous = await ask(without, targetUrl);
-    if (anonymous instanceof transport_error/* TransportError */.w || anonymous.status !== answer.status)
+    if (anonymous instanceof transport_error/* TransportError */.w || anonymous.status !== status)
         return undefined;
-    return `${shown} answers HTTP ${answer.status} with the new certificate and without any: it does not seem to check client certificates.`;
+    return checksNothing(shown, `${status} with the new certificate and without any`);
 }
 /** @throws Failure TARGET_UNREACHABLE */
 function refuseOtherSchemes(targetUrl) {
@@ -48973,28 +49536,17 @@ async function ask(http, url, method = 'HEAD') {
         return error;
     }
 }
-async function whyTurnedAway(http, url, answer) {
-    if (TURNED_AWAY.includes(answer.status))
-        return `HTTP ${answer.status}`;
-    if (answer.status !== 400)
+/** The part of the response that rejects the certificate; undefined if none does. */
+async function whyRejected(http, url, { status }) {
+    if (REJECTED.includes(status))
+        return `HTTP ${status}`;
+    if (status !== 400)
         return undefined;
     // nginx answers 400 and says only in the body that it is about the certificate; to a HEAD it sends none.
     const page = await ask(http, url, 'GET');
     if (page instanceof transport_error/* TransportError */.w || !/SSL certificate/i.test(page.body))
         return undefined;
     return `HTTP 400, ${(0,intercepted/* pageTitle */.W)(page.body) || 'about the SSL certificate'}`;
-}
-function unanswered(error, shown) {
-    const why = (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error));
-    if ((error.sent && TLS_REFUSAL.test(why)) || IN_HANDSHAKE.test(why))
-        return refused(shown, why);
-    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} could not be asked whether it accepts the certificate: ${why}.`, 'Nothing was uploaded. Check that the runner reaches the API, or leave verify-target out.', { cause: error });
-}
-function notUp(shown, status) {
-    return new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${shown} answers HTTP ${status}: the API is not up, so whether it accepts the certificate is not known. Nothing was uploaded.`, 'Run the job again when the API is up, or set verify-wait to the minutes that it needs to start again.');
-}
-function refused(shown, why) {
-    return new lib_failure/* Failure */.HR('TARGET_REFUSES_CERTIFICATE', `${shown} rejected the new certificate: ${why}. Nothing was uploaded.`, 'Let the API trust the new certificate (its issuer, or its thumbprint) next to the old one, then run the job again. If you have just done that, set verify-wait to the minutes that it takes to arrive. Uploading it now would stop every sign-up that calls this API.');
 }
 
 // EXTERNAL MODULE: ./lib/graph/api-connectors.js + 1 modules
@@ -49023,8 +49575,6 @@ var json = __nccwpck_require__(2845);
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ./lib/http/error-body.js
 var error_body = __nccwpck_require__(9223);
-// EXTERNAL MODULE: ./lib/http/refusal.js + 1 modules
-var refusal = __nccwpck_require__(3945);
 // EXTERNAL MODULE: ./lib/http/verdict.js
 var verdict = __nccwpck_require__(8761);
 ;// CONCATENATED MODULE: ./lib/key-vault/refusal.js
@@ -49063,16 +49613,8 @@ function explainVault(response, asked, n) {
 }
 /** The failure of a response that is not the vault's, or undefined if it may be. */
 function inPlaceOfTheVault(response, { vault }) {
-    const { status } = response;
     const { host } = new URL(vault.origin);
-    if ((0,refusal/* isRedirect */.N6)(status))
-        return (0,refusal/* redirected */.cP)(`The key vault ${host}`, status);
-    const page = (0,intercepted/* intercepted */.c)(response, `the key vault ${host}`);
-    // A gateway's page with a status that may pass means that, and the service may have acted.
-    if (!page || (0,verdict/* retryForStatus */.C)(status) !== 'no')
-        return undefined;
-    const remedy = `Let the firewall, web filter or proxy of your network pass ${host} unchanged, without a sign-in page.`;
-    return new lib_failure/* Failure */.HR(page.code, page.message, remedy);
+    return (0,intercepted/* answeredInstead */.K0)(response, `the key vault ${host}`, host);
 }
 /** What it means that the vault does not say which tenant it is in. */
 function withoutTenant(response, asked) {
@@ -49178,7 +49720,7 @@ function failed({ code, what, remedy }, response, asked) {
     const requestId = (0,clean/* clean */.uH)(response.headers['x-ms-request-id'], 64);
     const details = [
         `HTTP ${response.status}`,
-        ...said.codes,
+        ...(0,error_body/* shownCodes */.U)(said.codes),
         requestId === '' ? '' : `x-ms-request-id ${requestId}`,
         ...said.ids,
         said.date,
@@ -49620,7 +50162,7 @@ async function findConnectors(http, { application, connectorIds, source }) {
         throw source.kind === 'key-vault' && !source.sameApplication ? explainGraphSignIn(error, application) : error;
     });
     const permission = 'APIConnectors.ReadWrite.All';
-    const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.o({ http, application, access, permission, log: core/* info */.pq }));
+    const connectors = new api_connectors/* ApiConnectors */.N(new graph_client/* GraphClient */.oh({ http, application, access, permission, log: core/* info */.pq }));
     return { connectors, readings: await (0,reading/* readConnectors */.P)(connectors, connectorIds) };
 }
 /** Sets what the API has to trust, and only then brings each connector to the certificate. */
@@ -50407,7 +50949,7 @@ var __webpack_exports__ = {};
 
 /** The steps, each loaded only if it is the one that runs. */
 const STEPS = {
-    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 2307))).upload,
+    upload: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 9330))).upload,
     create: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 5499))).create,
     'create-cleanup': async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 3770))).cleanUp,
     check: async () => (await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 19))).check,

@@ -23,6 +23,7 @@ beforeAll(async () => {
     issuing: await certificate(issuing.name, issuing.keys, { issuer: root }),
   };
   of['issued'] = await certificate('CN=connector', keys, { issuer: issuing, to: 90 });
+  of['self-future'] = await certificate('CN=connector', keys, { from: 10, to: 400 });
   of['issued-older'] = await certificate('CN=connector', keys, { issuer: issuing, to: 30 });
   of['issued-expired'] = await certificate('CN=connector', keys, { issuer: issuing, from: -90, to: -1 });
   of['issued-future'] = await certificate('CN=connector', keys, { issuer: issuing, from: 10, to: 400 });
@@ -60,11 +61,19 @@ describe('of several certificates of the key', () => {
       /self-signed/,
     ],
     ['the marked one', ['issued-older', 'issued*'], 'issued', /not marked/],
-    ['the first, if both are marked', ['issued-older*', 'issued*'], 'issued-older', /later in the file/],
-    ['the first, if none is marked', ['issued', 'issued-older'], 'issued', /later in the file/],
-    ['all not valid: signed by a CA', ['self-expired*', 'issued-expired'], 'issued-expired', /self-signed/],
+    ['the first, if both are marked', ['issued*', 'issued-older*'], 'issued', /later in the file\)/],
+    ['the first, if none is marked', ['issued', 'issued-older'], 'issued', /later in the file\)/],
+    [
+      'the first, though the other one lasts longer, which is said',
+      ['issued-older', 'issued'],
+      'issued-older',
+      /later in the file, though it expires later, on \d{4}/,
+    ],
+    ['all expired: signed by a CA', ['self-expired*', 'issued-expired'], 'issued-expired', /self-signed/],
+    ['not valid yet before expired', ['issued-expired*', 'self-future'], 'self-future', /expired on/],
   ])('%s', (_, names, expected, why) => {
-    const { leaf, note } = chosenOf(names);
+    const { leaf, notes } = chosenOf(names);
+    const [note = ''] = notes;
     expect(thumbprintOf(leaf)).toBe(thumbprintOf(of[expected] as X509Certificate));
     const left = names.find((name) => name.replace('*', '') !== expected) ?? '';
     expect(note).toMatch(why);
@@ -73,7 +82,7 @@ describe('of several certificates of the key', () => {
   });
 
   test('the same one twice is one, with the mark of either', () => {
-    expect(chosenOf(['issued', 'issued']).note).toBeUndefined();
+    expect(chosenOf(['issued', 'issued']).notes).toEqual([]);
     expect(chosenOf(['issued-older', 'issued', 'issued*']).leaf).toBe(of['issued']);
   });
 
@@ -86,15 +95,42 @@ describe('of several certificates of the key', () => {
 describe('the chain', () => {
   test('is the issuers in order, whatever the order in the file, and nothing else', async () => {
     const stranger = await certificate('CN=Stranger', await newKeys());
-    const { chain, note } = chosenOf(['issued'], [authority.root, stranger, authority.issuing]);
+    const { chain, notes } = chosenOf(['issued'], [authority.root, stranger, authority.issuing]);
     expect(chain).toEqual([authority.issuing, authority.root]);
-    expect(note).toBeUndefined();
+    expect(notes).toEqual([]);
   });
 
   test('an issuer by name that did not sign is none', async () => {
     const namesake = await certificate('CN=Issuing', await newKeys());
     expect(chosenOf(['issued'], [namesake, authority.issuing]).chain).toEqual([authority.issuing]);
     expect(chosenOf(['issued'], [namesake]).chain).toEqual([]);
+  });
+
+  test('what is left out is named, if the issuer of the last certificate is not there', () => {
+    const { chain, notes } = chosenOf(['issued'], [authority.root]);
+    expect(chain).toEqual([]);
+    expect(notes).toEqual([
+      'The chain ends at "CN=connector": its issuer "CN=Issuing" is not in the .pfx. Left out, as no part of the chain: "CN=Root".',
+    ]);
+    expect(chosenOf(['issued']).notes).toEqual([]);
+  });
+
+  test('a leaf that has the name of its issuer', async () => {
+    const issuer = { name: 'CN=localhost', keys: await newKeys() };
+    of['namesake'] = await certificate('CN=localhost', keys, { issuer });
+    const authority = await certificate(issuer.name, issuer.keys);
+    expect(chosenOf(['namesake'], [authority]).chain).toEqual([authority]);
+  });
+
+  test('an authority that changed its key', async () => {
+    const [old, current] = [
+      { name: 'CN=Root', keys: await newKeys() },
+      { name: 'CN=Root', keys: await newKeys() },
+    ];
+    const root = await certificate(old.name, old.keys);
+    const link = await certificate(current.name, current.keys, { issuer: old });
+    of['rolled'] = await certificate('CN=connector', keys, { issuer: current });
+    expect(chosenOf(['rolled'], [root, link]).chain).toEqual([link, root]);
   });
 
   test('of two certificates of the issuer, the one that is valid now', async () => {

@@ -1,4 +1,8 @@
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { parseSubject } from '../../src/certificate/subject.ts';
+import { parseWhole } from '../../src/pkcs12/asn1/ber.ts';
+import { bits, oid, sequenceOf, time, unsigned } from '../../src/pkcs12/asn1/der.ts';
 import { decode, type Decoded } from '../../src/certificate/decode.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { certificateIn, failureOf, openFixture, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
@@ -9,6 +13,31 @@ const bytesOf = (decoded: Decoded): Buffer | undefined => (decoded.kind === 'pkc
 const base64 = pfx.toString('base64');
 const wrapped = (width: number, end: string): string => base64.replace(new RegExp(`.{${width}}`, 'g'), `$&${end}`);
 const spread = (text: string): string => Buffer.from(text, 'utf16le').toString('latin1');
+
+const throwAway = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+/** A certificate in DER that signs itself, as small as one can be. */
+function selfSigned(subject: string): Buffer {
+  const parsed = parseSubject(subject);
+  if (!('der' in parsed)) throw new Error(parsed.problem);
+  const algorithm = sequenceOf(oid('1.2.840.10045.4.3.2'));
+  const validity = sequenceOf(time(new Date(Date.now() - 86_400_000)), time(new Date(Date.now() + 86_400_000)));
+  const publicKey = throwAway.publicKey.export({ type: 'spki', format: 'der' });
+  const tbs = sequenceOf(unsigned(1), algorithm, parsed.der, validity, parsed.der, publicKey);
+  return sequenceOf(tbs, algorithm, bits(sign('sha256', tbs, throwAway.privateKey)));
+}
+const shortest = new X509Certificate(selfSigned('CN=a'));
+
+/** A .pfx whose contents are so long. */
+function ofLength(least: number, most: number): Buffer {
+  for (let issuers = 0; ; issuers++) {
+    const chain = Array.from({ length: issuers }, () => shortest);
+    const file = writePkcs12({ leaf: shortest, chain, privateKey: throwAway.privateKey }, PASSWORD);
+    const length = file.readUInt16BE(2);
+    if (length >= least && length <= most) return file;
+    if (length > most) throw new Error('none is so long');
+  }
+}
 
 describe('base64 in its disguises', () => {
   test.each([
@@ -102,10 +131,99 @@ describe('base64 in its disguises', () => {
     expect(decoded.notes).toEqual([expect.stringMatching(note)]);
   });
 
-  test('two different .pfx in one text: neither is guessed', () => {
+  test('every LF turned into CR LF, one in its length as well', () => {
+    const file = ofLength(0x0a00, 0x0aff);
+    const crlf = Buffer.from(file.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+    expect(bytesOf(decode(crlf))?.equals(file)).toBe(true);
+  });
+
+  test('a line break behind a whole .pfx with a line break in it harms nothing', () => {
+    for (let attempt = 0; attempt < 10_000; attempt++) {
+      const file = writePkcs12({ leaf: shortest, chain: [], privateKey: throwAway.privateKey }, PASSWORD);
+      if (file.toString('latin1').split('\r\n').length !== 2) continue;
+      const given = Buffer.concat([file, Buffer.from('\r\n')]);
+      expect(bytesOf(decode(given))?.equals(given)).toBe(true);
+      return;
+    }
+  });
+
+  // Its end is known only from what is in it, so that nothing behind it may be taken for base64.
+  describe('of indefinite length', () => {
+    const indefinite = (remainder: number): Buffer => {
+      for (let subject = 'CN=a'; ; subject += 'a') {
+        const leaf = new X509Certificate(selfSigned(subject));
+        const definite = parseWhole(writePkcs12({ leaf, chain: [], privateKey: throwAway.privateKey }, PASSWORD));
+        const file = Buffer.concat([Buffer.of(0x30, 0x80), definite.content, Buffer.alloc(2)]);
+        if (file.length % 3 === remainder) return file;
+      }
+    };
+    test.each([0, 1, 2])('its length is a multiple of 3, and %i', (remainder) => {
+      const file = indefinite(remainder);
+      const text = file.toString('base64');
+      const lines = text.replace(/.{64}/g, '$&\n');
+      for (const given of [
+        text,
+        text.replace(/.{60}/g, '$& '),
+        Buffer.from(text).toString('base64'),
+        `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+        `-----BEGIN PKCS12-----\n${lines}-----END PKCS12-----\n${openFixture('openssl-ec.pfx').leaf.toString()}`,
+        `CONNECTOR_PFX=${text}\nPASSWORD=abc`,
+        `${text.replace(/=+$/, '')} user@host $`,
+      ]) {
+        expect({ given, found: bytesOf(decode(given))?.toString('hex') }).toEqual({
+          given,
+          found: file.toString('hex'),
+        });
+      }
+    });
+    test('cut off', () => {
+      const text = indefinite(0).toString('base64').slice(0, 1000);
+      const armour = `-----BEGIN PKCS12-----\n${text}\n-----END PKCS12-----`;
+      expect(bytesOf(decode(text))?.length).toBe(750);
+      expect(decode(armour).kind).toBe('pem');
+    });
+  });
+
+  describe('two different .pfx in one text: neither is guessed', () => {
     const other = readFixture('openssl-3des.pfx').toString('base64');
-    expect(failureOf(() => decode(`one: ${base64}\ntwo: ${other}`)).code).toBe('PFX_NOT_BASE64');
-    expect(bytesOf(decode(`one: ${base64}\ntwo: ${base64}`))?.equals(pfx)).toBe(true);
+    const [cut, cutOther] = [base64, other].map((text) => text.slice(0, 1000));
+    const armour = (text: string): string => `-----BEGIN PKCS12-----\n${text}\n-----END PKCS12-----\n`;
+    const texts: readonly (readonly [string, (one: string, two: string) => string])[] = [
+      ['with names', (one, two) => `one: ${one}\ntwo: ${two}`],
+      ['in JSON', (one, two) => JSON.stringify({ one, two })],
+      ['in JSON, one of them wrapped', (one, two) => JSON.stringify({ one: one.replace(/.{64}/g, '$&\n'), two })],
+      ['appended', (one, two) => `${one}\n${two}\n`],
+      ['appended without a line break', (one, two) => `${one}${two}`],
+      ['in armour', (one, two) => armour(one) + armour(two)],
+      ['in base64 again', (one, two) => Buffer.from(`${one}\n${two}`).toString('base64')],
+    ];
+    test.each(texts)('%s', (_name, join) => {
+      for (const text of [join(base64, other), join(other, base64)]) {
+        for (const given of [text, Buffer.from(text)]) {
+          const failure = failureOf(() => decode(given));
+          expect(failure.code).toBe('PFX_NOT_BASE64');
+          expect(failure.message).toMatch(/several texts that were joined/);
+        }
+      }
+    });
+
+    test.each([
+      ['one of them cut off at its end', `one: ${cut ?? ''}\ntwo: ${other}`],
+      ['one of them cut off, with a line break', `${base64}\n${cutOther ?? ''}`],
+      ['one of them cut off, in armour', armour(base64) + armour(cutOther ?? '')],
+      ['one with something else behind it', `pfx=${base64}\n${Buffer.alloc(60, 1).toString('base64')}`],
+      ['many', `${base64};`.repeat(21)],
+    ])('%s', (_name, text) => {
+      expect(failureOf(() => decode(text)).message).toMatch(/several texts that were joined/);
+    });
+
+    test.each([
+      ['the same one twice', `one: ${base64}\ntwo: ${base64}`],
+      ['the same one appended', `${base64}\n${base64}`],
+      ['its beginning in a comment', `# ${base64.slice(0, 40)}…\nPFX=${base64}`],
+    ])('%s is one', (_name, text) => {
+      expect(bytesOf(decode(text))?.equals(pfx)).toBe(true);
+    });
   });
 
   test('says what was unusual', () => {

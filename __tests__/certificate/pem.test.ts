@@ -1,8 +1,12 @@
 /** Certificate and key as PEM, as tools write them and as people paste them. */
-import { createCipheriv, generateKeyPairSync, hash } from 'node:crypto';
+import { createCipheriv, createPrivateKey, generateKeyPairSync, hash, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
+import { TAG } from '../../src/pkcs12/asn1/ber.ts';
+import { element, explicit, oid, sequenceOf, unsigned, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
+import { pfxOfContents } from '../pkcs12/builder.ts';
 import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
 
 const open = (content: string | Buffer, password = ''): CertificateUpload =>
@@ -84,8 +88,121 @@ describe('as people paste it', () => {
     expect(open(pem('dek-info-aes256').replaceAll('\n', ' '), PASSWORD).certificate.keyBits).toBe(2048);
   });
 
+  // What `openssl pkcs12 -nodes` makes of a friendly name, and what editors and people add.
+  test.each<[string, Buffer]>([
+    ['Cyrillic letters cut to one byte', Buffer.from([0x14, 0x3e, 0x33, 0x3e, 0x32, 0x3e, 0x40])],
+    ['Latin-1', Buffer.from('ÀÉÈÙ', 'latin1')],
+    ['a dash of Windows-1252', Buffer.from([0x41, 0x96, 0x42])],
+    ['a form feed and an escape', Buffer.from('\f\x1b[0m')],
+    ['zeros', Buffer.alloc(3)],
+  ])('with odd bytes outside of the blocks: %s', (_name, odd) => {
+    const file = Buffer.concat([Buffer.from('    friendlyName: '), odd, Buffer.from(`\n${whole}`)]);
+    expect(open(file).certificate.subject).toContain('CN=connector.example');
+    expect(open(Buffer.concat([odd, file])).certificate.subject).toContain('CN=connector.example');
+    expect(open(file.toString('latin1')).certificate.subject).toContain('CN=connector.example');
+    expect(open(file.toString('base64')).certificate.subject).toContain('CN=connector.example');
+  });
+
+  test('a .pfx with such a text in it stays a .pfx', () => {
+    const note = sequenceOf(oid('1.2.3'), explicit(0, utf8(whole)));
+    const file = pfxOfContents([note]);
+    expect(failureOf(() => open(file)).message).toMatch(/\.pfx opens, and has nothing in it/);
+  });
+
   test('as a file in UTF-16', () => {
     expect(open(Buffer.from(`\ufeff${whole}`, 'utf16le')).certificate.keyBits).toBe(2048);
+  });
+});
+
+describe('certificates in PKCS#7, as authorities deliver them', () => {
+  const signedData = (...certificates: readonly Buffer[]): string =>
+    sequenceOf(
+      oid(OID.signedData),
+      explicit(
+        0,
+        sequenceOf(
+          unsigned(1),
+          element(TAG.set),
+          sequenceOf(oid(OID.data)),
+          element(0xa0, ...certificates),
+          element(TAG.set),
+        ),
+      ),
+    ).toString('base64');
+  const [leafDer, authorityDer] = [leaf, authority].map((text) => new X509Certificate(text).raw);
+  if (!leafDer || !authorityDer) throw new Error('unreachable');
+
+  test.each(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA', 'CERTIFICATE'])('with a key, under the label %s', (label) => {
+    const { certificate } = open(key + block(label, signedData(authorityDer, leafDer)));
+    expect(certificate.subject).toContain('CN=connector.example');
+    expect(certificate.chain).toHaveLength(1);
+  });
+
+  test('are counted, and read if they are of the key', () => {
+    expect(failureOf(() => open(key + block('PKCS7', signedData()))).code).toBe('PFX_NO_CERTIFICATE');
+    expect(failureOf(() => open(key + block('PKCS7'))).message).toMatch(/certificate cannot be read/);
+    const many = signedData(...Array.from({ length: 201 }, () => authorityDer));
+    expect(failureOf(() => open(key + block('PKCS7', many))).message).toMatch(/201 certificates/);
+  });
+
+  test('without a key it is refused as before', () => {
+    expect(failureOf(() => open(block('PKCS7', signedData(leafDer)))).code).toBe('PFX_IS_PKCS7');
+  });
+});
+
+/** OpenSSL's own encryption of PEM, with AES-128 (EVP_BytesToKey: one round of MD5). */
+function dekInfo(der: Buffer, padding = true): string {
+  const iv = Buffer.alloc(16, 7);
+  const derived = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
+  const cipher = createCipheriv('aes-128-cbc', derived, iv).setAutoPadding(padding);
+  const ciphertext = Buffer.concat([cipher.update(der), cipher.final()]).toString('base64');
+  return `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n${ciphertext}`;
+}
+
+describe('a key under the label of another form, which OpenSSL opens', () => {
+  const der = createPrivateKey(key);
+  const pkcs8 = der.export({ type: 'pkcs8', format: 'der' });
+  const pkcs1 = der.export({ type: 'pkcs1', format: 'der' });
+  const encrypted = der.export({ type: 'pkcs8', format: 'der', cipher: 'aes-128-cbc', passphrase: PASSWORD });
+  test.each<[string, string, string]>([
+    ['PKCS#8 as RSA PRIVATE KEY', 'RSA PRIVATE KEY', pkcs8.toString('base64')],
+    ['PKCS#1 as PRIVATE KEY', 'PRIVATE KEY', pkcs1.toString('base64')],
+    ['PKCS#8 as EC PRIVATE KEY', 'EC PRIVATE KEY', pkcs8.toString('base64')],
+    ['PKCS#8 with DEK-Info', 'PRIVATE KEY', dekInfo(pkcs8)],
+    ['PKCS#1 with DEK-Info as PRIVATE KEY', 'PRIVATE KEY', dekInfo(pkcs1)],
+    ['encrypted PKCS#8 as PRIVATE KEY', 'PRIVATE KEY', encrypted.toString('base64')],
+    ['PKCS#8 as ENCRYPTED PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', pkcs8.toString('base64')],
+  ])('%s', (_name, label, body) => {
+    expect(open(leaf + block(label, body), PASSWORD).certificate.subject).toContain('CN=connector.example');
+  });
+
+  test('encrypted, and no password given', () => {
+    const failure = failureOf(() => open(leaf + block('PRIVATE KEY', encrypted.toString('base64'))));
+    expect(failure.message).toMatch(/is encrypted, and the input "password" is empty/);
+  });
+});
+
+describe('a beginning without its end', () => {
+  test.each([
+    ['in a comment', '# paste from -----BEGIN to -----END\n'],
+    ['of a certificate, in a comment', '# the certificate (-----BEGIN CERTIFICATE----- …) comes first\n'],
+    ['of a block that is not used', '-----BEGIN DH PARAMETERS-----\nMIIBCAKCAQEA7Z0OHnz3xdSVYdyPHR\n'],
+  ])('%s is passed over', (_name, odd) => {
+    for (const text of [odd + key + leaf, key + odd + leaf, key + leaf + odd]) {
+      expect(open(text).certificate.subject).toContain('CN=connector.example');
+    }
+  });
+
+  test.each([
+    ['the certificate', key + leaf.slice(0, 200)],
+    ['one of two certificates', key + leaf + authority.slice(0, 200)],
+    ['one of two certificates, right after its first line', `${key}${leaf}-----BEGIN CERTIFICATE-----\n`],
+    ['the first of two certificates', key + authority.slice(0, 200) + leaf],
+    ['one of two keys', leaf + key.slice(0, 200) + key],
+    ['an encrypted key', `${leaf}${block('RSA PRIVATE KEY', 'Proc-Type: 4,ENCRYPTED').slice(0, -10)}`],
+    ['what is needed, after a comment', `# -----BEGIN to\n${leaf}`],
+  ])('is a text that is cut off, if it is %s', (_name, text) => {
+    expect(failureOf(() => open(text)).code).toBe('PFX_TRUNCATED');
   });
 });
 
@@ -147,11 +264,7 @@ describe('what cannot be used, by its cause', () => {
 
   test('DEK-Info whose password fits, and whose end is damaged', () => {
     const der = Buffer.concat([Buffer.of(0x30, 0x82, 0x00, 0x20, 0x02, 0x01, 0x00, 0x02), Buffer.alloc(24)]);
-    const iv = Buffer.alloc(16, 7);
-    const first = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
-    const cipher = createCipheriv('aes-128-cbc', first, iv).setAutoPadding(false);
-    const head = `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n`;
-    const text = leaf + block('RSA PRIVATE KEY', head + cipher.update(der).toString('base64'));
+    const text = leaf + block('RSA PRIVATE KEY', dekInfo(der, false));
     expect(failureOf(() => open(text, PASSWORD)).code).toBe('PFX_DAMAGED');
     expect(failureOf(() => open(text, 'another')).code).toBe('PFX_WRONG_PASSWORD');
   });

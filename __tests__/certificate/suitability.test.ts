@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { describeCertificate } from '../../src/certificate/client-certificate.ts';
 import { assess } from '../../src/certificate/suitability.ts';
 import { failureOf, openFixture } from '../pkcs12/fixtures.ts';
+import { authority, brokenPurposes, made, purposes, type Fields } from './made.ts';
 
 const certificate = openFixture('openssl-default.pfx');
 const DAY = 86_400_000;
@@ -55,6 +56,31 @@ describe('assess', () => {
     const failure = failureOf(() => assess(certificate, tenDaysBefore, 11));
     expect(failure.code).toBe('CERTIFICATE_EXPIRES_TOO_SOON');
     expect(failure.message).toContain('in 10 days');
+  });
+});
+
+describe('the issuers', () => {
+  const root = made('Root', { extensions: [authority()] });
+  const said = (fields: Fields): readonly string[] => {
+    const issuing = made('Issuing', {
+      issuer: root,
+      ...fields,
+      extensions: [authority(), ...(fields.extensions ?? [])],
+    });
+    const leaf = made('leaf', { issuer: issuing });
+    const chain = [issuing.certificate, root.certificate];
+    return assess(describeCertificate(leaf.certificate, leaf.privateKey, chain), new Date(), 0);
+  };
+
+  test.each<[string, Fields, readonly RegExp[]]>([
+    ['nothing odd', {}, []],
+    ['expired', { from: -20, to: -10 }, [/issuer "CN=Issuing" expired at \d{4}.*reject the chain/]],
+    ['not valid yet', { from: 10 }, [/issuer "CN=Issuing" is not valid before \d{4}/]],
+    ['for servers alone', { extensions: [purposes('1.3.6.1.5.5.7.3.1')] }, [/issuer "CN=Issuing".*without clientAuth/]],
+    ['for both', { extensions: [purposes('1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2')] }, []],
+    ['with purposes that cannot be read', { extensions: [brokenPurposes()] }, []],
+  ])('%s', (_name, fields, warnings) => {
+    expect(said(fields)).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
   });
 });
 

@@ -3,8 +3,8 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { Failure } from '../failure.ts';
 import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
-import { isoSeconds } from '../text/dates.ts';
-import { belongsTogether, subjectOf, thumbprintOf } from './client-certificate.ts';
+import { DAY, isoSeconds } from '../text/dates.ts';
+import { belongsTogether, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
 import { isSound } from './sound-key.ts';
 
 /** What was given, wherever it comes from. */
@@ -22,14 +22,14 @@ export interface Choice {
   readonly privateKey: KeyObject;
   /** The leaf's issuers in order, as far as they were given. */
   readonly chain: readonly X509Certificate[];
-  /** One sentence for the log, if several certificates fit the key. */
-  readonly note: string | undefined;
+  /** Sentences for the log: if several certificates fit the key, and if the chain has a gap. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Of the certificates that fit the one private key: valid now before not valid now, then signed by a CA before
- * self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own key
- * are never part of the chain.
+ * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
+ * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
+ * key are never part of the chain.
  * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
  */
 export function choose(given: Given, now: Date): Choice {
@@ -41,40 +41,46 @@ export function choose(given: Given, now: Date): Choice {
     .filter(({ certificate }) => belongsTogether(certificate, privateKey))
     .map(({ certificate, localKeyIds }) => ({
       certificate,
-      validNow: isValid(certificate, now),
-      caSigned: certificate.subject !== certificate.issuer || !isSignedBy(certificate, certificate),
+      validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
+      caSigned: !isSelfSigned(certificate, isSignedBy),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
-    .sort((a, b) => RULES.reduce((order, { prefers }) => order || Number(prefers(b)) - Number(prefers(a)), 0));
+    .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
   const [chosen, ...left] = fitting;
   if (!chosen) throw noneFits(given);
   if (!isSound(privateKey)) throw damagedKey(given);
   const own = new Set<X509Certificate>(fitting.map(({ certificate }) => certificate));
   const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
+  const { chain, missing } = issuersOf(chosen.certificate, others, now, isSignedBy);
+  const leftOut = others.filter((certificate) => !chain.includes(certificate));
   return {
     leaf: chosen.certificate,
     privateKey,
-    chain: issuersOf(chosen.certificate, others, now, isSignedBy),
-    note: left.length === 0 ? undefined : choiceNote(chosen, left, now),
+    chain,
+    notes: [
+      ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
+      ...(missing && leftOut.length > 0 ? [gapNote(given, missing, leftOut)] : []),
+    ],
   };
 }
 
 /** A certificate that fits the key, and what decides for or against it. */
 interface Fitting {
   readonly certificate: X509Certificate;
-  readonly validNow: boolean;
+  /** 2 if it is valid now, 1 if it is not valid yet, 0 if it has expired. */
+  readonly validity: number;
   readonly caSigned: boolean;
   readonly marked: boolean;
 }
 
 /** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
 const RULES: readonly {
-  readonly prefers: (fitting: Fitting) => boolean;
+  readonly rank: (fitting: Fitting) => number;
   readonly why: (certificate: X509Certificate, now: Date) => string;
 }[] = [
-  { prefers: ({ validNow }) => validNow, why: whyNotValid },
-  { prefers: ({ caSigned }) => caSigned, why: () => 'self-signed' },
-  { prefers: ({ marked }) => marked, why: () => 'not marked as the one of the key' },
+  { rank: ({ validity }) => validity, why: whyNotValid },
+  { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
+  { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
 ];
 
 function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
@@ -85,13 +91,26 @@ function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date)
   return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
 }
 
+/** The order in the file decides; that the other one lasts longer is for a person to see. */
+function whyLater(chosen: Fitting, other: Fitting): string {
+  const { validToDate } = other.certificate;
+  const isLonger = validToDate.getTime() - chosen.certificate.validToDate.getTime() >= DAY;
+  return isLonger ? `later in the file, though it expires later, on ${isoSeconds(validToDate)}` : 'later in the file';
+}
+
 function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {
   const reasons = left.slice(0, MOST_NAMED).map((other) => {
-    const rule = RULES.find(({ prefers }) => prefers(chosen) && !prefers(other));
-    return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? 'later in the file'})`;
+    const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
+    return `${thumbprintOf(other.certificate)} (${rule?.why(other.certificate, now) ?? whyLater(chosen, other)})`;
   });
   const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
   return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+
+/** @param last the certificate whose issuer is not there */
+function gapNote({ container }: Given, last: X509Certificate, leftOut: readonly X509Certificate[]): string {
+  const issuer = clean(onOneLine(last.issuer), 100);
+  return `The chain ends at ${namesOf([last])}: its issuer "${issuer}" is not in the ${container}. Left out, as no part of the chain: ${namesOf(leftOut)}.`;
 }
 
 /** Lists in messages stop here. */
@@ -125,26 +144,37 @@ function distinct(
 /** No chain of a client certificate is longer. */
 const LONGEST_CHAIN = 10;
 
+/** The issuers of a leaf, and the last certificate before one that is not there. */
+interface Issuers {
+  readonly chain: readonly X509Certificate[];
+  readonly missing: X509Certificate | undefined;
+}
+
 /** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
 function issuersOf(
   leaf: X509Certificate,
   others: readonly X509Certificate[],
   now: Date,
   isSignedBy: SignatureCheck,
-): X509Certificate[] {
+): Issuers {
   const chain: X509Certificate[] = [];
   let current = leaf;
-  while (chain.length < LONGEST_CHAIN && current.issuer !== current.subject) {
+  while (chain.length < LONGEST_CHAIN && !isSelfSigned(current, isSignedBy)) {
     const certificate = current;
     const issuers = others.filter(
       (other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other),
     );
     const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
-    if (!issuer) break;
+    if (!issuer) return { chain, missing: certificate };
     chain.push(issuer);
     current = issuer;
   }
-  return chain;
+  return { chain, missing: undefined };
+}
+
+/** An issuer may have the name of what it signed: an authority with a new key, or a leaf that is called as its authority. */
+function isSelfSigned(certificate: X509Certificate, isSignedBy: SignatureCheck): boolean {
+  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 
 /** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */

@@ -1,7 +1,8 @@
 /** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 import { createPublicKey, hash, type KeyObject, type X509Certificate } from 'node:crypto';
+import { malformed } from '../pkcs12/asn1/ber.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
-import { readCertificate, type CertificateFields } from './x509.ts';
+import { readCertificate, readPublicKeyBits, type CertificateFields } from './x509.ts';
 
 /** A certificate with the private key that belongs to it. */
 export interface ClientCertificate {
@@ -48,16 +49,35 @@ export function describeCertificate(
     chain,
     thumbprint: thumbprintOf(leaf),
     sha256: hash('sha256', leaf.raw).toUpperCase(),
-    notBefore: fields.notBefore,
-    notAfter: fields.notAfter,
+    notBefore: readable(leaf.validFromDate),
+    notAfter: readable(leaf.validToDate),
     subject: subjectOf(leaf),
     keyType: privateKey.asymmetricKeyType ?? 'unknown',
     keyBits: keyBits(privateKey, fields.publicKeyBits),
     signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
     weakSignatureHash: weakHash(fields),
     allowsDigitalSignature: fields.digitalSignature ?? true,
-    allowsClientAuth: fields.extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true,
+    allowsClientAuth: forClients(fields),
   };
+}
+
+/** Whether an issuer lets what it signed authenticate a TLS client; true also if that cannot be read. */
+export function allowsClientAuth(issuer: X509Certificate): boolean {
+  try {
+    return forClients(readCertificate(issuer.raw));
+  } catch {
+    return true;
+  }
+}
+
+function forClients({ extendedKeyUsage }: CertificateFields): boolean {
+  return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
+}
+
+/** Node gives an invalid Date for one that does not exist, such as February 30th. */
+function readable(date: Date): Date {
+  if (Number.isNaN(date.getTime())) throw malformed('a date of the certificate cannot be read');
+  return date;
 }
 
 const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
@@ -67,11 +87,17 @@ export function thumbprintOf(certificate: X509Certificate): string {
   return hash('sha1', certificate.raw).toUpperCase();
 }
 
-/** The subject on one line; Node separates the parts of a name by line feeds. @foreign */
+/** The subject on one line. @foreign */
 export function subjectOf(certificate: X509Certificate): string {
-  // The type says string, and a certificate without a subject gives undefined.
-  const subject = certificate.subject as string | undefined;
-  return (subject ?? '').split('\n').join(', ');
+  return onOneLine(certificate.subject);
+}
+
+/**
+ * A name on one line; Node separates its parts by line feeds. @foreign
+ * @param name undefined for an empty one, though the type of Node says string
+ */
+export function onOneLine(name: string | undefined): string {
+  return (name ?? '').split('\n').join(', ');
 }
 
 const WEAK_SIGNATURES: Readonly<Record<string, 'md5' | 'sha1'>> = {
@@ -107,5 +133,9 @@ export function belongsTogether(certificate: X509Certificate, privateKey: KeyObj
   // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
   if (privateKey.asymmetricKeyType !== 'rsa') return false;
   const publicKey = createPublicKey(privateKey).export({ type: 'pkcs1', format: 'der' });
-  return readCertificate(certificate.raw).publicKeyBits.equals(publicKey);
+  try {
+    return readPublicKeyBits(certificate.raw).equals(publicKey);
+  } catch {
+    return false;
+  }
 }

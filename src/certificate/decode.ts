@@ -113,7 +113,7 @@ function withoutPadding(body: string): string {
 
 /** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
 function lacksPlusSigns(digits: string, text: string): boolean {
-  const size = pfxSize(Buffer.from(digits.slice(0, 32), 'base64'));
+  const size = pfxSize(Buffer.from(digits, 'base64'));
   if (size === undefined || (digits.length * 3) / 4 >= size) return false;
   return withPlusSigns(text) !== undefined;
 }
@@ -146,14 +146,18 @@ function looksLikePath(text: string): boolean {
   );
 }
 
-/** The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. */
+/**
+ * The text in a file of text: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark. With a block of PEM in it,
+ * anything else may be there: tools write names above the blocks in any encoding, and bytes of control characters.
+ */
 function textIn(bytes: Buffer): string | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] !== 0) return bytes.toString('utf16le', 2);
   if (bytes[0] === 0xfe && bytes[1] === 0xff && bytes.length % 2 === 0)
     return Buffer.from(bytes.subarray(2)).swap16().toString('utf16le');
   const withoutZeros = bytes.includes(0) ? bytes.filter((byte) => byte !== 0) : bytes;
   const text = utf8(Buffer.from(withoutZeros)) ?? withoutZeros.toString('latin1').replace(/^(ÿþ|þÿ)/, '');
-  return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
+  const isPem = text.includes('-----BEGIN ') && pfxSize(bytes) === undefined;
+  return !isPem && /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\xa0-\xff]{4}/.test(text) ? undefined : text;
 }
 
 function utf8(bytes: Buffer): string | undefined {
@@ -164,14 +168,18 @@ function utf8(bytes: Buffer): string | undefined {
   }
 }
 
-/** The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. */
 const SEQUENCE = 0x30;
 
+/**
+ * The .pfx before every line feed in it became CR LF, if it is exactly as long as it says without them. Its length may
+ * have such a byte, too. Line breaks after a whole one are no damage.
+ */
 function withoutCarriageReturns(bytes: Buffer): Buffer | undefined {
-  const size = bytes[0] === SEQUENCE ? pfxSize(bytes) : undefined;
-  if (size === undefined || bytes.length <= size) return undefined;
+  const size = pfxSize(bytes) ?? Infinity;
+  if (bytes[0] !== SEQUENCE || (size <= bytes.length && /^[\r\n]*$/.test(bytes.toString('latin1', size))))
+    return undefined;
   const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
-  return repaired.length === size ? repaired : undefined;
+  return repaired.length < bytes.length && pfxSize(repaired) === repaired.length ? repaired : undefined;
 }
 
 function notBase64(why: string): Failure {

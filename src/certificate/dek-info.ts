@@ -1,5 +1,7 @@
 /** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
-import { createDecipheriv, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { DES, nodeDecrypt } from '../pkcs12/crypto/ciphers.ts';
+import { beginsAsKey } from '../pkcs12/crypto/pbe.ts';
 
 /** What DEK-Info says: `AES-256-CBC,0123…`. */
 export interface DekInfo {
@@ -38,14 +40,9 @@ export type Decrypted = { readonly der: Buffer } | 'damaged' | 'wrong password';
  */
 export function decryptKey({ cipher, iv }: DekInfo, ciphertext: Buffer, password: string): Decrypted {
   const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
-  // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
-  const [algorithm, key] =
-    cipher === 'DES-CBC'
-      ? ['des-ede3-cbc', Buffer.concat([derived, derived, derived])]
-      : [cipher.toLowerCase(), derived];
   const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
-  const decipher = createDecipheriv(algorithm, key, iv).setAutoPadding(false);
-  const padded = Buffer.concat([decipher.update(whole), decipher.final()]);
+  const [padded = whole] =
+    cipher === 'DES-CBC' ? DES.decrypt(derived, iv, whole) : [nodeDecrypt(cipher.toLowerCase(), derived, iv, whole)];
   if (!beginsAsKey(padded)) return 'wrong password';
   const padding = padded.at(-1) ?? 0;
   const fits =
@@ -54,11 +51,6 @@ export function decryptKey({ cipher, iv }: DekInfo, ciphertext: Buffer, password
     padding <= iv.length &&
     padded.subarray(-padding).every((byte) => byte === padding);
   return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
-}
-
-/** SEQUENCE, its length, INTEGER 0 or 1, and then an INTEGER (RSA, DSA) or an OCTET STRING (EC). */
-function beginsAsKey(plaintext: Buffer): boolean {
-  return /^30(82....|81..|[0-7].)02010[01]0[24]/.test(plaintext.toString('hex', 0, 8));
 }
 
 /** EVP_BytesToKey with MD5 and one round. */

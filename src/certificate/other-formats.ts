@@ -26,8 +26,8 @@ export function refuseOtherText(text: string): void {
   if (form) throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
 }
 
-/** Refuses a PEM file in which nothing can be used, by the labels of its blocks. */
-export function refuseArmour(labels: readonly string[]): Failure {
+/** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
+export function unusableArmour(labels: readonly string[]): Failure {
   if (labels.some((label) => label.startsWith('PGP'))) return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
   if (labels.some((label) => label.includes('SSH'))) return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
   if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))

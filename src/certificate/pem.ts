@@ -1,18 +1,16 @@
 /** Certificate, chain and private key as PEM (RFC 7468), in any order, with anything between the blocks. */
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { Failure } from '../failure.ts';
-import { expectTag, parse, parseWhole, sequence, TAG } from '../pkcs12/asn1/ber.ts';
+import { expectTag, parse, parseWhole, sequence, TAG, type Element } from '../pkcs12/asn1/ber.ts';
 import { nothing, octets, oid, sequenceOf, unsigned } from '../pkcs12/asn1/der.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
+import { MOST_OF_A_KIND } from '../pkcs12/open.ts';
 import { openEncryptedKey, readPrivateKey } from '../pkcs12/private-key.ts';
 import { wrongPassword } from '../pkcs12/password-failures.ts';
 import { clean } from '../text/clean.ts';
 import type { Given } from './choose.ts';
 import { decryptKey, isKnown, type DekInfo } from './dek-info.ts';
-import { refuseArmour } from './other-formats.ts';
-
-/** As a .pfx, of each kind. */
-const MOST_OF_A_KIND = 200;
+import { unusableArmour } from './other-formats.ts';
 
 /**
  * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
@@ -23,11 +21,12 @@ const MOST_OF_A_KIND = 200;
  */
 export function openPem(text: string, password: string): Given {
   const blocks = blocksOf(text);
-  const certificates = blocks.filter(({ label }) => CERTIFICATES.has(label));
-  const keys = blocks.filter(({ label }) => PRIVATE_KEYS.has(label));
-  if (keys.length === 0) refuseUnusable(blocks, certificates.length);
-  if (Math.max(certificates.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, certificates.length);
-  const read = certificates.map((block) => ({ certificate: certificateOf(block), localKeyId: block.localKeyId }));
+  const certificates = blocks.filter(isCertificate);
+  const keys = blocks.filter(isPrivateKey);
+  if (keys.length === 0) refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
+  const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
+  if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, ders.length);
+  const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
   return {
     container: 'PEM text',
     privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
@@ -51,7 +50,9 @@ interface Block {
   readonly localKeyId: string | undefined;
 }
 
-const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE']);
+/** Certificates in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
+const PKCS7: ReadonlySet<string> = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
+const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', ...PKCS7]);
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([
   'PRIVATE KEY',
   'ENCRYPTED PRIVATE KEY',
@@ -62,19 +63,45 @@ const PRIVATE_KEYS: ReadonlySet<string> = new Set([
 const BEGIN = '-----BEGIN ';
 const DASHES = '-----';
 
+/**
+ * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
+ * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place.
+ */
 function blocksOf(text: string): readonly Block[] {
   const blocks: Block[] = [];
-  for (let position = 0; ;) {
-    const begin = text.indexOf(BEGIN, position);
-    if (begin < 0) return blocks;
+  let [position, begin] = [0, text.indexOf(BEGIN)];
+  let passedOver: string | undefined;
+  while (begin >= 0) {
     const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
     const start = begin + BEGIN.length + label.length + DASHES.length;
-    const end = text.indexOf(`${DASHES}END ${label}${DASHES}`, start);
-    const next = text.indexOf(BEGIN, start);
-    if (end < 0 || (next >= 0 && next < end)) throw cutOff(label);
-    blocks.push({ label, body: text.slice(start, end), localKeyId: localKeyIdIn(text.slice(position, begin)) });
-    position = end + DASHES.length;
+    const next = text.indexOf(BEGIN, begin + BEGIN.length);
+    const inside = text.slice(start, next < 0 ? text.length : next);
+    const length = inside.indexOf(`${DASHES}END ${label}${DASHES}`);
+    if (length >= 0) {
+      blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+      position = start + length + DASHES.length;
+    } else if (isUsed(label) && BODY.test(inside)) throw cutOff(label);
+    else passedOver ??= label;
+    begin = next;
   }
+  const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
+  if (passedOver !== undefined && !isComplete) throw cutOff(passedOver);
+  return blocks;
+}
+
+/** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
+const BODY = /^\s*(?:$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+
+function isUsed(label: string): boolean {
+  return CERTIFICATES.has(label) || PRIVATE_KEYS.has(label);
+}
+
+function isCertificate({ label }: Block): boolean {
+  return CERTIFICATES.has(label);
+}
+
+function isPrivateKey({ label }: Block): boolean {
+  return PRIVATE_KEYS.has(label);
 }
 
 function localKeyIdIn(between: string): string | undefined {
@@ -91,28 +118,51 @@ function refuseUnusable(blocks: readonly Block[], certificates: number): void {
       'An API connector needs the private key itself. Issue a certificate for a key that can be exported.',
     );
   }
-  const other = refuseArmour(labels);
+  const other = unusableArmour(labels);
   if (certificates === 0 || other.code !== 'PFX_IS_PEM') throw other;
 }
 
-function certificateOf({ label, body }: Block): X509Certificate | undefined {
+/** What is to be read as certificates in a block: it, or those in a message of PKCS#7, whatever the label says. */
+function certificatesIn({ label, body }: Block): readonly Buffer[] {
   const der = base64Of(body, label);
   try {
     // OpenSSL's TRUSTED CERTIFICATE has what it is trusted for after the certificate.
-    return new X509Certificate(label === 'TRUSTED CERTIFICATE' ? parse(der).encoding : der);
+    const first = parse(der);
+    const [type, content] = sequence(first, 'the block');
+    if (type?.tag === TAG.oid) return ofSignedData(content?.children()[0]);
+    return [label === 'TRUSTED CERTIFICATE' ? first.encoding : der];
+  } catch {
+    return [der];
+  }
+}
+
+/** SignedData ::= SEQUENCE { version, digestAlgorithms, encapContentInfo, certificates [0] IMPLICIT OPTIONAL, … }. */
+function ofSignedData(signedData: Element | undefined): readonly Buffer[] {
+  const certificates = sequence(signedData, 'PKCS#7').find(({ tag }) => tag === TAG.context0);
+  return (certificates?.children() ?? []).map(({ encoding }) => encoding);
+}
+
+function certificateOf(der: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
   } catch {
     return undefined;
   }
 }
 
+/** By what is in the block: OpenSSL opens a key under the label of another form, too. */
 function keyOf({ label, body }: Block, password: string, blocks: readonly Block[]): KeyObject {
   const dekInfo = dekInfoOf(body);
   const der = base64Of(dekInfo?.rest ?? body, label);
-  if (password === '' && (dekInfo ?? label === 'ENCRYPTED PRIVATE KEY')) throw passwordMissing();
+  if (password === '' && dekInfo) throw passwordMissing();
   try {
-    if (label === 'ENCRYPTED PRIVATE KEY') return openEncryptedKey(der, password);
-    const plain = dekInfo ? decrypted(dekInfo, der, password) : der;
-    return readPrivateKey(parseWhole(label === 'PRIVATE KEY' ? plain : pkcs8Of(label, plain, blocks)));
+    const key = parseWhole(dekInfo ? decrypted(dekInfo, der, password) : der);
+    const [first, second] = sequence(key, 'the private key');
+    if (first?.tag === TAG.sequence) {
+      if (password === '') throw passwordMissing();
+      return openEncryptedKey(key.encoding, password);
+    }
+    return readPrivateKey(second?.tag === TAG.sequence ? key : parseWhole(pkcs8Of(key, blocks)));
   } catch (error) {
     throw error instanceof Failure ? ofPem(error) : error;
   }
@@ -133,23 +183,22 @@ function decrypted(dekInfo: DekInfo, ciphertext: Buffer, password: string): Buff
   return result.der;
 }
 
-/** The older forms of keys as PKCS#8 (RFC 5958): RSA (RFC 8017), EC (RFC 5915), and OpenSSL's own of DSA. */
-function pkcs8Of(label: string, der: Buffer, blocks: readonly Block[]): Buffer {
-  const pkcs8 = (type: string, parameters: Uint8Array, key: Uint8Array): Buffer =>
-    sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(key));
-  if (label === 'RSA PRIVATE KEY') return pkcs8(OID.rsaEncryption, nothing(), der);
-  const fields = sequence(parseWhole(der), 'the private key');
-  if (label === 'EC PRIVATE KEY') {
-    const [inside] = fields.find(({ tag }) => tag === EXPLICIT_0)?.children() ?? [];
+/** The older forms of keys as PKCS#8 (RFC 5958): EC (RFC 5915), OpenSSL's own of DSA, and RSA (RFC 8017). */
+function pkcs8Of(key: Element, blocks: readonly Block[]): Buffer {
+  const pkcs8 = (type: string, parameters: Uint8Array, octetsOfKey: Uint8Array): Buffer =>
+    sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(octetsOfKey));
+  const fields = key.children();
+  if (fields[1]?.tag === TAG.octetString) {
+    const [inside] = fields.find(({ tag }) => tag === TAG.context0)?.children() ?? [];
     const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
-    return pkcs8(OID.ecPublicKey, inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS'), der);
+    const curve = inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS');
+    return pkcs8(OID.ecPublicKey, curve, key.encoding);
   }
+  if (fields.length !== 6) return pkcs8(OID.rsaEncryption, nothing(), key.encoding);
   const [, p, q, g, , x] = fields.map((field) => expectTag(field, TAG.integer, 'a number of the DSA key').encoding);
   if (!p || !q || !g || !x) throw damaged();
   return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
 }
-
-const EXPLICIT_0 = 0xa0;
 
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
 function dekInfoOf(body: string): (DekInfo & { readonly rest: string }) | undefined {

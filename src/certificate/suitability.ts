@@ -1,7 +1,9 @@
 /** Whether a certificate is fit for an API connector, and what is odd about it. */
+import type { X509Certificate } from 'node:crypto';
 import { Failure } from '../failure.ts';
+import { clean } from '../text/clean.ts';
 import { DAY, daysUntil, isoSeconds } from '../text/dates.ts';
-import type { ClientCertificate } from './client-certificate.ts';
+import { allowsClientAuth, subjectOf, type ClientCertificate } from './client-certificate.ts';
 
 /** The service's documents ask for RSA with 2048 bits. */
 const RSA_BITS = 2048;
@@ -38,7 +40,23 @@ export function assess(certificate: ClientCertificate, now: Date, minimumDaysLef
       'The certificate has an extended key usage without clientAuth: servers on OpenSSL, such as nginx and Node, reject it from a client, even if they trust it. Public CAs no longer issue clientAuth; use a private CA, or the create step.',
     );
   }
-  return warnings;
+  return [...warnings, ...certificate.chain.flatMap((issuer) => aboutIssuer(issuer, now))];
+}
+
+/** What servers reject a whole chain for, since they look at each certificate of it. */
+function aboutIssuer(issuer: X509Certificate, now: Date): readonly string[] {
+  const { validFromDate, validToDate } = issuer;
+  const what = `The certificate of the issuer "${clean(subjectOf(issuer), 100)}"`;
+  const rejected = 'servers may reject the chain. Ask its authority for the current one';
+  return [
+    ...(validToDate < now ? [`${what} expired at ${isoSeconds(validToDate)}; ${rejected}.`] : []),
+    ...(validFromDate > now ? [`${what} is not valid before ${isoSeconds(validFromDate)}; ${rejected}.`] : []),
+    ...(allowsClientAuth(issuer)
+      ? []
+      : [
+          `${what} has an extended key usage without clientAuth: servers on OpenSSL reject all that it signed for clients.`,
+        ]),
+  ];
 }
 
 function refuseExpired(certificate: ClientCertificate, now: Date, minimumDaysLeft: number): void {

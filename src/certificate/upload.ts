@@ -36,7 +36,7 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
   const { password } = source;
   const decoded = decode(source.content);
   const { given, form } = open(decoded, password);
-  const { leaf, privateKey, chain, note } = choose(given, now);
+  const { leaf, privateKey, chain, notes } = choose(given, now);
   const certificate = describeCertificate(leaf, privateKey, chain);
   const pkcs12Value = writePkcs12(certificate, password).toString('base64');
   return {
@@ -45,7 +45,7 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
       found(certificate, now),
       ...source.notes,
       ...decoded.notes,
-      ...(note === undefined ? [] : [note]),
+      ...notes,
       `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
     ],
     secrets: secretsOf(source, decoded, certificate, pkcs12Value),

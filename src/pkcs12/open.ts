@@ -175,7 +175,7 @@ function refuseTooMuchWork({ contents, mac }: Pfx): void {
 }
 
 /** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
-const MOST_OF_A_KIND = 200;
+export const MOST_OF_A_KIND = 200;
 
 function refuseTooMany(bags: readonly OpenBag[]): void {
   const count = (...types: readonly Bag['type'][]): number => bags.filter(({ bag }) => types.includes(bag.type)).length;

@@ -26,7 +26,6 @@ export type Bag =
   /** The password, encrypted by Windows for users or groups of a domain. */
   | { readonly type: 'protectedPassword' };
 
-const EXPLICIT_0 = 0xa0;
 const MAX_NESTING = 8;
 
 /** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
@@ -35,14 +34,14 @@ export function readContent(element: Element | undefined): Content {
   const oid = objectIdentifier(type, 'the type of a content');
   if (oid === OID.envelopedData) throw publicKeyMode('encrypted for');
   if (oid !== OID.data && oid !== OID.encryptedData) return unsupported('the content type', oid);
-  const [content] = expectTag(wrapper, EXPLICIT_0, 'a content').children();
+  const [content] = expectTag(wrapper, TAG.context0, 'a content').children();
   if (oid === OID.data) return { encrypted: false, data: octetString(content, 'the data of a content') };
 
   const [, info] = sequence(content, 'an encrypted content');
   const [innerType, algorithm, ciphertext] = sequence(info, 'an encrypted content');
   objectIdentifier(innerType, 'the type of an encrypted content');
   // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
-  if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== 0xa0))
+  if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== TAG.context0))
     throw malformed('an encrypted content is empty');
   return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
 }
@@ -77,7 +76,7 @@ function readBag(element: Element, nesting: number): readonly Bag[] {
   const [id, wrapper, attributes] = sequence(element, 'a bag');
   const type = objectIdentifier(id, 'the type of a bag');
   if (!READ_BAGS.has(type)) return [];
-  const [value] = expectTag(wrapper, EXPLICIT_0, 'the value of a bag').children();
+  const [value] = expectTag(wrapper, TAG.context0, 'the value of a bag').children();
   if (!value) throw malformed('a bag is empty');
   if (type === OID.safeContentsBag) return readBags(value, nesting + 1);
   if (type === OID.secretBag) return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
@@ -86,7 +85,7 @@ function readBag(element: Element, nesting: number): readonly Bag[] {
   if (type === OID.pkcs8ShroudedKeyBag) return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
   const [certificateType, certificate] = sequence(value, 'a certificate bag');
   if (objectIdentifier(certificateType, 'the type of a certificate') !== OID.x509Certificate) return [];
-  const [octets] = expectTag(certificate, EXPLICIT_0, 'a certificate').children();
+  const [octets] = expectTag(certificate, TAG.context0, 'a certificate').children();
   return [{ type: 'certificate', der: octetString(octets, 'a certificate'), localKeyId }];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { hash } from 'node:crypto';
+import { hash, scryptSync } from 'node:crypto';
 import { iterateSha1, iterateSha256 } from '../../../src/pkcs12/crypto/hash-chain.ts';
 import { HASHES, pbkdf2, pkcs12Kdf, PURPOSE, scrypt, WorkBudget } from '../../../src/pkcs12/crypto/kdf.ts';
 import { bmpString } from '../../../src/pkcs12/crypto/password.ts';
@@ -60,6 +60,32 @@ test('scrypt: RFC 7914, section 12', () => {
     'fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162' +
       '2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640',
   );
+});
+
+describe('scrypt within its limits', () => {
+  const derive = (N: number, r: number, p: number): Buffer =>
+    scrypt(Buffer.from('salt'), { N, r, p }, 32).derive(Buffer.from('password'));
+
+  test.each([
+    [2 ** 16, 8, 1],
+    [2 ** 17, 8, 1],
+    [2 ** 15, 1, 1],
+    [2, 1, 2 ** 12],
+  ])('N %i, r %i, p %i', (N, r, p) => {
+    const expected = scryptSync('password', 'salt', 32, { N, r, p, maxmem: 2 ** 30 });
+    expect(derive(N, r, p).equals(expected)).toBe(true);
+  });
+
+  test.each([
+    [2 ** 18, 8, 1, 'PFX_TOO_MANY_ITERATIONS'],
+    [2, 1, 2 ** 20, 'PFX_TOO_MANY_ITERATIONS'],
+    [2 ** 16, 1, 1, 'PFX_INVALID'],
+    [Number.MAX_SAFE_INTEGER, 8, 1, 'PFX_TOO_MANY_ITERATIONS'],
+    [3, 8, 1, 'PFX_INVALID'],
+    [16, 8, 0, 'PFX_INVALID'],
+  ])('N %i, r %i, p %i is refused', (N, r, p, code) => {
+    expect(failureOf(() => derive(N, r, p)).code).toBe(code);
+  });
 });
 
 test.each([

@@ -18,6 +18,9 @@ export const TAG = {
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
+  /** [0] and [3], both EXPLICIT or of a constructed type. */
+  context0: 0xa0,
+  context3: 0xa3,
 } as const;
 
 const CONSTRUCTED = 0x20;

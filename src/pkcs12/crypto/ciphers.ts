@@ -31,7 +31,8 @@ function nodeCipher(
   };
 }
 
-function nodeDecrypt(algorithm: string, key: Buffer, iv: Buffer, ciphertext: Buffer): Buffer {
+/** By Node's name of the cipher, with its mode; the padding is left on. */
+export function nodeDecrypt(algorithm: string, key: Buffer, iv: Buffer, ciphertext: Buffer): Buffer {
   const decipher = createDecipheriv(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
   return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
 }

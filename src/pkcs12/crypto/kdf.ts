@@ -45,7 +45,8 @@ export const HASHES = {
 export const MOST_ROUNDS = 10_000_000;
 /** Spent on guesses that only improve a message. */
 const MOST_ROUNDS_FOR_HINTS = 1_200_000;
-const MAX_SCRYPT_MEMORY = 64 * 1024 * 1024;
+/** N = 2^17 and r = 8, which are recommended today, use all of it. */
+const MAX_SCRYPT_MEMORY = 128 * 1024 * 1024;
 const SCRYPT_COST = 2;
 
 /** Counts the work before it is done: native derivations cannot be interrupted. */
@@ -141,18 +142,20 @@ export function pbkdf1(hash: Hash, salt: Uint8Array, iterations: number, length:
   };
 }
 
-/** scrypt (RFC 7914), within 64 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
+/** scrypt (RFC 7914), within 128 MiB. @throws Failure PFX_TOO_MANY_ITERATIONS, PFX_INVALID */
 export function scrypt(
   salt: Uint8Array,
   { N, r, p }: { readonly N: number; readonly r: number; readonly p: number },
   length: number,
 ): Derivation {
-  if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)))
+  // RFC 7914, section 6: N is a power of 2, and less than 2^(128 * r / 8).
+  if (N < 2 || r < 1 || p < 1 || !Number.isInteger(Math.log2(N)) || Math.log2(N) >= 16 * r)
     throw malformed('the parameters of scrypt are out of range');
-  if (128 * r * (N + p + 2) > MAX_SCRYPT_MEMORY)
+  if (128 * r * N > MAX_SCRYPT_MEMORY)
     throw tooMany(`scrypt with more than ${MAX_SCRYPT_MEMORY / 1024 / 1024} MiB of memory`);
   return {
-    cost: checked(N * r * p, SCRYPT_COST),
+    // Each of the p blocks is also filled and used up by PBKDF2, which costs about as much as ten steps of N.
+    cost: checked((N + 10) * r * p, SCRYPT_COST),
     derive: (password) => scryptSync(password, salt, length, { N, r, p, maxmem: 2 * MAX_SCRYPT_MEMORY }),
   };
 }

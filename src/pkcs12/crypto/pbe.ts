@@ -187,9 +187,12 @@ export function fitsDamaged(
   return fits ?? false;
 }
 
-/** SEQUENCE, its length, INTEGER 0 or 1, SEQUENCE: PrivateKeyInfo. By chance once in 2^40 times. */
-function beginsAsKey(plaintext: Buffer): boolean {
-  const header = /^30(82....|81..|[0-7].)02010[01]30/;
+/**
+ * SEQUENCE, its length, INTEGER 0 or 1, and then a SEQUENCE (PKCS#8), an OCTET STRING (EC) or an INTEGER (RSA, DSA). By
+ * chance once in 2^38 times.
+ */
+export function beginsAsKey(plaintext: Buffer): boolean {
+  const header = /^30(82....|81..|[0-7].)02010[01](30|04|02)/;
   return header.test(plaintext.toString('hex', 0, 8));
 }
 

@@ -1,0 +1,87 @@
+/** Throw-away RSA certificates with any field, in DER, for what no tool writes. */
+import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import {
+  bits,
+  explicit,
+  nothing,
+  octets,
+  oid,
+  sequenceOf,
+  setOf,
+  time,
+  unsigned,
+  utf8,
+  yes,
+} from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
+
+const DAY = 86_400_000;
+
+export interface KeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+export interface Made extends KeyPair {
+  readonly certificate: X509Certificate;
+}
+
+export function rsaKeys(): KeyPair {
+  return generateKeyPairSync('rsa', { modulusLength: 2048 });
+}
+
+/** Its time in days from now, or as it is in DER. */
+export interface Fields {
+  readonly keys?: KeyPair;
+  /** Who signs it; else itself. */
+  readonly issuer?: Made;
+  readonly from?: number | Buffer;
+  readonly to?: number | Buffer;
+  readonly extensions?: readonly Buffer[];
+  /** AlgorithmIdentifier of the signature; what is signed is SHA-256 with RSA, whatever this says. */
+  readonly algorithm?: Buffer;
+  readonly publicKey?: Buffer;
+}
+
+let serial = 1000;
+
+export function made(name: string, { keys = rsaKeys(), issuer, ...fields }: Fields = {}): Made {
+  const { from = -1, to = 365, extensions = [], algorithm = SHA256_WITH_RSA } = fields;
+  const subject = nameOf(name);
+  const publicKey = fields.publicKey ?? keys.publicKey.export({ type: 'spki', format: 'der' });
+  const tbs = sequenceOf(
+    explicit(0, unsigned(2)),
+    unsigned(serial++),
+    algorithm,
+    issuer ? nameOf(issuer.certificate.subject.replace('CN=', '')) : subject,
+    sequenceOf(timeOf(from), timeOf(to)),
+    subject,
+    publicKey,
+    ...(extensions.length > 0 ? [explicit(3, sequenceOf(...extensions))] : []),
+  );
+  const signature = sign('sha256', tbs, (issuer ?? keys).privateKey);
+  return { ...keys, certificate: new X509Certificate(sequenceOf(tbs, algorithm, bits(signature))) };
+}
+
+const SHA256_WITH_RSA = sequenceOf(oid(OID.sha256WithRSAEncryption), nothing());
+
+function nameOf(text: string): Buffer {
+  return sequenceOf(setOf(sequenceOf(oid(OID.commonName), utf8(text))));
+}
+
+function timeOf(days: number | Buffer): Buffer {
+  return Buffer.isBuffer(days) ? days : time(new Date(Date.now() + days * DAY));
+}
+
+export function authority(): Buffer {
+  return sequenceOf(oid(OID.basicConstraints), yes(), octets(sequenceOf(yes())));
+}
+
+export function purposes(...oids: readonly string[]): Buffer {
+  return sequenceOf(oid(OID.extendedKeyUsage), octets(sequenceOf(...oids.map(oid))));
+}
+
+/** An extended key usage that is no list of OIDs. */
+export function brokenPurposes(): Buffer {
+  return sequenceOf(oid(OID.extendedKeyUsage), octets(sequenceOf(unsigned(1))));
+}

@@ -1,0 +1,138 @@
+/** What is said if a password opens one part of a file and not another. */
+import { createHmac } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { parseWhole } from '../../src/pkcs12/asn1/ber.ts';
+import { element, explicit, octets, oid, sequenceOf, unsigned } from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
+import { HASHES, pkcs12Kdf, PURPOSE } from '../../src/pkcs12/crypto/kdf.ts';
+import { bmpString } from '../../src/pkcs12/crypto/password.ts';
+import { openPkcs12 } from '../../src/pkcs12/open.ts';
+import { writePkcs12 } from '../../src/pkcs12/write.ts';
+import { bag, pfxOfContents } from './builder.ts';
+import { failureOf, openFixture, PASSWORD } from './fixtures.ts';
+
+const certificate = openFixture('openssl-ec.pfx');
+
+/** The contents of a file: the encrypted certificates, and the encrypted key. */
+function contentsOf(password: string): readonly Buffer[] {
+  const [, authSafe] = parseWhole(writePkcs12(certificate, password)).children();
+  const [data] = authSafe?.children()[1]?.children() ?? [];
+  return parseWhole(data?.octets() ?? Buffer.of())
+    .children()
+    .map(({ encoding }) => encoding);
+}
+
+/** A file of these contents with a MAC by this password, or none. */
+function fileOf(contents: readonly Buffer[], password?: string): Buffer {
+  const authSafe = sequenceOf(...contents);
+  const salt = Buffer.alloc(8, 1);
+  const mac = (secret: string): Buffer => {
+    const key = pkcs12Kdf(HASHES.sha1, salt, 1, PURPOSE.mac, 20).derive(bmpString(secret));
+    const digest = createHmac('sha1', key).update(authSafe).digest();
+    return sequenceOf(sequenceOf(sequenceOf(oid(OID.sha1)), octets(digest)), octets(salt), unsigned(1));
+  };
+  const content = sequenceOf(oid(OID.data), explicit(0, octets(authSafe)));
+  return sequenceOf(unsigned(3), content, ...(password === undefined ? [] : [mac(password)]));
+}
+
+const domain = sequenceOf(
+  oid(OID.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID),
+  explicit(0, octets(Buffer.of(1))),
+);
+const protectedBag = sequenceOf(oid(OID.data), explicit(0, octets(sequenceOf(bag(OID.secretBag, domain)))));
+
+describe('a password that opens a part of the file', () => {
+  test.each<[string, Buffer, string, string, RegExp]>([
+    [
+      'the MAC, and nothing in it',
+      fileOf(contentsOf('another'), PASSWORD),
+      PASSWORD,
+      'PFX_KEY_PASSWORD_DIFFERS',
+      /but the key or certificates in it are encrypted with another one/,
+    ],
+    [
+      'the MAC and the certificates, and not the key',
+      fileOf([contentsOf(PASSWORD)[0] ?? Buffer.of(), contentsOf('another')[1] ?? Buffer.of()], PASSWORD),
+      PASSWORD,
+      'PFX_KEY_PASSWORD_DIFFERS',
+      /encrypted with another one/,
+    ],
+    [
+      'the MAC, and it has special letters',
+      fileOf(contentsOf('another'), 'pässwörd'),
+      'pässwörd',
+      'PFX_PASSWORD_ENCODING',
+      /encoded its special letters in a way of its own/,
+    ],
+    [
+      'the certificates, and not the key, without a MAC',
+      fileOf([contentsOf(PASSWORD)[0] ?? Buffer.of(), contentsOf('another')[1] ?? Buffer.of()]),
+      PASSWORD,
+      'PFX_DAMAGED',
+      /opens a part of the \.pfx only/,
+    ],
+    ['the contents, and not the MAC', fileOf(contentsOf(PASSWORD), 'another'), PASSWORD, 'PFX_DAMAGED', /was changed/],
+    [
+      'nothing, and the file is protected to a domain',
+      fileOf([...contentsOf('another'), protectedBag], 'another'),
+      PASSWORD,
+      'PFX_WRONG_PASSWORD',
+      /protected to users or groups of Active Directory/,
+    ],
+    ['nothing', fileOf(contentsOf('another'), 'another'), PASSWORD, 'PFX_WRONG_PASSWORD', /does not open the \.pfx\.$/],
+  ])('%s', (_name, file, password, code, message) => {
+    const failure = failureOf(() => openPkcs12(file, password));
+    expect(failure.code).toBe(code);
+    expect(failure.message).toMatch(message);
+    expect(failure.message + failure.remedy).not.toContain(password);
+  });
+});
+
+describe('a file that no password protects', () => {
+  test.each<[string, Buffer, string, RegExp]>([
+    [
+      'signed instead',
+      sequenceOf(unsigned(3), sequenceOf(oid(OID.signedData), explicit(0, sequenceOf()))),
+      'PFX_UNSUPPORTED',
+      /signed with a certificate/,
+    ],
+    [
+      'encrypted for somebody',
+      sequenceOf(unsigned(3), sequenceOf(oid(OID.envelopedData), explicit(0, sequenceOf()))),
+      'PFX_UNSUPPORTED',
+      /encrypted for a certificate/,
+    ],
+    [
+      'encrypted as a whole',
+      sequenceOf(
+        unsigned(3),
+        sequenceOf(
+          oid(OID.encryptedData),
+          explicit(0, sequenceOf(unsigned(0), sequenceOf(oid(OID.data), sequenceOf(), element(0x80, Buffer.of(1))))),
+        ),
+      ),
+      'PFX_INVALID',
+      /outermost content is encrypted/,
+    ],
+  ])('%s', (_name, file, code, message) => {
+    const failure = failureOf(() => openPkcs12(file, PASSWORD));
+    expect(failure.code).toBe(code);
+    expect(failure.message).toMatch(message);
+  });
+});
+
+describe('a key that nobody can use', () => {
+  const keyOf = (type: string, key: Buffer): Buffer =>
+    pfxOfContents([bag(OID.keyBag, sequenceOf(unsigned(0), sequenceOf(oid(type)), octets(key)))]);
+  test.each<[string, Buffer, string, RegExp]>([
+    ['of an unknown type', keyOf('1.2.3', unsigned(1)), 'PFX_UNSUPPORTED', /a private key of the type 1\.2\.3/],
+    ['of GOST', keyOf(OID.gostR3410_2012_256, unsigned(1)), 'PFX_UNSUPPORTED', /GOST R 34\.10-2012/],
+    ['of X9.42', keyOf(OID.dhPublicNumber, unsigned(1)), 'PFX_UNSUPPORTED', /Diffie-Hellman \(X9\.42\)/],
+    ['that is too large', keyOf('1.2.3', Buffer.alloc(16_385)), 'PFX_INVALID', /has 16385 bytes; at most 16384/],
+    ['that is broken', keyOf(OID.ed25519, unsigned(1)), 'PFX_INVALID', /the private key cannot be read/],
+  ])('%s', (_name, file, code, message) => {
+    const failure = failureOf(() => openPkcs12(file, ''));
+    expect(failure.code).toBe(code);
+    expect(failure.message).toMatch(message);
+  });
+});
