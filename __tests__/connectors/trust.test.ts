@@ -54,7 +54,7 @@ test.each([
   const trust = trustOf([on('A', held(thumbprint, soon), held('', soon, { isActive: false }))], certificate);
   expect(rows(trust)).toEqual([`${NEW} 2027-02-01 `]);
   expect(trust.missing).toEqual([
-    `The API connector A uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${shown}), so trusted-thumbprints lacks it. Keep it trusted in the API until the connector uses another one.`,
+    `The API connector A uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${shown}), so the output trusted-thumbprints is not set. Keep it trusted in the API until the connector uses another one.`,
   ]);
 });
 

@@ -167,15 +167,21 @@ describe('what is due', () => {
     expect([result.exitCode, result.outputs]).toEqual([0, { needed: 'false', 'trusted-thumbprints': '' }]);
   });
 
-  test('a thumbprint that nobody can read: a warning, since the set lacks it', async () => {
+  test.each([
+    ['a1\na2', 'true'],
+    ['a1', 'false'],
+  ])('a thumbprint that nobody can read (%j): a warning, and no set that would shut it out', async (ids, needed) => {
     active('a1', 200, 'ab'.repeat(32));
     active('a2', 2);
-    const result = await create({ 'connector-id': 'a1\na2' });
+    const result = await create({ 'connector-id': ids });
     expect(titles(result)).toEqual(['warning API connector']);
     expect(result.annotations[0]?.message).toMatch(
       /Connector a1 uses a certificate whose SHA-1 thumbprint is not known/,
     );
-    expect(result.exitCode).toBe(0);
+    expect([result.exitCode, result.outputs['needed']]).toEqual([0, needed]);
+    expect(result.outputs).not.toHaveProperty('trusted-thumbprints');
+    expect(result.summary).toMatch(/is not known completely[^]*Connector a1 uses a certificate/);
+    expect(result.summary).not.toContain('take all others away');
   });
 });
 

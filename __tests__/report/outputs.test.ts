@@ -51,13 +51,14 @@ test('the certificate: with its issuers, and without its key', () => {
 });
 
 test.each([
-  ['of all that were read', 0, { 'trusted-thumbprints': `${OLD},${OTHER}` }],
-  ['not if one is missing', 1, {}],
-])('trusted-thumbprints: %s', (_, missing, outputs) => {
+  ['of all that were read', { missing: [], unread: 0 }, { 'trusted-thumbprints': `${OLD},${OTHER}` }],
+  ['not if one could not be read', { missing: [], unread: 1 }, {}],
+  ['not if one in use has no known thumbprint', { missing: ['A uses another one.'], unread: 0 }, {}],
+])('trusted-thumbprints: %s', (_, gaps, outputs) => {
   const certificates = [OLD, OTHER].map((thumbprint) => ({ thumbprint, notAfter: NOW, usedBy: [] }));
   expect(
     outputsOf(() => {
-      setTrustOutput({ certificates, missing: [], unread: missing });
+      setTrustOutput({ certificates, ...gaps });
     }),
   ).toEqual(outputs);
 });

@@ -57,7 +57,7 @@ describe('the upload step', () => {
       '',
       '**What the API has to accept from now on** (set these, and take all others away)',
       '',
-      '| thumbprint (SHA-1) | expires | |',
+      '| thumbprint (SHA-1) | expires |  |',
       '| --- | --- | --- |',
       `| <code>${OLD}</code> | 2026-06-01T00:00:00Z | was in use by Sign-up, Sign-up when this step began |`,
       '| <code>DF22BA56B68D6DDD13AF04EE4ED542B23695A213</code> | 2027-02-01T00:00:00Z | the new certificate |',

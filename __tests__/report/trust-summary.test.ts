@@ -12,7 +12,7 @@ const trusted = (thumbprint: string, ...users: string[]): Trusted => ({
 const HEAD = [
   '**What the API has to accept from now on** (set these, and take all others away)',
   '',
-  '| thumbprint (SHA-1) | expires | |',
+  '| thumbprint (SHA-1) | expires |  |',
   '| --- | --- | --- |',
 ];
 
@@ -35,26 +35,57 @@ test.each<[string, Trusted, string]>([
   ]);
 });
 
-test('what the set lacks stands below it', () => {
-  const lines = trustSection(
-    { certificates: [trusted(OLD), trusted(OTHER)], missing: ['One.', '<b>'], unread: 0 },
-    undefined,
-  );
-  expect(lines.slice(HEAD.length)).toEqual([
+const UNKNOWN = [
+  '**What the API has to accept** is not known completely, so the output `trusted-thumbprints` is not set. Take no certificate away there.',
+  '',
+];
+const KNOWN = [
+  '**Of it is known** (add these, and keep all others)',
+  '',
+  '| thumbprint (SHA-1) | expires |  |',
+  '| --- | --- | --- |',
+];
+
+test('a set that lacks one in use: what is missing comes first, and nothing is to be taken away', () => {
+  expect(
+    trustSection({ certificates: [trusted(OLD), trusted(OTHER)], missing: ['One.', '<b>'], unread: 0 }, undefined),
+  ).toEqual([
+    ...UNKNOWN,
+    '**What is missing**',
+    '',
+    '- One.',
+    '- &#60;b&#62;',
+    '',
+    ...KNOWN,
     `| <code>${OLD}</code> | 2026-06-01T00:00:00Z |  |`,
     `| <code>${OTHER}</code> | 2026-06-01T00:00:00Z |  |`,
-    '',
-    '⚠️ One.',
-    '',
-    '⚠️ &#60;b&#62;',
     '',
   ]);
 });
 
-test('no set if it is not complete, and nothing if it is empty', () => {
-  expect(trustSection({ certificates: [trusted(OLD)], missing: [], unread: 1 }, OLD)).toEqual([
-    '**What the API has to accept** is not known completely: a connector could not be read. Take no certificate away there.',
+test.each([
+  [1, '- The certificates of 1 API connector, which could not be read.'],
+  [2, '- The certificates of 2 API connectors, which could not be read.'],
+])('a set of which %s could not be read', (unread, line) => {
+  expect(trustSection({ certificates: [trusted(OLD)], missing: [], unread }, OLD)).toEqual([
+    ...UNKNOWN,
+    '**What is missing**',
+    '',
+    line,
+    '',
+    ...KNOWN,
+    `| <code>${OLD}</code> | 2026-06-01T00:00:00Z | the new certificate |`,
     '',
   ]);
+});
+
+test('an empty set: nothing, but for what it lacks', () => {
   expect(trustSection({ certificates: [], missing: [], unread: 0 }, OLD)).toEqual([]);
+  expect(trustSection({ certificates: [], missing: ['One.'], unread: 0 }, OLD)).toEqual([
+    ...UNKNOWN,
+    '**What is missing**',
+    '',
+    '- One.',
+    '',
+  ]);
 });

@@ -20,7 +20,7 @@ export interface Trusted {
   readonly usedBy: readonly Connector[];
 }
 
-/** The set. It is complete unless `missing` says what it lacks. */
+/** The set. Only one that {@link isComplete} may be written as it is. */
 export interface Trust {
   /** Sorted by thumbprint, each once. */
   readonly certificates: readonly Trusted[];
@@ -28,6 +28,11 @@ export interface Trust {
   readonly missing: readonly string[];
   /** How many connectors could not be read, so that their certificates are not known. */
   readonly unread: number;
+}
+
+/** Whether no certificate in use is missing, so that whoever writes the set to the API shuts none out. */
+export function isComplete({ missing, unread }: Trust): boolean {
+  return missing.length === 0 && unread === 0;
 }
 
 const SHA1_LENGTH = 20;
@@ -67,5 +72,5 @@ function sha1Of({ thumbprint }: ConnectorCertificate): string | undefined {
 }
 
 function notShown(connector: Connector, { thumbprint }: ConnectorCertificate): string {
-  return `The API connector ${nameOf(connector.id, connector)} uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${clean(thumbprint, 64) || 'none'}), so trusted-thumbprints lacks it. Keep it trusted in the API until the connector uses another one.`;
+  return `The API connector ${nameOf(connector.id, connector)} uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${clean(thumbprint, 64) || 'none'}), so the output trusted-thumbprints is not set. Keep it trusted in the API until the connector uses another one.`;
 }

@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { HandOver } from '../certificate/hand-over.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
-import type { Trust } from '../connectors/trust.ts';
+import { isComplete, type Trust } from '../connectors/trust.ts';
 import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
@@ -20,11 +20,12 @@ export function setCertificateOutputs(certificate: ClientCertificate): void {
 }
 
 /**
- * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
- * set as it is would shut out a certificate that is not in it.
+ * The thumbprints that the API has to accept from now on. Left unset if one in use is not known: whoever writes this set as
+ * it is would shut it out.
  */
-export function setTrustOutput({ certificates, unread }: Trust): void {
-  if (unread === 0) setOutput('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+export function setTrustOutput(trust: Trust): void {
+  if (!isComplete(trust)) return;
+  setOutput('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
 
 /** The create step's output whether the job goes on; also false if it failed. */
