@@ -16,7 +16,7 @@ const summary = (changes: Partial<Created>): readonly string[] =>
 
 test('a certificate was made: for whom, what to trust, and what is next', () => {
   const renewals = (['fine', 'skipped', 'due', 'due'] as const).map((status, n) => renewal(status, 'ABCD'.charAt(n)));
-  const certificates = [{ thumbprint: OLD, notAfter: new Date('2026-06-01'), usedBy: [] }];
+  const certificates = [{ thumbprint: OLD, notAfter: new Date('2026-06-01'), usedBy: [], usedLaterBy: [] }];
   const trust = { certificates, missing: [], unread: 0 };
   expect(summary({ renewals, certificate, trust })).toEqual([
     '## A new certificate for API connectors',
@@ -47,7 +47,11 @@ test('a certificate was made: for whom, what to trust, and what is next', () => 
 });
 
 test('none is due: what is in use stays trusted', () => {
-  const trust = { certificates: [{ thumbprint: OLD, notAfter: NOW, usedBy: [] }], missing: [], unread: 0 };
+  const trust = {
+    certificates: [{ thumbprint: OLD, notAfter: NOW, usedBy: [], usedLaterBy: [] }],
+    missing: [],
+    unread: 0,
+  };
   expect(summary({ renewals: [renewal('fine', 'A')], trust })).toEqual([
     '## A new certificate for API connectors',
     '',
@@ -83,7 +87,7 @@ test('what could not be judged comes first, and nothing foreign is markup', () =
 });
 
 test('the new one is marked among those to trust', () => {
-  const certificates = [{ ...certificate, usedBy: [] }];
+  const certificates = [{ ...certificate, usedBy: [], usedLaterBy: [] }];
   const trust = { certificates, missing: [], unread: 0 };
   expect(summary({ renewals: [renewal('due', 'A')], certificate, trust })).toContainEqual(
     expect.stringMatching(/\| the new certificate \|$/),

@@ -55,7 +55,7 @@ test.each([
   ['not if one could not be read', { missing: [], unread: 1 }, {}],
   ['not if one in use has no known thumbprint', { missing: ['A uses another one.'], unread: 0 }, {}],
 ])('trusted-thumbprints: %s', (_, gaps, outputs) => {
-  const certificates = [OLD, OTHER].map((thumbprint) => ({ thumbprint, notAfter: NOW, usedBy: [] }));
+  const certificates = [OLD, OTHER].map((thumbprint) => ({ thumbprint, notAfter: NOW, usedBy: [], usedLaterBy: [] }));
   expect(
     outputsOf(() => {
       setTrustOutput({ certificates, ...gaps });

@@ -8,6 +8,10 @@ const trusted = (thumbprint: string, ...users: string[]): Trusted => ({
   thumbprint,
   notAfter: new Date('2026-06-01T00:00:00Z'),
   usedBy: users.map((displayName) => connectorWith('none', { displayName })),
+  usedLaterBy: [],
+});
+const later = (displayName: string): Pick<Trusted, 'usedLaterBy'> => ({
+  usedLaterBy: [connectorWith('none', { displayName })],
 });
 const HEAD = [
   '**What the API has to accept from now on** (set these, and take all others away)',
@@ -22,6 +26,12 @@ test.each<[string, Trusted, string]>([
   ['of one connector', trusted(OTHER, 'A'), 'was in use by A when this step began'],
   ['of a hostile one', trusted(OTHER, '|<a>|'), 'was in use by &#124;&#60;a&#62;&#124; when this step began'],
   ['of five', trusted(OTHER, 'A', 'B', 'C', 'D', 'E'), 'was in use by A, B, C, D, E when this step began'],
+  ['for later', { ...trusted(OTHER), ...later('A') }, 'will be used by A'],
+  [
+    'of one, and of another for later',
+    { ...trusted(OTHER, 'A'), ...later('B') },
+    'was in use by A when this step began, will be used by B',
+  ],
   [
     'of six',
     trusted(OTHER, 'A', 'B', 'C', 'D', 'E', 'F'),

@@ -66,6 +66,7 @@ export function uploadSummary(
       trustOf(
         outcomes.map(({ before }) => before),
         certificate,
+        now,
       ),
       certificate.thumbprint,
     ),

@@ -1,6 +1,6 @@
 /** What the API behind the connectors has to accept, and until when, for the job summaries. */
 import { isComplete, type Trust, type Trusted } from '../connectors/trust.ts';
-import { nameOf } from '../graph/connector.ts';
+import { nameOf, type Connector } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
 import { list, plural, table } from './markdown-parts.ts';
@@ -34,10 +34,19 @@ function headed(title: string, rows: readonly string[]): readonly string[] {
 
 const SHOWN = 5;
 
-function row({ thumbprint, notAfter, usedBy }: Trusted, newThumbprint: string | undefined): readonly string[] {
-  const users = usedBy.slice(0, SHOWN).map((connector) => markdown(nameOf(connector.id, connector), 80));
-  const more = usedBy.length > SHOWN ? ` and ${usedBy.length - SHOWN} more` : '';
-  const used = users.length === 0 ? '' : `was in use by ${users.join(', ')}${more} when this step began`;
-  const what = [thumbprint === newThumbprint ? 'the new certificate' : '', used].filter((part) => part !== '');
-  return [`<code>${thumbprint}</code>`, isoSeconds(notAfter), what.join(', ')];
+function row(
+  { thumbprint, notAfter, usedBy, usedLaterBy }: Trusted,
+  newThumbprint: string | undefined,
+): readonly string[] {
+  const what = [
+    thumbprint === newThumbprint ? 'the new certificate' : '',
+    usedBy.length === 0 ? '' : `was in use by ${names(usedBy)} when this step began`,
+    usedLaterBy.length === 0 ? '' : `will be used by ${names(usedLaterBy)}`,
+  ];
+  return [`<code>${thumbprint}</code>`, isoSeconds(notAfter), what.filter((part) => part !== '').join(', ')];
+}
+
+function names(connectors: readonly Connector[]): string {
+  const shown = connectors.slice(0, SHOWN).map((connector) => markdown(nameOf(connector.id, connector), 80));
+  return `${shown.join(', ')}${connectors.length > SHOWN ? ` and ${connectors.length - SHOWN} more` : ''}`;
 }

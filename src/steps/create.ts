@@ -57,6 +57,7 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
     const inUse = trustOf(
       readings.map(({ connector }) => connector),
       undefined,
+      now,
     );
     tryToWriteOutputs(() => {
       setNeededOutput(false);
@@ -70,6 +71,7 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   const trust = trustOf(
     readings.map(({ connector }) => connector),
     certificate,
+    now,
   );
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);

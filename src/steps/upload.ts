@@ -155,6 +155,7 @@ async function updateConnectors(
     trustOf(
       readings.map(({ connector }) => connector),
       certificate,
+      new Date(),
     ),
   );
   const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: info });
