@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { judge, unread, type Finding } from '../../src/connectors/expiry.ts';
 import type { Outcome } from '../../src/connectors/outcome.ts';
+import type { Trust } from '../../src/connectors/trust.ts';
 import { Failure } from '../../src/failure.ts';
 import type { Connector } from '../../src/graph/connector.ts';
 import { appendSummary, checkSummary, uploadResult, uploadSummary } from '../../src/report/summary.ts';
@@ -16,6 +17,12 @@ const old = held(OLD, '2026-06-01T00:00:00Z');
 const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
 const context = { tenantId: 'the-tenant', now: NOW };
 
+const trust: Trust = {
+  certificates: [{ thumbprint: OLD, notAfter: new Date('2026-06-01'), usedBy: [], usedLaterBy: [] }],
+  missing: [],
+  unread: 0,
+};
+
 const before = connectorWith([old]);
 const after = connectorWith([{ ...old, isActive: false }, heldNew(certificate)]);
 const common = { id: 'c-1', before, connector: after, warnings: [] };
@@ -25,7 +32,7 @@ const wouldChange: Outcome = { ...common, connector: before, result: 'would-chan
 const failed: Outcome = { ...common, id: 'c-2', connector: before, result: 'failed', failure };
 
 const lines = (outcomes: readonly Outcome[], own = certificate): readonly string[] =>
-  uploadSummary(outcomes, own, context).split('\n');
+  uploadSummary(outcomes, own, { ...context, trust }).split('\n');
 /** From the line that begins so up to the next empty line, and that of lists and tables after a heading. */
 const below = (all: readonly string[], start: string): readonly string[] => {
   const from = all.findIndex((line) => line.startsWith(start)) + 2;
@@ -59,8 +66,7 @@ describe('the upload step', () => {
       '',
       '| thumbprint (SHA-1) | expires |  |',
       '| --- | --- | --- |',
-      `| <code>${OLD}</code> | 2026-06-01T00:00:00Z | was in use by Sign-up, Sign-up when this step began |`,
-      '| <code>DF22BA56B68D6DDD13AF04EE4ED542B23695A213</code> | 2027-02-01T00:00:00Z | the new certificate |',
+      `| <code>${OLD}</code> | 2026-06-01T00:00:00Z |  |`,
       '',
       '**Next**',
       '',
@@ -110,7 +116,7 @@ describe('the upload step', () => {
   });
 
   test('where the certificate was read, escaped, and the tenant', () => {
-    const summary = uploadSummary([changed], certificate, { ...context, tenantId: '<b>', origin: '[a](b)' });
+    const summary = uploadSummary([changed], certificate, { ...context, trust, tenantId: '<b>', origin: '[a](b)' });
     expect(summary).toContain(`${certificate.thumbprint}</code><br>Read from &#91;a&#93;&#40;b&#41;\n`);
     expect(summary).toContain(' Tenant &#60;b&#62;.\n');
   });

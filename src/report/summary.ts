@@ -4,7 +4,7 @@ import { info } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, type Outcome } from '../connectors/outcome.ts';
-import { trustOf } from '../connectors/trust.ts';
+import type { Trust } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { activeCertificate, entriesOf, nameOf } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
@@ -27,16 +27,22 @@ import { trustSection } from './trust-summary.ts';
 /** What a summary is about, next to the connectors. */
 export interface SummaryContext {
   readonly tenantId: string;
+  readonly now: Date;
+}
+
+/** The same for the upload step. */
+export interface UploadContext extends SummaryContext {
+  /** As it was before the first change. */
+  readonly trust: Trust;
   /** Where the certificate was read, if that is worth saying. */
   readonly origin?: string | undefined;
-  readonly now: Date;
 }
 
 /** The summary of the upload step. */
 export function uploadSummary(
   outcomes: readonly Outcome[],
   certificate: ClientCertificate,
-  { tenantId, origin, now }: SummaryContext,
+  { tenantId, trust, origin, now }: UploadContext,
 ): string {
   const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
   const planned = (outcome: Outcome) => (outcome.result === 'would-change' ? certificate : undefined);
@@ -62,14 +68,7 @@ export function uploadSummary(
         markdown(outcome.text, 600),
       ]),
     ),
-    ...trustSection(
-      trustOf(
-        outcomes.map(({ before }) => before),
-        certificate,
-        now,
-      ),
-      certificate.thumbprint,
-    ),
+    ...trustSection(trust, certificate.thumbprint),
     ...list('Next', nextSteps(outcomes, certificate, now)),
     ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
     ...connectorDetails(outcomes, now),
