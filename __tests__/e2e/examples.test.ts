@@ -695,7 +695,7 @@ describe('scheduled-check.yml', () => {
     expect(calls).toEqual([LIST, 'gh [issue] [close] [17] [--comment] [Every API connector passes the check again.]']);
   });
 
-  test('a certificate that ends soon: an issue, with a label of its own', async () => {
+  test('a certificate that expires soon: an issue, with a label of its own', async () => {
     const { results, calls, skipped } = await check(40, '');
     expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[0, 'warning']]);
     expect(calls.slice(0, 2)).toEqual([
@@ -703,7 +703,7 @@ describe('scheduled-check.yml', () => {
       'gh [label] [create] [api-connector-certificate] [--force] [--color] [D93F0B] [--description] [Certificates of the API connectors]',
     ]);
     expect(calls[2]).toBe(
-      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that ends first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
+      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that expires first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
     );
     expect(calls).toHaveLength(3);
     expect(skipped).toEqual([CLOSE]);

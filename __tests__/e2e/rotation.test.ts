@@ -111,7 +111,7 @@ describe('replace', () => {
 });
 
 describe('dates', () => {
-  test('a certificate that ends sooner than the one in use: a warning', async () => {
+  test('a certificate that expires sooner than the one in use: a warning', async () => {
     emulator.addConnector({
       id: GLOBAL.connectorId,
       displayName: 'Later',

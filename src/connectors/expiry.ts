@@ -98,7 +98,7 @@ export function judge(connector: Connector, { named, warnDays, failDays }: Judge
 
 function expiresSoon(connector: Connector, text: string): Failure {
   return new Failure(
-    'CERTIFICATE_ENDS_SOON',
+    'CERTIFICATE_EXPIRES_SOON',
     `The API connector ${nameOf(connector.id, connector)}: ${text}`,
     'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.',
   );

@@ -68,7 +68,7 @@ export function setUncheckedOutputs(): void {
 
 /**
  * Writes outputs, or what is kept for the end of the job.
- * @param done what was done until now: it is told first if they cannot be written
+ * @param done what was done until now: the failure begins with it if they cannot be written
  * @throws Failure OUTPUTS_NOT_WRITTEN
  */
 export function writeOutputs(done: string, write: () => void): void {

@@ -108,11 +108,11 @@ export function checkSummary(findings: readonly Finding[], { tenantId, now }: Su
   ].join('\n');
 }
 
-/** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
+/** Without the date and the thumbprint, which stand next to it and below: so equal findings are one row. */
 function findingInShort({ status, daysLeft, text }: Finding): string {
   if (daysLeft === undefined) return text;
   if (status === 'ok') return 'fine';
-  return daysLeft < 0 ? 'has expired' : 'ends soon';
+  return daysLeft < 0 ? 'has expired' : 'expires soon';
 }
 
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
