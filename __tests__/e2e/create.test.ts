@@ -87,7 +87,7 @@ test.each([
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(file.startsWith(temp)).toBe(true);
   expect(result.state).toEqual({ 'pfx-file': file });
-  expect(result.summary).toContain('has 29 days left');
+  expect(result.summary).toContain('| 29 | 🔁 due |');
   expect(result.summary).toContain(thumbprint);
   expect(result.summary).toContain(OLD);
 

@@ -9,6 +9,8 @@ interface Common {
   /** Undefined if it could not be read. */
   readonly connector: Connector | undefined;
   readonly text: string;
+  /** Whole days that the active certificate has left; absent if there is none. */
+  readonly daysLeft?: number;
 }
 
 export type Renewal = Common &
@@ -33,8 +35,10 @@ export function renewalOf(reading: Reading, renewDays: number, now: Date): Renew
   const expiry = expiryOf(connector, now);
   const { text } = expiry;
   switch (expiry.is) {
-    case 'active':
-      return { id, connector, status: expiry.daysLeft < renewDays ? 'due' : 'fine', text };
+    case 'active': {
+      const { daysLeft } = expiry;
+      return { id, connector, status: daysLeft < renewDays ? 'due' : 'fine', text, daysLeft };
+    }
     case 'inactive':
     case 'none':
       return { id, connector, status: 'due', text };

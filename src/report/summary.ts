@@ -5,22 +5,11 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, type Outcome } from '../connectors/outcome.ts';
 import type { Trust } from '../connectors/trust.ts';
-import type { Failure } from '../failure.ts';
-import { activeCertificate, entriesOf, nameOf } from '../graph/connector.ts';
+import { activeCertificate, entriesOf } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
 import { clean, markdown } from '../text/clean.ts';
-import { failureLines } from './failure-summary.ts';
-import {
-  authentication,
-  connectorDetails,
-  day,
-  folded,
-  left,
-  list,
-  plural,
-  table,
-  type Shown,
-} from './markdown-parts.ts';
+import { failures } from './failure-summary.ts';
+import { authentication, connectorDetails, day, folded, left, list, plural, table } from './markdown-parts.ts';
 import { timeline } from './timeline.ts';
 import { trustSection } from './trust-summary.ts';
 
@@ -146,25 +135,6 @@ export function uploadResult(outcomes: readonly Outcome[]): string {
     count('unchanged') > 0 ? `${plural(count('unchanged'), 'connector')} left unchanged` : '',
   ];
   return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
-}
-
-const SHOWN_FAILURES = 20;
-
-/** Each failure once, with whom it is about: cause, fix, commands. */
-function failures(failed: readonly (Shown & { readonly failure: Failure })[]): readonly string[] {
-  const shown = failed.slice(0, SHOWN_FAILURES);
-  const lines = shown.flatMap(({ id, connector, failure }) =>
-    failureLines(failure, `${markdown(nameOf(id, connector), 80)} <code>${markdown(id, 80)}</code>`),
-  );
-  const rest = failed.slice(SHOWN_FAILURES);
-  return [
-    ...lines,
-    ...list(
-      `${rest.length} more that failed`,
-      rest.map(({ id, connector, failure }) => `${markdown(nameOf(id, connector), 80)}: ${failure.code}`),
-      200,
-    ),
-  ];
 }
 
 /** What to do next, if anything. */

@@ -47,6 +47,7 @@ export async function create(deadline: StepDeadline): Promise<void> {
 
 async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Promise<void> {
   const readings = await readAll(inputs, deadline);
+  const { tenantId } = inputs.application;
   const now = new Date();
   const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
   const failures = renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : []));
@@ -63,7 +64,7 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
       setNeededOutput(false);
       setTrustOutput(inUse);
     });
-    appendSummary(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
+    appendSummary(createSummary({ tenantId, renewals, certificate: undefined, trust: inUse, now }));
     return;
   }
   const needed = renewals.some(({ status }) => status === 'due');
@@ -75,7 +76,7 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   );
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
-  appendSummary(createSummary({ renewals, certificate, trust, now }));
+  appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));
   writeOutputs(needed ? 'A certificate was made' : 'No connector is due', () => {
     setTrustOutput(trust);
     if (certificate) setCertificateOutputs(certificate);
