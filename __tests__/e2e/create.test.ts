@@ -137,7 +137,7 @@ describe('what is due', () => {
     const result = await create({ 'connector-id': 'a1' });
     expect([titles(result), result.outputs['needed']]).toEqual([[], needed]);
     if (needed === 'false') {
-      expect(result.outputs).toEqual({ needed: 'false', 'trusted-thumbprints': OLD });
+      expect(result.outputs).toEqual({ needed: 'false', 'due-connectors': '', 'trusted-thumbprints': OLD });
       expect(result.filesLeft).toEqual([]);
       expect(result.summary).toContain('No connector is due');
       expect((await cleanUp(result)).exitCode).toBe(0);
@@ -154,6 +154,15 @@ describe('what is due', () => {
     expect(outputs['trusted-thumbprints']).toBe(expected.join(','));
   });
 
+  test('only those that are due are handed to the upload step, in order', async () => {
+    active('a1', 179);
+    active('a2', 20);
+    emulator.addConnector({ id: 'a3', authentication: { type: 'basic', username: 'u', password: 'throw-away' } });
+    active('a4', 3);
+    const { outputs } = await create({ 'connector-id': 'a4\na3\na2\na1' });
+    expect(outputs).toMatchObject({ needed: 'true', 'due-connectors': 'a4\na2' });
+  });
+
   test('no active certificate', async () => {
     const { outputs } = await create();
     expect(outputs).toMatchObject({ needed: 'true', 'trusted-thumbprints': outputs['thumbprint'] });
@@ -164,7 +173,10 @@ describe('what is due', () => {
     const result = await create({ 'connector-id': 'a1' });
     expect(titles(result)).toEqual(['warning API connector']);
     expect(result.annotations[0]?.message).toContain('replace: true');
-    expect([result.exitCode, result.outputs]).toEqual([0, { needed: 'false', 'trusted-thumbprints': '' }]);
+    expect([result.exitCode, result.outputs]).toEqual([
+      0,
+      { needed: 'false', 'due-connectors': '', 'trusted-thumbprints': '' },
+    ]);
   });
 
   test.each([
@@ -188,7 +200,7 @@ describe('what is due', () => {
 describe('what stops it', () => {
   const nothingMade = (result: RunResult, ...errors: string[]): void => {
     expect([result.exitCode, titles(result)]).toEqual([1, errors]);
-    expect(result.outputs).toEqual({ needed: 'false' });
+    expect(result.outputs).toEqual({ needed: 'false', 'due-connectors': '' });
     expect([result.state, result.filesLeft]).toEqual([{}, []]);
   };
 
@@ -218,7 +230,7 @@ describe('what stops it', () => {
     expect([result.exitCode, titles(result), result.outputs]).toEqual([
       1,
       ['error HAND_OVER_FAILED'],
-      { needed: 'false' },
+      { needed: 'false', 'due-connectors': '' },
     ]);
     expect((await cleanUp(result)).exitCode).toBe(0);
   });
@@ -248,5 +260,9 @@ test('the upload step takes what it made', async () => {
   });
   expect(readFileSync(file)).not.toHaveLength(0);
   const again = await create();
-  expect(again.outputs).toEqual({ needed: 'false', 'trusted-thumbprints': outputs['thumbprint'] });
+  expect(again.outputs).toEqual({
+    needed: 'false',
+    'due-connectors': '',
+    'trusted-thumbprints': outputs['thumbprint'],
+  });
 });

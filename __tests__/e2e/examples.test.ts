@@ -222,6 +222,8 @@ interface JobOptions {
   /** Files of the repository, for a job that checks it out. */
   readonly repository?: Readonly<Record<string, string>>;
   readonly dryRun?: boolean;
+  /** What the variable CONNECTOR_ID has, if that is not the tenant's own. */
+  readonly connectorIds?: readonly string[];
   readonly commands?: Commands;
   readonly prepare?: (emulator: Emulator) => void | Promise<void>;
 }
@@ -272,7 +274,7 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     'vars.TENANT_ID': tenant.tenantId,
     'vars.CLIENT_ID': tenant.clientId,
     'vars.CHECK_CLIENT_ID': tenant.clientId,
-    'vars.CONNECTOR_ID': tenant.connectorId,
+    'vars.CONNECTOR_ID': options.connectorIds?.join('\n') ?? tenant.connectorId,
     'vars.KEY_VAULT': KEY_VAULT,
     'vars.KEY_VAULT_CERTIFICATE': `${KEY_VAULT}/certificates/api-connector`,
     'vars.KEY_VAULT_CLIENT_ID': VAULT.clientId,
@@ -583,17 +585,19 @@ describe.each([
   ],
 ] as const)('%s.yml', (name, commands, call) => {
   const OLD = 'A1'.repeat(20);
-  const rotate = async (daysLeft: number): Promise<JobRun & { readonly place: string }> => {
+  const active = (running: Emulator, id: string, thumbprint: string, daysLeft: number): void => {
+    const now = Math.floor(Date.now() / 1000);
+    const entry = { thumbprint, notBefore: now - 1000, notAfter: now + (daysLeft + 0.5) * 86_400 };
+    running.addConnector({ id, authentication: { type: 'certificates', certificates: [entry] } });
+  };
+  const rotate = async (daysLeft: number, options: JobOptions = {}): Promise<JobRun & { readonly place: string }> => {
     let place = '';
     const job = await runJob(name, 'rotate', {
       commands,
+      ...options,
       prepare: async (running) => {
-        const now = Math.floor(Date.now() / 1000);
-        const entry = { thumbprint: OLD, notBefore: now - 1000, notAfter: now + (daysLeft + 0.5) * 86_400 };
-        running.addConnector({
-          id: GLOBAL.connectorId,
-          authentication: { type: 'certificates', certificates: [entry] },
-        });
+        active(running, GLOBAL.connectorId, OLD, daysLeft);
+        await options.prepare?.(running);
         place = join(temp ?? '', 'trusted');
         await running.addHost('api.contoso.com', ({ socket }, response) => {
           const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
@@ -618,6 +622,22 @@ describe.each([
     expect([...accepted(place)].sort()).toEqual([OLD, made?.['thumbprint']].sort());
     expect(calls.join('\n')).toContain(call.replace('TRUST', made?.['trusted-thumbprints'] ?? ''));
     expect(readdirSync(runnerTemp)).toEqual([]);
+  });
+
+  test('of three connectors one is due, one is fine, one is left out: the job is green, and only the first is changed', async () => {
+    const [fine, basic] = ['fine', 'basic'];
+    const { results, emulator: running } = await rotate(20, {
+      connectorIds: [fine, GLOBAL.connectorId, basic],
+      prepare: (each) => {
+        active(each, fine, 'B2'.repeat(20), 179);
+        each.addConnector({ id: basic, authentication: { type: 'basic', username: 'u', password: 'throw-away' } });
+      },
+    });
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    const [made] = results.map(({ outputs }) => outputs);
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, made?.['thumbprint']]);
+    expect(running.certificates(fine)).toEqual(['B2'.repeat(20)]);
+    expect(made?.['trusted-thumbprints']).toContain('B2'.repeat(20));
   });
 
   test('nothing is due: nothing is touched', async () => {

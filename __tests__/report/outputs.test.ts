@@ -8,8 +8,8 @@ import {
   setCertificateOutputs,
   setCheckOutputs,
   setConnectorOutputs,
+  setDueOutputs,
   setHandOverOutputs,
-  setNeededOutput,
   setTrustOutput,
   setUncheckedOutputs,
   tryToWriteOutputs,
@@ -63,13 +63,24 @@ test.each([
   ).toEqual(outputs);
 });
 
-test('the create step: whether the job goes on, and where the file is', () => {
+test.each<[string[], object]>([
+  [[], { needed: 'false', 'due-connectors': '' }],
+  [['b'], { needed: 'true', 'due-connectors': 'b' }],
+  [['b', 'a'], { needed: 'true', 'due-connectors': 'b\na' }],
+])('the create step: which connectors are due, as connector-id has them: %j', (ids, outputs) => {
   expect(
     outputsOf(() => {
-      setNeededOutput(true);
+      setDueOutputs(ids);
+    }),
+  ).toEqual(outputs);
+});
+
+test('the create step: where the file is', () => {
+  expect(
+    outputsOf(() => {
       setHandOverOutputs({ path: '/tmp/a.pfx', password: 'throw-away' });
     }),
-  ).toEqual({ needed: 'true', 'pfx-file': '/tmp/a.pfx', password: 'throw-away' });
+  ).toEqual({ 'pfx-file': '/tmp/a.pfx', password: 'throw-away' });
 });
 
 describe('the upload step', () => {

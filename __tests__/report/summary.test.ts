@@ -62,7 +62,7 @@ describe('the upload step', () => {
       '| --- | --- | --- |',
       '| Sign-up | certificate until 2026-06-01 → certificate until 2027-02-01 | uploaded. |',
       '',
-      '**What the API has to accept from now on** (set these, and take all others away)',
+      '**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)',
       '',
       '| thumbprint (SHA-1) | expires |  |',
       '| --- | --- | --- |',

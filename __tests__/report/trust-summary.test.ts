@@ -14,7 +14,7 @@ const later = (displayName: string): Pick<Trusted, 'usedLaterBy'> => ({
   usedLaterBy: [connectorWith('none', { displayName })],
 });
 const HEAD = [
-  '**What the API has to accept from now on** (set these, and take all others away)',
+  '**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)',
   '',
   '| thumbprint (SHA-1) | expires |  |',
   '| --- | --- | --- |',

@@ -76,7 +76,7 @@ function next(trustIsKnown: boolean): readonly string[] {
     trustIsKnown
       ? '1. Let the API accept these thumbprints: write the output `trusted-thumbprints` (or `certificate`, the PEM) to it.'
       : '1. Let the API accept the new certificate in addition to what it accepts now, by hand.',
-    '2. Run the upload step with the outputs `pfx-file` and `password`, with `verify-target: true` and a `verify-wait`.',
+    '2. Run the upload step with the outputs `pfx-file` and `password`, and `due-connectors` as its `connector-id`, with `verify-target: true` and a `verify-wait`.',
     '',
     'If the job ends before that, nothing is lost: the next run makes another certificate.',
     '',

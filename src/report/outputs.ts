@@ -28,9 +28,10 @@ export function setTrustOutput(trust: Trust): void {
   setOutput('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
 
-/** The create step's output whether the job goes on; also false if it failed. */
-export function setNeededOutput(needed: boolean): void {
-  setOutput('needed', String(needed));
+/** For which connectors the create step made a certificate, and whether the job goes on; none if it failed. */
+export function setDueOutputs(ids: readonly string[]): void {
+  setOutput('needed', String(ids.length > 0));
+  setOutput('due-connectors', ids.join('\n'));
 }
 
 /** Where the create step leaves the certificate with its key for the next step. The password is masked already. */

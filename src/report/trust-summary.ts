@@ -14,7 +14,10 @@ export function trustSection(trust: Trust, newThumbprint: string | undefined): r
     certificates.length,
   );
   if (isComplete(trust))
-    return headed('**What the API has to accept from now on** (set these, and take all others away)', rows);
+    return headed(
+      '**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)',
+      rows,
+    );
   const notRead =
     unread > 0 ? [`The certificates of ${plural(unread, 'API connector')}, which could not be read.`] : [];
   return [

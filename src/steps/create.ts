@@ -17,8 +17,8 @@ import { logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { createSummary } from '../report/create-summary.ts';
 import {
   setCertificateOutputs,
+  setDueOutputs,
   setHandOverOutputs,
-  setNeededOutput,
   setTrustOutput,
   tryToWriteOutputs,
   writeOutputs,
@@ -39,7 +39,7 @@ export async function create(deadline: StepDeadline): Promise<void> {
     await createWhereDue(readCreateInputs(), deadline);
   } catch (error) {
     tryToWriteOutputs(() => {
-      setNeededOutput(false);
+      setDueOutputs([]);
     });
     throw error;
   }
@@ -61,14 +61,14 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
       now,
     );
     tryToWriteOutputs(() => {
-      setNeededOutput(false);
+      setDueOutputs([]);
       setTrustOutput(inUse);
     });
     appendSummary(createSummary({ tenantId, renewals, certificate: undefined, trust: inUse, now }));
     return;
   }
-  const needed = renewals.some(({ status }) => status === 'due');
-  const certificate = needed ? await make(inputs.request, now, deadline) : undefined;
+  const due = renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+  const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
   const trust = trustOf(
     readings.map(({ connector }) => connector),
     certificate,
@@ -77,11 +77,11 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
   appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));
-  writeOutputs(needed ? 'A certificate was made' : 'No connector is due', () => {
+  writeOutputs(certificate ? 'A certificate was made' : 'No connector is due', () => {
     setTrustOutput(trust);
     if (certificate) setCertificateOutputs(certificate);
     if (handOver) setHandOverOutputs(handOver);
-    setNeededOutput(needed);
+    setDueOutputs(due);
   });
 }
 
