@@ -197,6 +197,25 @@ describe('what is due', () => {
   });
 });
 
+describe('what is red, and does not stop the others', () => {
+  const GONE = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+  const made = async (ids: string): Promise<RunResult> => {
+    const result = await create({ 'connector-id': ids });
+    expect(result.exitCode).toBe(1);
+    expect(result.outputs).toMatchObject({ needed: 'true', 'due-connectors': 'a1' });
+    return result;
+  };
+
+  test('a connector that was deleted', async () => {
+    active('a1', 2);
+    const result = await made(`${GONE}\na1`);
+    expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+    expect(result.outputs['trusted-thumbprints']).toBe([OLD, result.outputs['thumbprint']].sort().join(','));
+    expect(result.summary).toContain('❌ 1 connector of 2 could not be judged, 1 due.');
+    expect(result.summary).toContain('New certificate <code>');
+  });
+});
+
 describe('what stops it', () => {
   const nothingMade = (result: RunResult, ...errors: string[]): void => {
     expect([result.exitCode, titles(result)]).toEqual([1, errors]);
@@ -207,6 +226,13 @@ describe('what stops it', () => {
   test('a connector that cannot be read: its certificate could be shut out', async () => {
     active('a1', 2);
     nothingMade(await create({ 'connector-id': 'a1\nmissing' }), 'error CONNECTOR_NOT_FOUND');
+  });
+
+  test('a connector that cannot be read at the moment: the others have to wait', async () => {
+    active('a1', 2);
+    active('a2', 2);
+    emulator.fault({ on: 'get', do: { kind: 'status', status: 403, body: {} } });
+    nothingMade(await create({ 'connector-id': 'a1\na2' }), 'error GRAPH_FORBIDDEN');
   });
 
   test('no permission', async () => {

@@ -126,7 +126,7 @@ describe.each(NAMES)('%s.yml', (name) => {
         ...(JSON.stringify(job).includes('gh issue') ? { issues: 'write' } : {}),
       });
       // More than the step itself may take: 10 minutes, and what it waits for the API.
-      const wait = Math.max(0, ...(job.steps ?? []).map((step) => Number(step.with?.['verify-wait'] ?? 0)));
+      const wait = Math.max(0, ...job.steps.map((step) => Number(step.with?.['verify-wait'] ?? 0)));
       expect(job['timeout-minutes']).toBeLessThanOrEqual(15 + wait);
       if (JSON.stringify(job).includes('upload-api-connector-certificate@')) {
         expect(job['timeout-minutes']).toBeGreaterThan(10 + wait);
@@ -236,7 +236,9 @@ const CONDITIONS: Readonly<Record<string, (outcome: string, status: string, need
     outcome,
     status,
   ) => outcome === 'failure' || status === 'warning',
-  "${{ steps.create.outputs.needed == 'true' }}": (outcome, _, needed) => outcome !== 'failure' && needed === 'true',
+  "${{ !cancelled() && steps.create.outputs.needed == 'true' }}": (_, __, needed) => needed === 'true',
+  // A script that fails ends the test.
+  "${{ !cancelled() && steps.trust.outcome == 'success' }}": (_, __, needed) => needed === 'true',
   "${{ steps.check.outputs.status == 'ok' }}": (outcome, status) => outcome !== 'failure' && status === 'ok',
 };
 
@@ -638,6 +640,15 @@ describe.each([
     expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, made?.['thumbprint']]);
     expect(running.certificates(fine)).toEqual(['B2'.repeat(20)]);
     expect(made?.['trusted-thumbprints']).toContain('B2'.repeat(20));
+  });
+
+  test('one of two connectors is gone: the job is red, and the other is changed', async () => {
+    const { results, emulator: running } = await rotate(20, {
+      connectorIds: ['3f2504e0-4f89-41d3-9a0c-0305e82c3301', GLOBAL.connectorId],
+    });
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([1, 0]);
+    expect(results[0]?.annotations.map(({ title }) => title)).toEqual(['CONNECTOR_NOT_FOUND']);
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, results[0]?.outputs['thumbprint']]);
   });
 
   test('nothing is due: nothing is touched', async () => {

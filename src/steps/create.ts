@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import { createCertificate, type CertificateRequest } from '../certificate/create.ts';
 import { planHandOver, writeHandOver, type HandOver } from '../certificate/hand-over.ts';
 import { privateKeyForms } from '../certificate/upload.ts';
-import { readConnectors, type Reading } from '../connectors/reading.ts';
+import { isGone, readConnectors, type Reading } from '../connectors/reading.ts';
 import { renewalOf, type Renewal } from '../connectors/renewal.ts';
 import { trustOf } from '../connectors/trust.ts';
 import { ApiConnectors } from '../graph/api-connectors.ts';
@@ -50,34 +50,17 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   const { tenantId } = inputs.application;
   const now = new Date();
   const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
-  const failures = renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : []));
   report(renewals);
-  if (failures.length > 0) {
-    // One whose certificate is not known could be shut out by the change of trust that follows.
-    reportFailures(failures);
-    const inUse = trustOf(
-      readings.map(({ connector }) => connector),
-      undefined,
-      now,
-    );
-    tryToWriteOutputs(() => {
-      setDueOutputs([]);
-      setTrustOutput(inUse);
-    });
-    appendSummary(createSummary({ tenantId, renewals, certificate: undefined, trust: inUse, now }));
-    return;
-  }
-  const due = renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+  reportFailures(renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : [])));
+  const known = readings.filter((reading) => !isGone(reading)).map(({ connector }) => connector);
+  // One whose certificate is not known could be shut out by the change of trust that follows.
+  const due = known.includes(undefined) ? [] : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
   const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
-  const trust = trustOf(
-    readings.map(({ connector }) => connector),
-    certificate,
-    now,
-  );
+  const trust = trustOf(known, certificate, now);
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
   appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));
-  writeOutputs(certificate ? 'A certificate was made' : 'No connector is due', () => {
+  writeOutputs(certificate ? 'A certificate was made' : 'No certificate was made', () => {
     setTrustOutput(trust);
     if (certificate) setCertificateOutputs(certificate);
     if (handOver) setHandOverOutputs(handOver);
