@@ -46,7 +46,7 @@ test.each<[string, Trusted, string]>([
 });
 
 const UNKNOWN = [
-  '**What the API has to accept** is not known completely, so the output `trusted-thumbprints` is not set. Take no certificate away there.',
+  '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
   '',
 ];
 const KNOWN = [

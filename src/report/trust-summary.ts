@@ -21,7 +21,7 @@ export function trustSection(trust: Trust, newThumbprint: string | undefined): r
   const notRead =
     unread > 0 ? [`The certificates of ${plural(unread, 'API connector')}, which could not be read.`] : [];
   return [
-    '**What the API has to accept** is not known completely, so the output `trusted-thumbprints` is not set. Take no certificate away there.',
+    '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
     '',
     ...list(
       'What is missing',
