@@ -9,8 +9,8 @@ import {
   setCertificateOutputs,
   setCheckOutputs,
   setConnectorOutputs,
+  setDueOutputs,
   setHandOverOutputs,
-  setNeededOutput,
   setTrustOutput,
   setUncheckedOutputs,
 } from '../src/report/outputs.ts';
@@ -59,7 +59,7 @@ const ACTIONS = [
     readInputs: readCreateInputs,
     required: {},
     setOutputs: () => {
-      setNeededOutput(true);
+      setDueOutputs(['']);
       setTrustOutput(trust);
       setCertificateOutputs(certificate);
       setHandOverOutputs({ path: '', password: '' });

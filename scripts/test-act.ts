@@ -139,7 +139,7 @@ jobs:
         with:
           tenant-id: \${{ vars.TENANT_ID }}
           client-id: \${{ vars.CLIENT_ID }}
-          connector-id: \${{ vars.CONNECTOR_ID }}
+          connector-id: \${{ steps.create.outputs.due-connectors }}
           pfx-file: \${{ steps.create.outputs.pfx-file }}
           password: \${{ steps.create.outputs.password }}
           no-such-input: 1

@@ -24,7 +24,7 @@ test.each([
   expect(finding).toMatchObject({ id: 'c-1', status, daysLeft, text, active });
   if (finding.status !== 'failing') return;
   expect(finding.failure).toMatchObject({
-    code: 'CERTIFICATE_ENDS_SOON',
+    code: 'CERTIFICATE_EXPIRES_SOON',
     message: `The API connector Sign-up: ${text}`,
     remedy: 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.',
   });

@@ -1,6 +1,7 @@
 /** The connectors that were named are read in parallel, and one that cannot be read does not stop the others. */
 import { expect, test } from '@jest/globals';
-import { readConnectors } from '../../src/connectors/reading.ts';
+import { isGone, readConnectors } from '../../src/connectors/reading.ts';
+import { Failure, type FailureCode } from '../../src/failure.ts';
 import { cancelled, connectorBody, error, online } from '../graph/scripted-graph.ts';
 import { answer } from '../scripted-http.ts';
 
@@ -29,4 +30,15 @@ test('a job that is cancelled meanwhile: that nothing was being changed', async 
     id: 'a',
     failure: { code: 'CANCELLED', message: 'The job was cancelled. No upload was under way.' },
   });
+});
+
+test.each<[string, FailureCode, boolean]>([
+  ['3f2504e0-4f89-41d3-9a0c-0305e82c3301', 'CONNECTOR_NOT_FOUND', true],
+  ['3F2504E0-4F89-41D3-9A0C-0305E82C3301', 'CONNECTOR_NOT_FOUND', true],
+  // May be the display name of one, or an ID that was cut.
+  ['Sign-up', 'CONNECTOR_NOT_FOUND', false],
+  ['3f2504e0-4f89-41d3-9a0c-0305e82c330', 'CONNECTOR_NOT_FOUND', false],
+  ['3f2504e0-4f89-41d3-9a0c-0305e82c3301', 'GRAPH_FORBIDDEN', false],
+])('%s, %s: gone, so that it uses no certificate: %s', (id, code, gone) => {
+  expect(isGone({ id, failure: new Failure(code, 'No.', 'Do this.') })).toBe(gone);
 });

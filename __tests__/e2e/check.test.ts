@@ -34,7 +34,7 @@ function add(id: string, daysLeft: number): void {
 
 const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 
-test('every connector of the tenant, over several pages: the one that ends first is told', async () => {
+test('every connector of the tenant, over several pages: the one that expires first is told', async () => {
   emulator.addConnector({
     id: GLOBAL.connectorId,
     authentication: { type: 'basic', username: 'u', password: 'throw-away' },
@@ -74,7 +74,7 @@ test('the summary: what is urgent first, and equal findings in one row', async (
   const { summary } = await run({ all: 'true' });
   const rows = summary.split('\n').filter((line) => /^\| .*(✅|⚠️)/.test(line));
   expect(rows).toEqual([
-    expect.stringMatching(/Connector b1 .*\| 20 \| ⚠️ ends soon \|$/),
+    expect.stringMatching(/Connector b1 .*\| 20 \| ⚠️ expires soon \|$/),
     expect.stringMatching(/10 connectors:.*\| 200 \| ✅ fine \|$/),
   ]);
 });
@@ -102,7 +102,7 @@ test('fewer days than fail-days: red', async () => {
   add('a1', 6);
   const result = await run({ 'connector-id': 'a1' }, true);
   expect(result.exitCode).toBe(1);
-  expect(titles(result)).toEqual(['error CERTIFICATE_ENDS_SOON']);
+  expect(titles(result)).toEqual(['error CERTIFICATE_EXPIRES_SOON']);
   expect(result.outputs).toMatchObject({ status: 'failing', 'days-left': '6' });
 });
 

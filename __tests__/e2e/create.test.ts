@@ -87,7 +87,7 @@ test.each([
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(file.startsWith(temp)).toBe(true);
   expect(result.state).toEqual({ 'pfx-file': file });
-  expect(result.summary).toContain('has 29 days left');
+  expect(result.summary).toContain('| 29 | 🔁 due |');
   expect(result.summary).toContain(thumbprint);
   expect(result.summary).toContain(OLD);
 
@@ -137,7 +137,7 @@ describe('what is due', () => {
     const result = await create({ 'connector-id': 'a1' });
     expect([titles(result), result.outputs['needed']]).toEqual([[], needed]);
     if (needed === 'false') {
-      expect(result.outputs).toEqual({ needed: 'false', 'trusted-thumbprints': OLD });
+      expect(result.outputs).toEqual({ needed: 'false', 'due-connectors': '', 'trusted-thumbprints': OLD });
       expect(result.filesLeft).toEqual([]);
       expect(result.summary).toContain('No connector is due');
       expect((await cleanUp(result)).exitCode).toBe(0);
@@ -154,6 +154,15 @@ describe('what is due', () => {
     expect(outputs['trusted-thumbprints']).toBe(expected.join(','));
   });
 
+  test('only those that are due are handed to the upload step, in order', async () => {
+    active('a1', 179);
+    active('a2', 20);
+    emulator.addConnector({ id: 'a3', authentication: { type: 'basic', username: 'u', password: 'throw-away' } });
+    active('a4', 3);
+    const { outputs } = await create({ 'connector-id': 'a4\na3\na2\na1' });
+    expect(outputs).toMatchObject({ needed: 'true', 'due-connectors': 'a4\na2' });
+  });
+
   test('no active certificate', async () => {
     const { outputs } = await create();
     expect(outputs).toMatchObject({ needed: 'true', 'trusted-thumbprints': outputs['thumbprint'] });
@@ -164,31 +173,66 @@ describe('what is due', () => {
     const result = await create({ 'connector-id': 'a1' });
     expect(titles(result)).toEqual(['warning API connector']);
     expect(result.annotations[0]?.message).toContain('replace: true');
-    expect([result.exitCode, result.outputs]).toEqual([0, { needed: 'false', 'trusted-thumbprints': '' }]);
+    expect([result.exitCode, result.outputs]).toEqual([
+      0,
+      { needed: 'false', 'due-connectors': '', 'trusted-thumbprints': '' },
+    ]);
   });
 
-  test('a thumbprint that nobody can read: a warning, since the set lacks it', async () => {
+  test.each([
+    ['a1\na2', 'true'],
+    ['a1', 'false'],
+  ])('a thumbprint that nobody can read (%j): a warning, and no set that would shut it out', async (ids, needed) => {
     active('a1', 200, 'ab'.repeat(32));
     active('a2', 2);
-    const result = await create({ 'connector-id': 'a1\na2' });
+    const result = await create({ 'connector-id': ids });
     expect(titles(result)).toEqual(['warning API connector']);
     expect(result.annotations[0]?.message).toMatch(
       /Connector a1 uses a certificate whose SHA-1 thumbprint is not known/,
     );
-    expect(result.exitCode).toBe(0);
+    expect([result.exitCode, result.outputs['needed']]).toEqual([0, needed]);
+    expect(result.outputs).not.toHaveProperty('trusted-thumbprints');
+    expect(result.summary).toMatch(/is not known completely[^]*Connector a1 uses a certificate/);
+    expect(result.summary).not.toContain('take all others away');
+  });
+});
+
+describe('what is red, and does not stop the others', () => {
+  const GONE = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+  const made = async (ids: string): Promise<RunResult> => {
+    const result = await create({ 'connector-id': ids });
+    expect(result.exitCode).toBe(1);
+    expect(result.outputs).toMatchObject({ needed: 'true', 'due-connectors': 'a1' });
+    return result;
+  };
+
+  test('a connector that was deleted', async () => {
+    active('a1', 2);
+    const result = await made(`${GONE}\na1`);
+    expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+    expect(result.outputs['trusted-thumbprints']).toBe([OLD, result.outputs['thumbprint']].sort().join(','));
+    expect(result.summary).toContain('❌ 1 connector of 2 could not be judged, 1 due.');
+    expect(result.summary).toContain('New certificate <code>');
   });
 });
 
 describe('what stops it', () => {
   const nothingMade = (result: RunResult, ...errors: string[]): void => {
     expect([result.exitCode, titles(result)]).toEqual([1, errors]);
-    expect(result.outputs).toEqual({ needed: 'false' });
+    expect(result.outputs).toEqual({ needed: 'false', 'due-connectors': '' });
     expect([result.state, result.filesLeft]).toEqual([{}, []]);
   };
 
   test('a connector that cannot be read: its certificate could be shut out', async () => {
     active('a1', 2);
     nothingMade(await create({ 'connector-id': 'a1\nmissing' }), 'error CONNECTOR_NOT_FOUND');
+  });
+
+  test('a connector that cannot be read at the moment: the others have to wait', async () => {
+    active('a1', 2);
+    active('a2', 2);
+    emulator.fault({ on: 'get', do: { kind: 'status', status: 403, body: {} } });
+    nothingMade(await create({ 'connector-id': 'a1\na2' }), 'error GRAPH_FORBIDDEN');
   });
 
   test('no permission', async () => {
@@ -212,7 +256,7 @@ describe('what stops it', () => {
     expect([result.exitCode, titles(result), result.outputs]).toEqual([
       1,
       ['error HAND_OVER_FAILED'],
-      { needed: 'false' },
+      { needed: 'false', 'due-connectors': '' },
     ]);
     expect((await cleanUp(result)).exitCode).toBe(0);
   });
@@ -242,5 +286,9 @@ test('the upload step takes what it made', async () => {
   });
   expect(readFileSync(file)).not.toHaveLength(0);
   const again = await create();
-  expect(again.outputs).toEqual({ needed: 'false', 'trusted-thumbprints': outputs['thumbprint'] });
+  expect(again.outputs).toEqual({
+    needed: 'false',
+    'due-connectors': '',
+    'trusted-thumbprints': outputs['thumbprint'],
+  });
 });

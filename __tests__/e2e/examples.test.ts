@@ -222,6 +222,8 @@ interface JobOptions {
   /** Files of the repository, for a job that checks it out. */
   readonly repository?: Readonly<Record<string, string>>;
   readonly dryRun?: boolean;
+  /** What the variable CONNECTOR_ID has, if that is not the tenant's own. */
+  readonly connectorIds?: readonly string[];
   readonly commands?: Commands;
   readonly prepare?: (emulator: Emulator) => void | Promise<void>;
 }
@@ -234,7 +236,9 @@ const CONDITIONS: Readonly<Record<string, (outcome: string, status: string, need
     outcome,
     status,
   ) => outcome === 'failure' || status === 'warning',
-  "${{ steps.create.outputs.needed == 'true' }}": (outcome, _, needed) => outcome !== 'failure' && needed === 'true',
+  "${{ !cancelled() && steps.create.outputs.needed == 'true' }}": (_, __, needed) => needed === 'true',
+  // A script that fails ends the test.
+  "${{ !cancelled() && steps.trust.outcome == 'success' }}": (_, __, needed) => needed === 'true',
   "${{ steps.check.outputs.status == 'ok' }}": (outcome, status) => outcome !== 'failure' && status === 'ok',
 };
 
@@ -272,7 +276,7 @@ async function runJob(name: Name, id: string, options: JobOptions = {}): Promise
     'vars.TENANT_ID': tenant.tenantId,
     'vars.CLIENT_ID': tenant.clientId,
     'vars.CHECK_CLIENT_ID': tenant.clientId,
-    'vars.CONNECTOR_ID': tenant.connectorId,
+    'vars.CONNECTOR_ID': options.connectorIds?.join('\n') ?? tenant.connectorId,
     'vars.KEY_VAULT': KEY_VAULT,
     'vars.KEY_VAULT_CERTIFICATE': `${KEY_VAULT}/certificates/api-connector`,
     'vars.KEY_VAULT_CLIENT_ID': VAULT.clientId,
@@ -583,17 +587,19 @@ describe.each([
   ],
 ] as const)('%s.yml', (name, commands, call) => {
   const OLD = 'A1'.repeat(20);
-  const rotate = async (daysLeft: number): Promise<JobRun & { readonly place: string }> => {
+  const active = (running: Emulator, id: string, thumbprint: string, daysLeft: number): void => {
+    const now = Math.floor(Date.now() / 1000);
+    const entry = { thumbprint, notBefore: now - 1000, notAfter: now + (daysLeft + 0.5) * 86_400 };
+    running.addConnector({ id, authentication: { type: 'certificates', certificates: [entry] } });
+  };
+  const rotate = async (daysLeft: number, options: JobOptions = {}): Promise<JobRun & { readonly place: string }> => {
     let place = '';
     const job = await runJob(name, 'rotate', {
       commands,
+      ...options,
       prepare: async (running) => {
-        const now = Math.floor(Date.now() / 1000);
-        const entry = { thumbprint: OLD, notBefore: now - 1000, notAfter: now + (daysLeft + 0.5) * 86_400 };
-        running.addConnector({
-          id: GLOBAL.connectorId,
-          authentication: { type: 'certificates', certificates: [entry] },
-        });
+        active(running, GLOBAL.connectorId, OLD, daysLeft);
+        await options.prepare?.(running);
         place = join(temp ?? '', 'trusted');
         await running.addHost('api.contoso.com', ({ socket }, response) => {
           const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
@@ -618,6 +624,31 @@ describe.each([
     expect([...accepted(place)].sort()).toEqual([OLD, made?.['thumbprint']].sort());
     expect(calls.join('\n')).toContain(call.replace('TRUST', made?.['trusted-thumbprints'] ?? ''));
     expect(readdirSync(runnerTemp)).toEqual([]);
+  });
+
+  test('of three connectors one is due, one is fine, one is left out: the job is green, and only the first is changed', async () => {
+    const [fine, basic] = ['fine', 'basic'];
+    const { results, emulator: running } = await rotate(20, {
+      connectorIds: [fine, GLOBAL.connectorId, basic],
+      prepare: (each) => {
+        active(each, fine, 'B2'.repeat(20), 179);
+        each.addConnector({ id: basic, authentication: { type: 'basic', username: 'u', password: 'throw-away' } });
+      },
+    });
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    const [made] = results.map(({ outputs }) => outputs);
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, made?.['thumbprint']]);
+    expect(running.certificates(fine)).toEqual(['B2'.repeat(20)]);
+    expect(made?.['trusted-thumbprints']).toContain('B2'.repeat(20));
+  });
+
+  test('one of two connectors is gone: the job is red, and the other is changed', async () => {
+    const { results, emulator: running } = await rotate(20, {
+      connectorIds: ['3f2504e0-4f89-41d3-9a0c-0305e82c3301', GLOBAL.connectorId],
+    });
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([1, 0]);
+    expect(results[0]?.annotations.map(({ title }) => title)).toEqual(['CONNECTOR_NOT_FOUND']);
+    expect(running.certificates(GLOBAL.connectorId)).toEqual([OLD, results[0]?.outputs['thumbprint']]);
   });
 
   test('nothing is due: nothing is touched', async () => {
@@ -695,7 +726,7 @@ describe('scheduled-check.yml', () => {
     expect(calls).toEqual([LIST, 'gh [issue] [close] [17] [--comment] [Every API connector passes the check again.]']);
   });
 
-  test('a certificate that ends soon: an issue, with a label of its own', async () => {
+  test('a certificate that expires soon: an issue, with a label of its own', async () => {
     const { results, calls, skipped } = await check(40, '');
     expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[0, 'warning']]);
     expect(calls.slice(0, 2)).toEqual([
@@ -703,7 +734,7 @@ describe('scheduled-check.yml', () => {
       'gh [label] [create] [api-connector-certificate] [--force] [--color] [D93F0B] [--description] [Certificates of the API connectors]',
     ]);
     expect(calls[2]).toBe(
-      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that ends first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
+      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that expires first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
     );
     expect(calls).toHaveLength(3);
     expect(skipped).toEqual([CLOSE]);

@@ -111,7 +111,7 @@ describe('replace', () => {
 });
 
 describe('dates', () => {
-  test('a certificate that ends sooner than the one in use: a warning', async () => {
+  test('a certificate that expires sooner than the one in use: a warning', async () => {
     emulator.addConnector({
       id: GLOBAL.connectorId,
       displayName: 'Later',
@@ -278,6 +278,18 @@ describe('what the API has to trust', () => {
     expect(kinds()).not.toContain('upload');
   });
 
+  test('a certificate that a connector has and that is not valid yet: it will be presented later', async () => {
+    const next = { ...entry('B'.repeat(40), 400), notBefore: seconds(new Date(Date.now() + 5 * DAY)) };
+    emulator.addConnector({
+      id: GLOBAL.connectorId,
+      displayName: 'Verify sign-up',
+      authentication: { type: 'certificates', certificates: [next, entry(OLD, 10)] },
+    });
+    const result = await run({ 'dry-run': 'true' });
+    expect(trusted(result)).toBe([OLD, 'B'.repeat(40), certificate.thumbprint].sort().join(','));
+    expect(result.summary).toMatch(new RegExp(`${'B'.repeat(40)}</code> .* will be used by Verify sign-up`));
+  });
+
   test('every connector is read before the first is changed', async () => {
     emulator.addConnector({ id: 'second', authentication: { type: 'certificates', certificates: [entry(OLD, 10)] } });
     const result = await run({ 'connector-id': `${GLOBAL.connectorId}\nsecond` });
@@ -291,6 +303,7 @@ describe('what the API has to trust', () => {
     expect([result.outputs['uploaded'], trusted(result)]).toEqual(['true', undefined]);
     expect(result.log).toContain('trusted-thumbprints is not set');
     expect(result.summary).toContain('Take no certificate away there');
+    expect(result.summary).not.toContain('take all others away');
   });
 });
 

@@ -45,22 +45,22 @@ afterEach(async () => {
   rmSync(temp, { recursive: true });
 });
 
-const create = async (options: StepOptions = {}): Promise<RunResult> =>
-  await runStep(emulator, { 'connector-id': CONNECTORS }, { actionFile: 'create/action.yml', temp, ...options });
+const create = async (options: StepOptions = {}, ids = CONNECTORS): Promise<RunResult> =>
+  await runStep(emulator, { 'connector-id': ids }, { actionFile: 'create/action.yml', temp, ...options });
 
 function trust({ outputs }: RunResult): void {
   trusted = new Set(outputs['trusted-thumbprints']?.split(','));
 }
 
-const upload = async ({ outputs }: RunResult, options: StepOptions = {}): Promise<RunResult> =>
+const upload = async ({ outputs }: RunResult, options: StepOptions = {}, wait = '5'): Promise<RunResult> =>
   await runStep(
     emulator,
     {
-      'connector-id': CONNECTORS,
+      'connector-id': outputs['due-connectors'] ?? '',
       'pfx-file': outputs['pfx-file'] ?? '',
       password: outputs['password'] ?? '',
       'verify-target': 'true',
-      'verify-wait': '5',
+      'verify-wait': wait,
     },
     { temp, ...options },
   );
@@ -137,7 +137,7 @@ const DEATHS: readonly (readonly [
       expect((await upload(created)).exitCode).toBe(1);
       return created;
     },
-    { needed: 'true', uploads: 2 },
+    { needed: 'true', uploads: 1 },
   ],
   [
     'upload, the change is made and its response is lost',
@@ -172,12 +172,14 @@ test.each(DEATHS)('it dies: %s', async (_, untilDeath, { needed, uploads }) => {
   expect(next.outputs['needed']).toBe(needed);
   expect(emulator.requests.filter(({ kind }) => kind === 'upload')).toHaveLength(before + uploads);
   expectSignUpsWork();
-  if (needed === 'true') expect(presented(GLOBAL.connectorId)).toBe(next.outputs['thumbprint']);
-  expect(presented(GLOBAL.connectorId)).toBe(presented(SECOND));
+  const due = next.outputs['due-connectors']?.split('\n').filter((id) => id !== '') ?? [];
+  expect(due).toHaveLength(uploads);
+  for (const id of due) expect(presented(id)).toBe(next.outputs['thumbprint']);
 
   // And then there is nothing to do, and what is trusted is no more than what is used.
   const last = await rotate();
-  expect(last.outputs).toEqual({ needed: 'false', 'trusted-thumbprints': presented(SECOND) });
+  const used = [...new Set([presented(GLOBAL.connectorId), presented(SECOND)])].sort();
+  expect(last.outputs).toEqual({ needed: 'false', 'due-connectors': '', 'trusted-thumbprints': used.join(',') });
 });
 
 test('it dies: the runner itself, before the end of the job', async () => {
@@ -191,6 +193,44 @@ test('it dies: the runner itself, before the end of the job', async () => {
   expectSignUpsWork();
   // The certificate whose key is lost left the set.
   expect(trusted).not.toContain(lost.outputs['thumbprint']);
+});
+
+test('one of several connectors fails for a week: the others get one new certificate, and what is not due gets none', async () => {
+  const [failing, fine, basic] = ['failing', 'fine', 'basic'];
+  const now = Math.floor(Date.now() / 1000);
+  const entry = (thumbprint: string, days: number) => ({
+    thumbprint,
+    notBefore: now - 1000,
+    notAfter: now + days * 86_400,
+  });
+  const certificates = (thumbprint: string, days: number) =>
+    ({ type: 'certificates', certificates: [entry(thumbprint, days)] }) as const;
+  const targetUrl = 'https://down.contoso.com/';
+  await emulator.addHost('down.contoso.com', (_, response) => response.writeHead(503).end());
+  emulator.addConnector({ id: failing, targetUrl, authentication: certificates('A'.repeat(40), 5) });
+  emulator.addConnector({ id: fine, authentication: certificates('B'.repeat(40), 179) });
+  emulator.addConnector({ id: basic, authentication: { type: 'basic', username: 'u', password: 'throw-away' } });
+  const ids = [GLOBAL.connectorId, failing, SECOND, fine, basic].join('\n');
+
+  const days: (readonly [string | undefined, readonly (string | undefined)[]])[] = [];
+  for (let day = 1; day <= 7; day++) {
+    const created = await create({}, ids);
+    trust(created);
+    const { annotations } = await upload(created, {}, '0');
+    days.push([created.outputs['due-connectors'], annotations.map(({ title }) => title)]);
+    expectSignUpsWork();
+    expect(trusted).toContain(presented(failing));
+    expect(trusted).toContain(presented(fine));
+    await endJob(created);
+  }
+  const failed = ['TARGET_UNREACHABLE'];
+  expect(days).toEqual([
+    [[GLOBAL.connectorId, failing, SECOND].join('\n'), failed],
+    ...Array.from({ length: 6 }, () => [failing, failed]),
+  ]);
+  expect([GLOBAL.connectorId, SECOND, failing, fine].map((id) => emulator.certificates(id).length)).toEqual([
+    2, 2, 1, 1,
+  ]);
 });
 
 test('docs/reliability.md has a row for each', () => {

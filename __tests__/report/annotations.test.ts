@@ -148,7 +148,12 @@ describe('the log', () => {
     expect(printed()).toBe('API connector c-1: It was so.\n');
   });
 
-  const certificates = ['A', 'B'].map((thumbprint) => ({ thumbprint, notAfter: new Date(), usedBy: [] }));
+  const certificates = ['A', 'B'].map((thumbprint) => ({
+    thumbprint,
+    notAfter: new Date(),
+    usedBy: [],
+    usedLaterBy: [],
+  }));
   const NOT_SET = 'The output trusted-thumbprints is not set: the certificates of';
   test.each([
     ['all', { certificates, unread: 0 }, 'The API has to accept from now on: A, B.\n'],

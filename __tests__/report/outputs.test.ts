@@ -8,8 +8,8 @@ import {
   setCertificateOutputs,
   setCheckOutputs,
   setConnectorOutputs,
+  setDueOutputs,
   setHandOverOutputs,
-  setNeededOutput,
   setTrustOutput,
   setUncheckedOutputs,
   tryToWriteOutputs,
@@ -51,24 +51,36 @@ test('the certificate: with its issuers, and without its key', () => {
 });
 
 test.each([
-  ['of all that were read', 0, { 'trusted-thumbprints': `${OLD},${OTHER}` }],
-  ['not if one is missing', 1, {}],
-])('trusted-thumbprints: %s', (_, missing, outputs) => {
-  const certificates = [OLD, OTHER].map((thumbprint) => ({ thumbprint, notAfter: NOW, usedBy: [] }));
+  ['of all that were read', { missing: [], unread: 0 }, { 'trusted-thumbprints': `${OLD},${OTHER}` }],
+  ['not if one could not be read', { missing: [], unread: 1 }, {}],
+  ['not if one in use has no known thumbprint', { missing: ['A uses another one.'], unread: 0 }, {}],
+])('trusted-thumbprints: %s', (_, gaps, outputs) => {
+  const certificates = [OLD, OTHER].map((thumbprint) => ({ thumbprint, notAfter: NOW, usedBy: [], usedLaterBy: [] }));
   expect(
     outputsOf(() => {
-      setTrustOutput({ certificates, missing: [], unread: missing });
+      setTrustOutput({ certificates, ...gaps });
     }),
   ).toEqual(outputs);
 });
 
-test('the create step: whether the job goes on, and where the file is', () => {
+test.each<[string[], object]>([
+  [[], { needed: 'false', 'due-connectors': '' }],
+  [['b'], { needed: 'true', 'due-connectors': 'b' }],
+  [['b', 'a'], { needed: 'true', 'due-connectors': 'b\na' }],
+])('the create step: which connectors are due, as connector-id has them: %j', (ids, outputs) => {
   expect(
     outputsOf(() => {
-      setNeededOutput(true);
+      setDueOutputs(ids);
+    }),
+  ).toEqual(outputs);
+});
+
+test('the create step: where the file is', () => {
+  expect(
+    outputsOf(() => {
       setHandOverOutputs({ path: '/tmp/a.pfx', password: 'throw-away' });
     }),
-  ).toEqual({ needed: 'true', 'pfx-file': '/tmp/a.pfx', password: 'throw-away' });
+  ).toEqual({ 'pfx-file': '/tmp/a.pfx', password: 'throw-away' });
 });
 
 describe('the upload step', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { judge, unread, type Finding } from '../../src/connectors/expiry.ts';
 import type { Outcome } from '../../src/connectors/outcome.ts';
+import type { Trust } from '../../src/connectors/trust.ts';
 import { Failure } from '../../src/failure.ts';
 import type { Connector } from '../../src/graph/connector.ts';
 import { appendSummary, checkSummary, uploadResult, uploadSummary } from '../../src/report/summary.ts';
@@ -16,6 +17,12 @@ const old = held(OLD, '2026-06-01T00:00:00Z');
 const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
 const context = { tenantId: 'the-tenant', now: NOW };
 
+const trust: Trust = {
+  certificates: [{ thumbprint: OLD, notAfter: new Date('2026-06-01'), usedBy: [], usedLaterBy: [] }],
+  missing: [],
+  unread: 0,
+};
+
 const before = connectorWith([old]);
 const after = connectorWith([{ ...old, isActive: false }, heldNew(certificate)]);
 const common = { id: 'c-1', before, connector: after, warnings: [] };
@@ -25,7 +32,7 @@ const wouldChange: Outcome = { ...common, connector: before, result: 'would-chan
 const failed: Outcome = { ...common, id: 'c-2', connector: before, result: 'failed', failure };
 
 const lines = (outcomes: readonly Outcome[], own = certificate): readonly string[] =>
-  uploadSummary(outcomes, own, context).split('\n');
+  uploadSummary(outcomes, own, { ...context, trust }).split('\n');
 /** From the line that begins so up to the next empty line, and that of lists and tables after a heading. */
 const below = (all: readonly string[], start: string): readonly string[] => {
   const from = all.findIndex((line) => line.startsWith(start)) + 2;
@@ -55,12 +62,11 @@ describe('the upload step', () => {
       '| --- | --- | --- |',
       '| Sign-up | certificate until 2026-06-01 → certificate until 2027-02-01 | uploaded. |',
       '',
-      '**What the API has to accept from now on** (set these, and take all others away)',
+      '**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)',
       '',
-      '| thumbprint (SHA-1) | expires | |',
+      '| thumbprint (SHA-1) | expires |  |',
       '| --- | --- | --- |',
-      `| <code>${OLD}</code> | 2026-06-01T00:00:00Z | was in use by Sign-up, Sign-up when this step began |`,
-      '| <code>DF22BA56B68D6DDD13AF04EE4ED542B23695A213</code> | 2027-02-01T00:00:00Z | the new certificate |',
+      `| <code>${OLD}</code> | 2026-06-01T00:00:00Z |  |`,
       '',
       '**Next**',
       '',
@@ -110,7 +116,7 @@ describe('the upload step', () => {
   });
 
   test('where the certificate was read, escaped, and the tenant', () => {
-    const summary = uploadSummary([changed], certificate, { ...context, tenantId: '<b>', origin: '[a](b)' });
+    const summary = uploadSummary([changed], certificate, { ...context, trust, tenantId: '<b>', origin: '[a](b)' });
     expect(summary).toContain(`${certificate.thumbprint}</code><br>Read from &#91;a&#93;&#40;b&#41;\n`);
     expect(summary).toContain(' Tenant &#60;b&#62;.\n');
   });
@@ -187,7 +193,7 @@ describe('the check step', () => {
       '',
       '❌ 1 connector of 2 failing, 0 with a warning. Tenant the-tenant.',
       '',
-      '**CERTIFICATE_ENDS_SOON** – Late <code>id-Late</code>',
+      '**CERTIFICATE_EXPIRES_SOON** – Late <code>id-Late</code>',
       '',
       `The API connector Late&#58;<wbr> its active certificate has 1 day left &#40;${OTHER}, until 2026-03-03T00&#58;<wbr>00&#58;<wbr>00Z&#41;.`,
       '',
@@ -195,7 +201,7 @@ describe('the check step', () => {
       '',
       '| connector | authenticates with | days left | finding |',
       '| --- | --- | --- | --- |',
-      '| Late | certificate until 2026-03-03 | 1 | ❌ ends soon |',
+      '| Late | certificate until 2026-03-03 | 1 | ❌ expires soon |',
       '| Fine | certificate until 2026-12-01 | 274 | ✅ fine |',
       '',
       '```mermaid',
@@ -252,11 +258,11 @@ describe('the check step', () => {
     ];
     expect(rows(summary(...findings))).toEqual([
       '| Gone | certificate until 2026-02-01 | -29 | ❌ has expired |',
-      '| Today | certificate until 2026-03-02 | 0 | ❌ ends soon |',
+      '| Today | certificate until 2026-03-02 | 0 | ❌ expires soon |',
       '| id-&#60;b&#62; | not known |  | ❌ could not be read&#58;<wbr> It was so. |',
       `| Odd | certificate until unknown |  | ❌ the expiry date of its active certificate &#40;${OTHER}&#41; cannot be read. |`,
-      '| Sooner | certificate until 2026-03-10 | 8 | ⚠️ ends soon |',
-      '| Soon | certificate until 2026-03-20 | 18 | ⚠️ ends soon |',
+      '| Sooner | certificate until 2026-03-10 | 8 | ⚠️ expires soon |',
+      '| Soon | certificate until 2026-03-20 | 18 | ⚠️ expires soon |',
       '| Basic | user name and password |  | ⚠️ authenticates with a user name and password, not with a certificate. |',
       '| Fine | certificate until 2026-12-01 | 274 | ✅ fine |',
       '| Later | certificate until 2027-01-01 | 305 | ✅ fine |',

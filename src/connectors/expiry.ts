@@ -1,8 +1,50 @@
-/** What the check step finds out about a connector: how long its active certificate has left. */
+/** How long the certificate that a connector authenticates with has left, and what the check step makes of it. */
 import { Failure } from '../failure.ts';
 import { activeCertificate, nameOf, type Connector, type ConnectorCertificate } from '../graph/connector.ts';
 import { clean } from '../text/clean.ts';
 import { dateFromSeconds, daysUntil, isoSeconds } from '../text/dates.ts';
+
+/** What a connector authenticates with, and for how long. */
+export type Expiry = { readonly text: string } & (
+  | {
+      readonly is: 'active';
+      readonly active: ConnectorCertificate;
+      /** Whole days; negative if it has expired. */
+      readonly daysLeft: number;
+    }
+  /** Its expiry date cannot be read. */
+  | { readonly is: 'unreadable'; readonly active: ConnectorCertificate; readonly failure: Failure }
+  /** `inactive`: it is set up for certificates, and none is active. */
+  | { readonly is: 'inactive' | 'basic' | 'none' | 'unknown' }
+);
+
+const NOT_ACTIVE = {
+  certificate: { is: 'inactive', text: 'has no active certificate: its calls are not authenticated with one.' },
+  basic: { is: 'basic', text: 'authenticates with a user name and password, not with a certificate.' },
+  none: { is: 'none', text: 'does not authenticate with a certificate.' },
+  unknown: { is: 'unknown', text: 'authenticates in a way that is not understood.' },
+} as const;
+
+/** What the connector authenticates with now; `text` follows its name. */
+export function expiryOf(connector: Connector, now: Date): Expiry {
+  const active = activeCertificate(connector);
+  if (!active) return NOT_ACTIVE[connector.authentication.type];
+  const expires = dateFromSeconds(active.notAfter);
+  const daysLeft = daysUntil(expires, now);
+  const thumbprint = clean(active.thumbprint, 64);
+  if (Number.isNaN(daysLeft)) {
+    const text = `the expiry date of its active certificate (${thumbprint}) cannot be read.`;
+    const failure = new Failure(
+      'EXPIRY_UNREADABLE',
+      `The API connector ${nameOf(connector.id, connector)}: ${text}`,
+      'Look at the certificate in the portal, under API connectors.',
+    );
+    return { is: 'unreadable', active, text, failure };
+  }
+  const left = daysLeft < 0 ? 'has expired' : `has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`;
+  const text = `its active certificate ${left} (${thumbprint}, until ${isoSeconds(expires)}).`;
+  return { is: 'active', active, daysLeft, text };
+}
 
 /** Fewer days left than these are reported. */
 export interface Thresholds {
@@ -30,64 +72,44 @@ export type Finding = Common &
   ({ readonly status: 'ok' | 'warning' } | { readonly status: 'failing'; readonly failure: Failure });
 
 /** Judges a connector by its active certificate. */
-export function judge(connector: Connector, { named, ...thresholds }: Judgement, now: Date): Finding {
+export function judge(connector: Connector, { named, warnDays, failDays }: Judgement, now: Date): Finding {
   const { id } = connector;
-  const active = activeCertificate(connector);
-  if (active) return judgeActive(connector, active, thresholds, now);
-  switch (connector.authentication.type) {
-    case 'basic':
-      return {
-        id,
-        connector,
-        status: named ? 'warning' : 'ok',
-        text: 'authenticates with a user name and password, not with a certificate.',
-      };
-    case 'certificate': {
-      const text = 'has no active certificate: its calls are not authenticated with one.';
-      const failure = new Failure(
-        'NO_ACTIVE_CERTIFICATE',
-        `The API connector ${nameOf(id, connector)} ${text}`,
-        'Upload a certificate that is valid now.',
-      );
-      return { id, connector, status: 'failing', text, failure };
+  const expiry = expiryOf(connector, now);
+  const { text } = expiry;
+  switch (expiry.is) {
+    case 'active': {
+      const { active, daysLeft } = expiry;
+      const found = { id, connector, active, daysLeft, text };
+      if (daysLeft >= failDays) return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
+      return { ...found, status: 'failing', failure: expiresSoon(connector, text) };
     }
+    case 'unreadable':
+      // What cannot be checked is not fine.
+      return { id, connector, active: expiry.active, status: 'failing', text, failure: expiry.failure };
+    case 'inactive':
+      return { id, connector, status: 'failing', text, failure: noneActive(connector, text) };
+    case 'basic':
     case 'none':
-      return { id, connector, status: named ? 'warning' : 'ok', text: 'does not authenticate with a certificate.' };
+      return { id, connector, status: named ? 'warning' : 'ok', text };
     case 'unknown':
-      return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
+      return { id, connector, status: 'warning', text };
   }
 }
 
-function judgeActive(
-  connector: Connector,
-  active: ConnectorCertificate,
-  { warnDays, failDays }: Thresholds,
-  now: Date,
-): Finding {
-  const ends = dateFromSeconds(active.notAfter);
-  const daysLeft = daysUntil(ends, now);
-  if (Number.isNaN(daysLeft)) return unreadableExpiry(connector, active);
-  const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${clean(active.thumbprint, 64)}, until ${isoSeconds(ends)}).`;
-  const found = { id: connector.id, connector, active, daysLeft, text };
-  if (daysLeft >= failDays) return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
-  const failure = new Failure(
-    'CERTIFICATE_ENDS_SOON',
+function expiresSoon(connector: Connector, text: string): Failure {
+  return new Failure(
+    'CERTIFICATE_EXPIRES_SOON',
     `The API connector ${nameOf(connector.id, connector)}: ${text}`,
     'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.',
   );
-  return { ...found, status: 'failing', failure };
 }
 
-/** What cannot be checked is not fine. */
-function unreadableExpiry(connector: Connector, active: ConnectorCertificate): Finding {
-  const { id } = connector;
-  const text = `the expiry date of its active certificate (${clean(active.thumbprint, 64)}) cannot be read.`;
-  const failure = new Failure(
-    'EXPIRY_UNREADABLE',
-    `The API connector ${nameOf(id, connector)}: ${text}`,
-    'Look at the certificate in the portal, under API connectors.',
+function noneActive(connector: Connector, text: string): Failure {
+  return new Failure(
+    'NO_ACTIVE_CERTIFICATE',
+    `The API connector ${nameOf(connector.id, connector)} ${text}`,
+    'Upload a certificate that is valid now.',
   );
-  return { id, connector, active, status: 'failing', text, failure };
 }
 
 /** The finding about a connector that could not be read. */

@@ -20,3 +20,13 @@ export async function readConnectors(connectors: ApiConnectors, ids: readonly st
     }
   });
 }
+
+const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/**
+ * Whether the tenant has no such connector, so that there is no certificate in use. Only an ID counts: other text may be the
+ * display name of a connector that there is.
+ */
+export function isGone({ id, ...reading }: Reading): boolean {
+  return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
+}

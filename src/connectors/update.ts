@@ -140,13 +140,13 @@ function warningsBefore(connector: Connector, certificate: ClientCertificate, no
 function startsLater(connector: Connector, certificate: ClientCertificate, now: Date): readonly string[] {
   const active = activeCertificate(connector);
   if (certificate.notBefore <= now || !active) return [];
-  const [starts, ends] = [certificate.notBefore, dateFromSeconds(active.notAfter)];
+  const [starts, expires] = [certificate.notBefore, dateFromSeconds(active.notAfter)];
   const gap =
-    ends < starts
-      ? ` From ${isoSeconds(ends)} to ${isoSeconds(starts)} it has no valid certificate, and sign-ups fail.`
+    expires < starts
+      ? ` From ${isoSeconds(expires)} to ${isoSeconds(starts)} it has no valid certificate, and sign-ups fail.`
       : '';
   return [
-    `The API connector ${nameOf(connector.id, connector)} uses the new certificate from ${isoSeconds(starts)} only, when that becomes valid; the one that it uses now expires on ${isoSeconds(ends)}.${gap}`,
+    `The API connector ${nameOf(connector.id, connector)} uses the new certificate from ${isoSeconds(starts)} only, when that becomes valid; the one that it uses now expires on ${isoSeconds(expires)}.${gap}`,
   ];
 }
 

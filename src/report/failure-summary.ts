@@ -1,6 +1,8 @@
 /** A failure as the job summary shows it: cause first, then the fix with its commands ready to be copied. */
 import type { Failure } from '../failure.ts';
+import { nameOf } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
+import { list, type Shown } from './markdown-parts.ts';
 
 /** Longer than any message of this action. */
 const LONGEST = 4_000;
@@ -10,6 +12,25 @@ export function failureLines({ code, message, remedy }: Failure, who = ''): read
   const link = troubleshootingUrl(code, process.env);
   const title = link === undefined ? code : `<a href="${link}">${code}</a>`;
   return [`**${title}**${who === '' ? '' : ` – ${who}`}`, '', paragraph(message), '', ...remedyLines(remedy)];
+}
+
+const SHOWN_FAILURES = 20;
+
+/** Each failure once, with whom it is about: cause, fix, commands. */
+export function failures(failed: readonly (Shown & { readonly failure: Failure })[]): readonly string[] {
+  const shown = failed.slice(0, SHOWN_FAILURES);
+  const lines = shown.flatMap(({ id, connector, failure }) =>
+    failureLines(failure, `${markdown(nameOf(id, connector), 80)} <code>${markdown(id, 80)}</code>`),
+  );
+  const rest = failed.slice(SHOWN_FAILURES);
+  return [
+    ...lines,
+    ...list(
+      `${rest.length} more that failed`,
+      rest.map(({ id, connector, failure }) => `${markdown(nameOf(id, connector), 80)}: ${failure.code}`),
+      200,
+    ),
+  ];
 }
 
 /** The summary of a step that ended before anything else could be reported. */

@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { HandOver } from '../certificate/hand-over.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
-import type { Trust } from '../connectors/trust.ts';
+import { isComplete, type Trust } from '../connectors/trust.ts';
 import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
@@ -20,16 +20,18 @@ export function setCertificateOutputs(certificate: ClientCertificate): void {
 }
 
 /**
- * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
- * set as it is would shut out a certificate that is not in it.
+ * The thumbprints that the API has to accept from now on. Left unset if one in use is not known: whoever writes this set as
+ * it is would shut it out.
  */
-export function setTrustOutput({ certificates, unread }: Trust): void {
-  if (unread === 0) setOutput('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+export function setTrustOutput(trust: Trust): void {
+  if (!isComplete(trust)) return;
+  setOutput('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
 
-/** The create step's output whether the job goes on; also false if it failed. */
-export function setNeededOutput(needed: boolean): void {
-  setOutput('needed', String(needed));
+/** For which connectors the create step made a certificate, and whether the job goes on; none if it failed. */
+export function setDueOutputs(ids: readonly string[]): void {
+  setOutput('needed', String(ids.length > 0));
+  setOutput('due-connectors', ids.join('\n'));
 }
 
 /** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
@@ -67,7 +69,7 @@ export function setUncheckedOutputs(): void {
 
 /**
  * Writes outputs, or what is kept for the end of the job.
- * @param done what was done until now: it is told first if they cannot be written
+ * @param done what was done until now: the failure begins with it if they cannot be written
  * @throws Failure OUTPUTS_NOT_WRITTEN
  */
 export function writeOutputs(done: string, write: () => void): void {

@@ -4,39 +4,34 @@ import { info } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { Finding } from '../connectors/expiry.ts';
 import { failureOf, type Outcome } from '../connectors/outcome.ts';
-import { trustOf } from '../connectors/trust.ts';
-import type { Failure } from '../failure.ts';
-import { activeCertificate, entriesOf, nameOf } from '../graph/connector.ts';
+import type { Trust } from '../connectors/trust.ts';
+import { activeCertificate, entriesOf } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
 import { clean, markdown } from '../text/clean.ts';
-import { failureLines } from './failure-summary.ts';
-import {
-  authentication,
-  connectorDetails,
-  day,
-  folded,
-  left,
-  list,
-  plural,
-  table,
-  type Shown,
-} from './markdown-parts.ts';
+import { failures } from './failure-summary.ts';
+import { authentication, connectorDetails, day, folded, left, list, plural, table } from './markdown-parts.ts';
 import { timeline } from './timeline.ts';
 import { trustSection } from './trust-summary.ts';
 
 /** What a summary is about, next to the connectors. */
 export interface SummaryContext {
   readonly tenantId: string;
+  readonly now: Date;
+}
+
+/** The same for the upload step. */
+export interface UploadContext extends SummaryContext {
+  /** As it was before the first change. */
+  readonly trust: Trust;
   /** Where the certificate was read, if that is worth saying. */
   readonly origin?: string | undefined;
-  readonly now: Date;
 }
 
 /** The summary of the upload step. */
 export function uploadSummary(
   outcomes: readonly Outcome[],
   certificate: ClientCertificate,
-  { tenantId, origin, now }: SummaryContext,
+  { tenantId, trust, origin, now }: UploadContext,
 ): string {
   const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
   const planned = (outcome: Outcome) => (outcome.result === 'would-change' ? certificate : undefined);
@@ -62,13 +57,7 @@ export function uploadSummary(
         markdown(outcome.text, 600),
       ]),
     ),
-    ...trustSection(
-      trustOf(
-        outcomes.map(({ before }) => before),
-        certificate,
-      ),
-      certificate.thumbprint,
-    ),
+    ...trustSection(trust, certificate.thumbprint),
     ...list('Next', nextSteps(outcomes, certificate, now)),
     ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
     ...connectorDetails(outcomes, now),
@@ -108,11 +97,11 @@ export function checkSummary(findings: readonly Finding[], { tenantId, now }: Su
   ].join('\n');
 }
 
-/** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
+/** Without the date and the thumbprint, which stand next to it and below: so equal findings are one row. */
 function findingInShort({ status, daysLeft, text }: Finding): string {
   if (daysLeft === undefined) return text;
   if (status === 'ok') return 'fine';
-  return daysLeft < 0 ? 'has expired' : 'ends soon';
+  return daysLeft < 0 ? 'has expired' : 'expires soon';
 }
 
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
@@ -146,25 +135,6 @@ export function uploadResult(outcomes: readonly Outcome[]): string {
     count('unchanged') > 0 ? `${plural(count('unchanged'), 'connector')} left unchanged` : '',
   ];
   return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
-}
-
-const SHOWN_FAILURES = 20;
-
-/** Each failure once, with whom it is about: cause, fix, commands. */
-function failures(failed: readonly (Shown & { readonly failure: Failure })[]): readonly string[] {
-  const shown = failed.slice(0, SHOWN_FAILURES);
-  const lines = shown.flatMap(({ id, connector, failure }) =>
-    failureLines(failure, `${markdown(nameOf(id, connector), 80)} <code>${markdown(id, 80)}</code>`),
-  );
-  const rest = failed.slice(SHOWN_FAILURES);
-  return [
-    ...lines,
-    ...list(
-      `${rest.length} more that failed`,
-      rest.map(({ id, connector, failure }) => `${markdown(nameOf(id, connector), 80)}: ${failure.code}`),
-      200,
-    ),
-  ];
 }
 
 /** What to do next, if anything. */

@@ -1,36 +1,55 @@
 /** What the API behind the connectors has to accept, and until when, for the job summaries. */
-import type { Trust } from '../connectors/trust.ts';
-import { nameOf } from '../graph/connector.ts';
+import { isComplete, type Trust, type Trusted } from '../connectors/trust.ts';
+import { nameOf, type Connector } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
+import { list, plural, table } from './markdown-parts.ts';
 
 /** A heading and a table; nothing if there is nothing to trust. `newThumbprint` is marked as the new one. */
-export function trustSection(
-  { certificates, missing, unread }: Trust,
-  newThumbprint: string | undefined,
-): readonly string[] {
-  if (unread > 0) {
-    return [
-      '**What the API has to accept** is not known completely: a connector could not be read. Take no certificate away there.',
-      '',
-    ];
-  }
-  if (certificates.length === 0) return [];
+export function trustSection(trust: Trust, newThumbprint: string | undefined): readonly string[] {
+  const { certificates, missing, unread } = trust;
+  const rows = table(
+    ['thumbprint (SHA-1)', 'expires', ''],
+    certificates.map((certificate) => row(certificate, newThumbprint)),
+    certificates.length,
+  );
+  if (isComplete(trust))
+    return headed(
+      '**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)',
+      rows,
+    );
+  const notRead =
+    unread > 0 ? [`The certificates of ${plural(unread, 'API connector')}, which could not be read.`] : [];
   return [
-    '**What the API has to accept from now on** (set these, and take all others away)',
+    '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
     '',
-    '| thumbprint (SHA-1) | expires | |',
-    '| --- | --- | --- |',
-    ...certificates.map(({ thumbprint, notAfter, usedBy }) => {
-      const users = usedBy.slice(0, SHOWN).map((connector) => markdown(nameOf(connector.id, connector), 80));
-      const more = usedBy.length > SHOWN ? ` and ${usedBy.length - SHOWN} more` : '';
-      const used = users.length === 0 ? '' : `was in use by ${users.join(', ')}${more} when this step began`;
-      const what = [thumbprint === newThumbprint ? 'the new certificate' : '', used].filter((part) => part !== '');
-      return `| <code>${thumbprint}</code> | ${isoSeconds(notAfter)} | ${what.join(', ')} |`;
-    }),
-    '',
-    ...missing.flatMap((text) => [`⚠️ ${markdown(text, 600)}`, '']),
+    ...list(
+      'What is missing',
+      [...notRead, ...missing].map((text) => markdown(text, 600)),
+    ),
+    ...headed('**Of it is known** (add these, and keep all others)', rows),
   ];
 }
 
+function headed(title: string, rows: readonly string[]): readonly string[] {
+  return rows.length === 0 ? [] : [title, '', ...rows];
+}
+
 const SHOWN = 5;
+
+function row(
+  { thumbprint, notAfter, usedBy, usedLaterBy }: Trusted,
+  newThumbprint: string | undefined,
+): readonly string[] {
+  const what = [
+    thumbprint === newThumbprint ? 'the new certificate' : '',
+    usedBy.length === 0 ? '' : `was in use by ${names(usedBy)} when this step began`,
+    usedLaterBy.length === 0 ? '' : `will be used by ${names(usedLaterBy)}`,
+  ];
+  return [`<code>${thumbprint}</code>`, isoSeconds(notAfter), what.filter((part) => part !== '').join(', ')];
+}
+
+function names(connectors: readonly Connector[]): string {
+  const shown = connectors.slice(0, SHOWN).map((connector) => markdown(nameOf(connector.id, connector), 80));
+  return `${shown.join(', ')}${connectors.length > SHOWN ? ` and ${connectors.length - SHOWN} more` : ''}`;
+}

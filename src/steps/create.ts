@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import { createCertificate, type CertificateRequest } from '../certificate/create.ts';
 import { planHandOver, writeHandOver, type HandOver } from '../certificate/hand-over.ts';
 import { privateKeyForms } from '../certificate/upload.ts';
-import { readConnectors, type Reading } from '../connectors/reading.ts';
+import { isGone, readConnectors, type Reading } from '../connectors/reading.ts';
 import { renewalOf, type Renewal } from '../connectors/renewal.ts';
 import { trustOf } from '../connectors/trust.ts';
 import { ApiConnectors } from '../graph/api-connectors.ts';
@@ -17,8 +17,8 @@ import { logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { createSummary } from '../report/create-summary.ts';
 import {
   setCertificateOutputs,
+  setDueOutputs,
   setHandOverOutputs,
-  setNeededOutput,
   setTrustOutput,
   tryToWriteOutputs,
   writeOutputs,
@@ -39,7 +39,7 @@ export async function create(deadline: StepDeadline): Promise<void> {
     await createWhereDue(readCreateInputs(), deadline);
   } catch (error) {
     tryToWriteOutputs(() => {
-      setNeededOutput(false);
+      setDueOutputs([]);
     });
     throw error;
   }
@@ -47,38 +47,24 @@ export async function create(deadline: StepDeadline): Promise<void> {
 
 async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Promise<void> {
   const readings = await readAll(inputs, deadline);
+  const { tenantId } = inputs.application;
   const now = new Date();
   const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
-  const failures = renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : []));
   report(renewals);
-  if (failures.length > 0) {
-    // One whose certificate is not known could be shut out by the change of trust that follows.
-    reportFailures(failures);
-    const inUse = trustOf(
-      readings.map(({ connector }) => connector),
-      undefined,
-    );
-    tryToWriteOutputs(() => {
-      setNeededOutput(false);
-      setTrustOutput(inUse);
-    });
-    appendSummary(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
-    return;
-  }
-  const needed = renewals.some(({ status }) => status === 'due');
-  const certificate = needed ? await make(inputs.request, now, deadline) : undefined;
-  const trust = trustOf(
-    readings.map(({ connector }) => connector),
-    certificate,
-  );
+  reportFailures(renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : [])));
+  const known = readings.filter((reading) => !isGone(reading)).map(({ connector }) => connector);
+  // One whose certificate is not known could be shut out by the change of trust that follows.
+  const due = known.includes(undefined) ? [] : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+  const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
+  const trust = trustOf(known, certificate, now);
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
-  appendSummary(createSummary({ renewals, certificate, trust, now }));
-  writeOutputs(needed ? 'A certificate was made' : 'No connector is due', () => {
+  appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));
+  writeOutputs(certificate ? 'A certificate was made' : 'No certificate was made', () => {
     setTrustOutput(trust);
     if (certificate) setCertificateOutputs(certificate);
     if (handOver) setHandOverOutputs(handOver);
-    setNeededOutput(needed);
+    setDueOutputs(due);
   });
 }
 

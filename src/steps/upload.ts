@@ -21,7 +21,7 @@ import { explainContent, explainGraphSignIn } from '../key-vault/refusal.ts';
 import { maskText } from '../masks.ts';
 import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
 import { setCertificateOutputs, setConnectorOutputs, setTrustOutput, writeOutputs } from '../report/outputs.ts';
-import { appendSummary, uploadResult, uploadSummary, type SummaryContext } from '../report/summary.ts';
+import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
 import { signIn } from '../sign-in/sign-in.ts';
 import { userAgent } from '../sign-in/workflow-run.ts';
@@ -34,17 +34,19 @@ export async function upload(deadline: StepDeadline): Promise<void> {
   const inputs = readUploadInputs();
   deadline.extend(inputs.verifyWait * MINUTE);
   const { source } = inputs;
-  const { certificate, outcomes, origin } = await (
+  const uploaded = await (
     source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)
   ).catch((error: unknown) => {
     throw beforeChange(error);
   });
-  report(outcomes, certificate, { tenantId: inputs.application.tenantId, origin, now: new Date() });
+  report(uploaded, inputs.application.tenantId);
 }
 
 interface Uploaded {
   readonly certificate: ClientCertificate;
   readonly outcomes: readonly Outcome[];
+  /** As it was before the first change. */
+  readonly trust: Trust;
   /** Where the certificate was read, if that is not this machine. */
   readonly origin: string | undefined;
 }
@@ -56,8 +58,7 @@ async function fromHere(inputs: UploadInputs, source: CertificateSource, deadlin
   );
   await using http = new Http({ userAgent: await userAgent(process.env), deadline });
   const found = await group('Sign-in', async () => await findConnectors(http, inputs));
-  const outcomes = await updateConnectors(found, upload, inputs, deadline);
-  return { certificate: upload.certificate, outcomes, origin: undefined };
+  return { ...(await updateConnectors(found, upload, inputs, deadline)), origin: undefined };
 }
 
 /** A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. */
@@ -69,12 +70,8 @@ async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: St
       Promise.all([readVault(http, source), findConnectors(http, inputs)]),
     );
     const upload = await group('Certificate', async () => openSecret(secret, source, inputs, deadline));
-    const outcomes = await updateConnectors(found, upload, inputs, deadline);
-    return {
-      certificate: upload.certificate,
-      outcomes,
-      origin: `${describeSource(source)}, version ${secret.version}`,
-    };
+    const origin = `${describeSource(source)}, version ${secret.version}`;
+    return { ...(await updateConnectors(found, upload, inputs, deadline)), origin };
   } finally {
     // If one of the two failed, the other goes on no longer.
     part.end();
@@ -82,14 +79,14 @@ async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: St
 }
 
 /** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes: readonly Outcome[], certificate: ClientCertificate, context: SummaryContext): void {
+function report({ outcomes, certificate, trust, origin }: Uploaded, tenantId: string): void {
   info(uploadResult(outcomes));
   warn(
     outcomes.flatMap(({ warnings }) => warnings),
     'API connector',
   );
   reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
-  appendSummary(uploadSummary(outcomes, certificate, context));
+  appendSummary(uploadSummary(outcomes, certificate, { tenantId, trust, origin, now: new Date() }));
   writeOutputs(uploadResult(outcomes), () => {
     setConnectorOutputs(outcomes, certificate);
   });
@@ -149,22 +146,23 @@ async function updateConnectors(
   upload: CertificateUpload,
   { verifyTarget, verifyWait, ...options }: UploadInputs,
   deadline: StepDeadline,
-): Promise<readonly Outcome[]> {
+): Promise<Omit<Uploaded, 'origin'>> {
   const { certificate } = upload;
-  showTrust(
-    trustOf(
-      readings.map(({ connector }) => connector),
-      certificate,
-    ),
+  const trust = trustOf(
+    readings.map(({ connector }) => connector),
+    certificate,
+    new Date(),
   );
+  showTrust(trust);
   const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: info });
   const ask = verifyTarget ? async (url: string) => await target.verify(url) : undefined;
   let done = 0;
-  return await mapInParallel(readings, async (reading) => {
+  const outcomes = await mapInParallel(readings, async (reading) => {
     const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
     logOutcome(outcome, ++done, readings.length);
     return outcome;
   });
+  return { certificate, outcomes, trust };
 }
 
 function showTrust(trust: Trust): void {
