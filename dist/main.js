@@ -29509,61 +29509,72 @@ function protection({ key, certificates }) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   S: () => (/* binding */ judge),
-/* harmony export */   g: () => (/* binding */ unread)
+/* harmony export */   S4: () => (/* binding */ judge),
+/* harmony export */   gy: () => (/* binding */ unread),
+/* harmony export */   p1: () => (/* binding */ expiryOf)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
 /* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9006);
-/** What the check step finds out about a connector: how long its active certificate has left. */
+/** How long the certificate that a connector authenticates with has left, and what the check step makes of it. */
 
 
 
 
-/** Judges a connector by its active certificate. */
-function judge(connector, { named, ...thresholds }, now) {
-    const { id } = connector;
+const NOT_ACTIVE = {
+    certificate: { is: 'inactive', text: 'has no active certificate: its calls are not authenticated with one.' },
+    basic: { is: 'basic', text: 'authenticates with a user name and password, not with a certificate.' },
+    none: { is: 'none', text: 'does not authenticate with a certificate.' },
+    unknown: { is: 'unknown', text: 'authenticates in a way that is not understood.' },
+};
+/** What the connector authenticates with now; `text` follows its name. */
+function expiryOf(connector, now) {
     const active = (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .activeCertificate */ .OZ)(connector);
-    if (active)
-        return judgeActive(connector, active, thresholds, now);
-    switch (connector.authentication.type) {
-        case 'basic':
-            return {
-                id,
-                connector,
-                status: named ? 'warning' : 'ok',
-                text: 'authenticates with a user name and password, not with a certificate.',
-            };
-        case 'certificate': {
-            const text = 'has no active certificate: its calls are not authenticated with one.';
-            const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('NO_ACTIVE_CERTIFICATE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(id, connector)} ${text}`, 'Upload a certificate that is valid now.');
-            return { id, connector, status: 'failing', text, failure };
+    if (!active)
+        return NOT_ACTIVE[connector.authentication.type];
+    const expires = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .dateFromSeconds */ .id)(active.notAfter);
+    const daysLeft = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .daysUntil */ .AQ)(expires, now);
+    const thumbprint = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(active.thumbprint, 64);
+    if (Number.isNaN(daysLeft)) {
+        const text = `the expiry date of its active certificate (${thumbprint}) cannot be read.`;
+        const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('EXPIRY_UNREADABLE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector)}: ${text}`, 'Look at the certificate in the portal, under API connectors.');
+        return { is: 'unreadable', active, text, failure };
+    }
+    const left = daysLeft < 0 ? 'has expired' : `has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`;
+    const text = `its active certificate ${left} (${thumbprint}, until ${(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(expires)}).`;
+    return { is: 'active', active, daysLeft, text };
+}
+/** Judges a connector by its active certificate. */
+function judge(connector, { named, warnDays, failDays }, now) {
+    const { id } = connector;
+    const expiry = expiryOf(connector, now);
+    const { text } = expiry;
+    switch (expiry.is) {
+        case 'active': {
+            const { active, daysLeft } = expiry;
+            const found = { id, connector, active, daysLeft, text };
+            if (daysLeft >= failDays)
+                return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
+            return { ...found, status: 'failing', failure: expiresSoon(connector, text) };
         }
+        case 'unreadable':
+            // What cannot be checked is not fine.
+            return { id, connector, active: expiry.active, status: 'failing', text, failure: expiry.failure };
+        case 'inactive':
+            return { id, connector, status: 'failing', text, failure: noneActive(connector, text) };
+        case 'basic':
         case 'none':
-            return { id, connector, status: named ? 'warning' : 'ok', text: 'does not authenticate with a certificate.' };
+            return { id, connector, status: named ? 'warning' : 'ok', text };
         case 'unknown':
-            return { id, connector, status: 'warning', text: 'authenticates in a way that is not understood.' };
+            return { id, connector, status: 'warning', text };
     }
 }
-function judgeActive(connector, active, { warnDays, failDays }, now) {
-    const ends = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .dateFromSeconds */ .id)(active.notAfter);
-    const daysLeft = (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .daysUntil */ .AQ)(ends, now);
-    if (Number.isNaN(daysLeft))
-        return unreadableExpiry(connector, active);
-    const text = `${daysLeft < 0 ? 'its active certificate has expired' : `its active certificate has ${daysLeft} day${daysLeft === 1 ? '' : 's'} left`} (${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(active.thumbprint, 64)}, until ${(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_3__/* .isoSeconds */ .nE)(ends)}).`;
-    const found = { id: connector.id, connector, active, daysLeft, text };
-    if (daysLeft >= failDays)
-        return { ...found, status: daysLeft < warnDays ? 'warning' : 'ok' };
-    const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('CERTIFICATE_ENDS_SOON', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.');
-    return { ...found, status: 'failing', failure };
+function expiresSoon(connector, text) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('CERTIFICATE_EXPIRES_SOON', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector)}: ${text}`, 'Upload a newer certificate now: when this one expires, every sign-up that calls the API fails.');
 }
-/** What cannot be checked is not fine. */
-function unreadableExpiry(connector, active) {
-    const { id } = connector;
-    const text = `the expiry date of its active certificate (${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .clean */ .uH)(active.thumbprint, 64)}) cannot be read.`;
-    const failure = new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('EXPIRY_UNREADABLE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(id, connector)}: ${text}`, 'Look at the certificate in the portal, under API connectors.');
-    return { id, connector, active, status: 'failing', text, failure };
+function noneActive(connector, text) {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('NO_ACTIVE_CERTIFICATE', `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector)} ${text}`, 'Upload a certificate that is valid now.');
 }
 /** The finding about a connector that could not be read. */
 function unread(id, failure) {
@@ -29607,7 +29618,8 @@ function beforeChange(error) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   P: () => (/* binding */ readConnectors)
+/* harmony export */   P: () => (/* binding */ readConnectors),
+/* harmony export */   S: () => (/* binding */ isGone)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(359);
@@ -29627,6 +29639,14 @@ async function readConnectors(connectors, ids) {
         }
     });
 }
+const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+/**
+ * Whether the tenant has no such connector, so that there is no certificate in use. Only an ID counts: other text may be the
+ * display name of a connector that there is.
+ */
+function isGone({ id, ...reading }) {
+    return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
+}
 
 
 /***/ }),
@@ -29635,7 +29655,8 @@ async function readConnectors(connectors, ids) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   A: () => (/* binding */ trustOf)
+/* harmony export */   A: () => (/* binding */ isComplete),
+/* harmony export */   h: () => (/* binding */ trustOf)
 /* harmony export */ });
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
 /* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9393);
@@ -29646,27 +29667,37 @@ async function readConnectors(connectors, ids) {
 
 
 
+/** Whether no certificate in use is missing, so that whoever writes the set to the API shuts none out. */
+function isComplete({ missing, unread }) {
+    return missing.length === 0 && unread === 0;
+}
 const SHA1_LENGTH = 20;
-/** The new certificate, if there is one, and every certificate that is active on these now; undefined is one that could not be read. */
-function trustOf(connectors, certificate) {
+/**
+ * The new certificate, if there is one, and every certificate that one of these authenticates with now, or will once it
+ * becomes valid; undefined is a connector that could not be read.
+ */
+function trustOf(connectors, certificate, now) {
     const set = new Map();
-    const add = (thumbprint, notAfter, usedBy) => {
-        const known = set.get(thumbprint) ?? { thumbprint, notAfter, usedBy: [] };
-        known.usedBy.push(...usedBy);
+    const add = (thumbprint, notAfter) => {
+        const known = set.get(thumbprint) ?? { thumbprint, notAfter, usedBy: [], usedLaterBy: [] };
         set.set(thumbprint, known);
+        return known;
     };
     if (certificate)
-        add(certificate.thumbprint, certificate.notAfter, []);
+        add(certificate.thumbprint, certificate.notAfter);
     const missing = [];
     const read = connectors.filter((connector) => connector !== undefined);
     for (const connector of read) {
         const own = new Set(certificate ? (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .entriesOf */ .Mc)(connector, certificate) : []);
-        for (const entry of (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector).filter(({ isActive }) => isActive)) {
+        for (const entry of (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .certificatesOf */ .mm)(connector)) {
+            const use = useOf(entry, now);
+            if (use === undefined)
+                continue;
             const thumbprint = certificate && own.has(entry) ? certificate.thumbprint : sha1Of(entry);
             if (thumbprint === undefined)
                 missing.push(notShown(connector, entry));
             else
-                add(thumbprint, (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter), [connector]);
+                add(thumbprint, (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .dateFromSeconds */ .id)(entry.notAfter))[use].push(connector);
         }
     }
     return {
@@ -29675,12 +29706,18 @@ function trustOf(connectors, certificate) {
         unread: connectors.length - read.length,
     };
 }
+/** The service switches to a certificate that is not valid yet when it becomes valid. */
+function useOf({ isActive, notBefore, notAfter }, now) {
+    if (isActive)
+        return 'usedBy';
+    return notBefore > now.getTime() / 1000 && notAfter > notBefore ? 'usedLaterBy' : undefined;
+}
 function sha1Of({ thumbprint }) {
     const digest = (0,_graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(thumbprint);
     return digest?.length === SHA1_LENGTH ? digest.toString('hex').toUpperCase() : undefined;
 }
-function notShown(connector, { thumbprint }) {
-    return `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(connector.id, connector)} uses a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64) || 'none'}), so trusted-thumbprints lacks it. Keep it trusted in the API until the connector uses another one.`;
+function notShown(connector, { thumbprint, isActive }) {
+    return `The API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(connector.id, connector)} ${isActive ? 'uses' : 'will use'} a certificate whose SHA-1 thumbprint is not known (Microsoft Graph shows ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64) || 'none'}), so the output trusted-thumbprints is not set. Keep it trusted in the API until the connector uses another one.`;
 }
 
 
@@ -29779,7 +29816,7 @@ const FAILURE_CODES = (/* unused pure expression or super */ null && ([
     'UPLOAD_NOT_CONFIRMED',
     'TARGET_REFUSES_CERTIFICATE',
     'TARGET_UNREACHABLE',
-    'CERTIFICATE_ENDS_SOON',
+    'CERTIFICATE_EXPIRES_SOON',
     'NO_ACTIVE_CERTIFICATE',
     'EXPIRY_UNREADABLE',
     'SERVICE_UNAVAILABLE',
@@ -34162,7 +34199,10 @@ function logTrust({ certificates, missing, unread }) {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
         return;
     }
-    print(`The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`);
+    const set = certificates.map(({ thumbprint }) => thumbprint).join(', ');
+    print(missing.length > 0
+        ? `The output trusted-thumbprints is not set: of the certificates in use, ${missing.length === 1 ? 'one is' : `${missing.length} are`} not known by SHA-1. The others: ${set || 'none'}.`
+        : `The API has to accept from now on: ${set || 'nothing'}.`);
     warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
@@ -34231,10 +34271,15 @@ function reportFailures(failures) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   KB: () => (/* binding */ troubleshootingUrl),
-/* harmony export */   jg: () => (/* binding */ failureSummary),
-/* harmony export */   w7: () => (/* binding */ failureLines)
+/* harmony export */   e9: () => (/* binding */ failures),
+/* harmony export */   jg: () => (/* binding */ failureSummary)
 /* harmony export */ });
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
+/* unused harmony export failureLines */
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9878);
+
+
 
 /** Longer than any message of this action. */
 const LONGEST = 4_000;
@@ -34243,6 +34288,17 @@ function failureLines({ code, message, remedy }, who = '') {
     const link = troubleshootingUrl(code, process.env);
     const title = link === undefined ? code : `<a href="${link}">${code}</a>`;
     return [`**${title}**${who === '' ? '' : ` – ${who}`}`, '', paragraph(message), '', ...remedyLines(remedy)];
+}
+const SHOWN_FAILURES = 20;
+/** Each failure once, with whom it is about: cause, fix, commands. */
+function failures(failed) {
+    const shown = failed.slice(0, SHOWN_FAILURES);
+    const lines = shown.flatMap(({ id, connector, failure }) => failureLines(failure, `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80)} <code>${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(id, 80)}</code>`));
+    const rest = failed.slice(SHOWN_FAILURES);
+    return [
+        ...lines,
+        ...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .list */ .p_)(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(id, connector), 80)}: ${failure.code}`), 200),
+    ];
 }
 /** The summary of a step that ended before anything else could be reported. */
 function failureSummary(failure) {
@@ -34295,7 +34351,7 @@ function fenced(lines) {
     return [`${fence}text`, ...lines, fence];
 }
 function paragraph(text) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .markdown */ .wD)(text, LONGEST);
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(text, LONGEST);
 }
 
 
@@ -34425,21 +34481,23 @@ function certificateRow(entry, now) {
 /* harmony export */   Kn: () => (/* binding */ writeOutputs),
 /* harmony export */   N: () => (/* binding */ setUncheckedOutputs),
 /* harmony export */   Pr: () => (/* binding */ setCheckOutputs),
+/* harmony export */   Rn: () => (/* binding */ setDueOutputs),
 /* harmony export */   U7: () => (/* binding */ setCertificateOutputs),
 /* harmony export */   Wk: () => (/* binding */ tryToWriteOutputs),
-/* harmony export */   ZV: () => (/* binding */ setNeededOutput),
 /* harmony export */   cZ: () => (/* binding */ setConnectorOutputs),
 /* harmony export */   ir: () => (/* binding */ setTrustOutput),
 /* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
-/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1957);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8923);
-/* harmony import */ var _http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(6146);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9006);
+/* harmony import */ var _connectors_trust_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6110);
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1957);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8923);
+/* harmony import */ var _http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6146);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9006);
 /** The outputs of the steps. */
+
 
 
 
@@ -34449,33 +34507,35 @@ function certificateRow(entry, now) {
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)(certificate.notBefore));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)(certificate.notBefore));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
 }
 /**
- * The thumbprints that the API has to accept from now on. Left unset if a connector could not be read: whoever writes this
- * set as it is would shut out a certificate that is not in it.
+ * The thumbprints that the API has to accept from now on. Left unset if one in use is not known: whoever writes this set as
+ * it is would shut it out.
  */
-function setTrustOutput({ certificates, unread }) {
-    if (unread === 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('trusted-thumbprints', certificates.map(({ thumbprint }) => thumbprint).join(','));
+function setTrustOutput(trust) {
+    if (!(0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_1__/* .isComplete */ .A)(trust))
+        return;
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
-/** The create step's output whether the job goes on; also false if it failed. */
-function setNeededOutput(needed) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('needed', String(needed));
+/** For which connectors the create step made a certificate, and whether the job goes on; none if it failed. */
+function setDueOutputs(ids) {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('needed', String(ids.length > 0));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('due-connectors', ids.join('\n'));
 }
 /** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
 function setHandOverOutputs({ path, password }) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('pfx-file', path);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('password', password);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('pfx-file', path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('password', password);
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 /** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
 function setCheckOutputs(findings) {
@@ -34483,19 +34543,19 @@ function setCheckOutputs(findings) {
     const first = findings
         .flatMap(({ active, daysLeft }) => (active && daysLeft !== undefined ? [{ ...active, daysLeft }] : []))
         .sort((a, b) => a.notAfter - b.notAfter)[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_6__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
 }
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
 function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .setOutput */ .uH)('status', 'failing');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('status', 'failing');
 }
 /**
  * Writes outputs, or what is kept for the end of the job.
- * @param done what was done until now: it is told first if they cannot be written
+ * @param done what was done until now: the failure begins with it if they cannot be written
  * @throws Failure OUTPUTS_NOT_WRITTEN
  */
 function writeOutputs(done, write) {
@@ -34503,7 +34563,7 @@ function writeOutputs(done, write) {
         write();
     }
     catch (error) {
-        throw new _failure_js__WEBPACK_IMPORTED_MODULE_1__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
+        throw new _failure_js__WEBPACK_IMPORTED_MODULE_2__/* .Failure */ .HR('OUTPUTS_NOT_WRITTEN', `${done.replace(/\.$/, '')}. The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__/* .reason */ .l)(error))}.`, 'Free disk space on the runner. Running the job again is safe: what is done is recognised and left alone.', { cause: error });
     }
 }
 /** Writes outputs of a step that has failed already: that failure is the one to be shown. */
@@ -34512,7 +34572,7 @@ function tryToWriteOutputs(write) {
         write();
     }
     catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_3__/* .reason */ .l)(error))}.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__/* .reason */ .l)(error))}.`);
     }
 }
 function updatedConnector(outcome, certificate) {
@@ -34524,7 +34584,7 @@ function updatedConnector(outcome, certificate) {
         thumbprint: certificate.thumbprint,
         notBefore: certificate.notBefore.getTime() / 1000,
         notAfter: certificate.notAfter.getTime() / 1000,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(outcome.connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(outcome.connector)),
         ...(failure ? { failure: failure.code } : {}),
     };
 }
@@ -34537,16 +34597,16 @@ function checkedConnector(finding) {
         daysLeft: daysLeft ?? null,
         thumbprint: active?.thumbprint ?? null,
         notAfter: active?.notAfter ?? null,
-        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_2__/* .certificatesOf */ .mm)(connector)),
+        certificates: (0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .byAge */ .jI)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_3__/* .certificatesOf */ .mm)(connector)),
         ...(finding.status === 'failing' ? { failure: finding.failure.code } : {}),
     };
 }
 /** What every output has of a connector, cleaned. */
 function shown(id, connector) {
     return {
-        id: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(id),
-        displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .clean */ .uH)(connector?.displayName),
-        targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_4__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000),
+        id: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(id),
+        displayName: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)(connector?.displayName),
+        targetUrl: (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .cleanUrl */ .TG)(connector?.targetUrl ?? '', 2000),
     };
 }
 
@@ -34571,8 +34631,6 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var core = __nccwpck_require__(1382);
 // EXTERNAL MODULE: ./lib/connectors/outcome.js
 var connectors_outcome = __nccwpck_require__(7512);
-// EXTERNAL MODULE: ./lib/connectors/trust.js
-var trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
@@ -34644,9 +34702,8 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 
-
 /** The summary of the upload step. */
-function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
+function uploadSummary(outcomes, certificate, { tenantId, trust, origin, now }) {
     const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
     const planned = (outcome) => (outcome.result === 'would-change' ? certificate : undefined);
     return [
@@ -34656,7 +34713,7 @@ function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
         '',
         `The certificate is valid from ${(0,markdown_parts/* day */.vd)(certificate.notBefore)} to ${(0,markdown_parts/* day */.vd)(certificate.notAfter)} (${(0,markdown_parts/* left */.kb)(certificate.notAfter, now)}): <code>${certificate.thumbprint}</code>${origin === undefined ? '' : `<br>Read from ${(0,clean/* markdown */.wD)(origin, 300)}`}`,
         '',
-        ...failures(outcomes.flatMap((outcome) => {
+        ...(0,failure_summary/* failures */.e9)(outcomes.flatMap((outcome) => {
             const failure = (0,connectors_outcome/* failureOf */.g5)(outcome);
             return failure ? [{ ...outcome, failure }] : [];
         })),
@@ -34666,7 +34723,7 @@ function uploadSummary(outcomes, certificate, { tenantId, origin, now }) {
                 : (0,markdown_parts/* authentication */.jh)(outcome.connector),
             (0,clean/* markdown */.wD)(outcome.text, 600),
         ])),
-        ...(0,trust_summary/* trustSection */.e)((0,trust/* trustOf */.A)(outcomes.map(({ before }) => before), certificate), certificate.thumbprint),
+        ...(0,trust_summary/* trustSection */.e)(trust, certificate.thumbprint),
         ...(0,markdown_parts/* list */.p_)('Next', nextSteps(outcomes, certificate, now)),
         ...timeline(outcomes.map((outcome) => ({ ...outcome, planned: planned(outcome) }))),
         ...(0,markdown_parts/* connectorDetails */.Gd)(outcomes, now),
@@ -34687,7 +34744,7 @@ function checkSummary(findings, { tenantId, now }) {
                 ? `⚠️ ${(0,markdown_parts/* plural */.LS)(warning, 'connector')} of ${findings.length} with a warning.`
                 : `✅ ${(0,markdown_parts/* plural */.LS)(findings.length, 'connector')} fine.`} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        ...failures(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
+        ...(0,failure_summary/* failures */.e9)(first.flatMap((finding) => (finding.status === 'failing' ? [finding] : []))),
         ...(0,markdown_parts/* table */.tp)(['connector', 'authenticates with', 'days left', 'finding'], (0,markdown_parts/* folded */.TM)(first, (finding) => [
             (0,markdown_parts/* authentication */.jh)(finding.connector),
             finding.daysLeft === undefined ? '' : String(finding.daysLeft),
@@ -34697,13 +34754,13 @@ function checkSummary(findings, { tenantId, now }) {
         ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
-/** Without the date and the thumbprint, which stand beside and below it: so equal findings are one row. */
+/** Without the date and the thumbprint, which stand next to it and below: so equal findings are one row. */
 function findingInShort({ status, daysLeft, text }) {
     if (daysLeft === undefined)
         return text;
     if (status === 'ok')
         return 'fine';
-    return daysLeft < 0 ? 'has expired' : 'ends soon';
+    return daysLeft < 0 ? 'has expired' : 'expires soon';
 }
 /** Appends to the job's summary. What was done is done: a summary that cannot be written does not turn the step red. */
 function appendSummary(text) {
@@ -34737,17 +34794,6 @@ function uploadResult(outcomes) {
     ];
     return `${count('failed') > 0 ? '❌' : '✅'} ${parts.filter((part) => part !== '').join(', ')}.`;
 }
-const SHOWN_FAILURES = 20;
-/** Each failure once, with whom it is about: cause, fix, commands. */
-function failures(failed) {
-    const shown = failed.slice(0, SHOWN_FAILURES);
-    const lines = shown.flatMap(({ id, connector, failure }) => (0,failure_summary/* failureLines */.w7)(failure, `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)} <code>${(0,clean/* markdown */.wD)(id, 80)}</code>`));
-    const rest = failed.slice(SHOWN_FAILURES);
-    return [
-        ...lines,
-        ...(0,markdown_parts/* list */.p_)(`${rest.length} more that failed`, rest.map(({ id, connector, failure }) => `${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}: ${failure.code}`), 200),
-    ];
-}
 /** What to do next, if anything. */
 function nextSteps(outcomes, certificate, now) {
     const steps = [];
@@ -34778,39 +34824,47 @@ function replacesAnother({ result, before }, certificate) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   e: () => (/* binding */ trustSection)
 /* harmony export */ });
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9006);
+/* harmony import */ var _connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6110);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9006);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9878);
+/** What the API behind the connectors has to accept, and until when, for the job summaries. */
+
+
 
 
 
 /** A heading and a table; nothing if there is nothing to trust. `newThumbprint` is marked as the new one. */
-function trustSection({ certificates, missing, unread }, newThumbprint) {
-    if (unread > 0) {
-        return [
-            '**What the API has to accept** is not known completely: a connector could not be read. Take no certificate away there.',
-            '',
-        ];
-    }
-    if (certificates.length === 0)
-        return [];
+function trustSection(trust, newThumbprint) {
+    const { certificates, missing, unread } = trust;
+    const rows = (0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .table */ .tp)(['thumbprint (SHA-1)', 'expires', ''], certificates.map((certificate) => row(certificate, newThumbprint)), certificates.length);
+    if ((0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__/* .isComplete */ .A)(trust))
+        return headed('**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)', rows);
+    const notRead = unread > 0 ? [`The certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(unread, 'API connector')}, which could not be read.`] : [];
     return [
-        '**What the API has to accept from now on** (set these, and take all others away)',
+        '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
         '',
-        '| thumbprint (SHA-1) | expires | |',
-        '| --- | --- | --- |',
-        ...certificates.map(({ thumbprint, notAfter, usedBy }) => {
-            const users = usedBy.slice(0, SHOWN).map((connector) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(connector.id, connector), 80));
-            const more = usedBy.length > SHOWN ? ` and ${usedBy.length - SHOWN} more` : '';
-            const used = users.length === 0 ? '' : `was in use by ${users.join(', ')}${more} when this step began`;
-            const what = [thumbprint === newThumbprint ? 'the new certificate' : '', used].filter((part) => part !== '');
-            return `| <code>${thumbprint}</code> | ${(0,_text_dates_js__WEBPACK_IMPORTED_MODULE_2__/* .isoSeconds */ .nE)(notAfter)} | ${what.join(', ')} |`;
-        }),
-        '',
-        ...missing.flatMap((text) => [`⚠️ ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(text, 600)}`, '']),
+        ...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)('What is missing', [...notRead, ...missing].map((text) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(text, 600))),
+        ...headed('**Of it is known** (add these, and keep all others)', rows),
     ];
 }
+function headed(title, rows) {
+    return rows.length === 0 ? [] : [title, '', ...rows];
+}
 const SHOWN = 5;
+function row({ thumbprint, notAfter, usedBy, usedLaterBy }, newThumbprint) {
+    const what = [
+        thumbprint === newThumbprint ? 'the new certificate' : '',
+        usedBy.length === 0 ? '' : `was in use by ${names(usedBy)} when this step began`,
+        usedLaterBy.length === 0 ? '' : `will be used by ${names(usedLaterBy)}`,
+    ];
+    return [`<code>${thumbprint}</code>`, (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_4__/* .isoSeconds */ .nE)(notAfter), what.filter((part) => part !== '').join(', ')];
+}
+function names(connectors) {
+    const shown = connectors.slice(0, SHOWN).map((connector) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)((0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(connector.id, connector), 80));
+    return `${shown.join(', ')}${connectors.length > SHOWN ? ` and ${connectors.length - SHOWN} more` : ''}`;
+}
 
 
 /***/ }),
@@ -48446,11 +48500,11 @@ async function findAll({ application, connectorIds, thresholds }, deadline) {
         const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .oh({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
         const now = new Date();
         if (connectorIds === 'all') {
-            return (await connectors.list()).map((connector) => (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S)(connector, { ...thresholds, named: false }, now));
+            return (await connectors.list()).map((connector) => (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S4)(connector, { ...thresholds, named: false }, now));
         }
         return (await (0,_connectors_reading_js__WEBPACK_IMPORTED_MODULE_1__/* .readConnectors */ .P)(connectors, connectorIds)).map((reading) => reading.connector
-            ? (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S)(reading.connector, { ...thresholds, named: true }, now)
-            : (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .unread */ .g)(reading.id, reading.failure));
+            ? (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S4)(reading.connector, { ...thresholds, named: true }, now)
+            : (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .unread */ .gy)(reading.id, reading.failure));
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -48485,11 +48539,10 @@ function cleanUp() {
     const path = (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .getState */ .Gu)(_create_js__WEBPACK_IMPORTED_MODULE_1__.HAND_OVER_STATE);
     if (path === '') {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)('No certificate was made, so there is no file to remove.');
-        return Promise.resolve();
+        return;
     }
     (0,_certificate_hand_over_js__WEBPACK_IMPORTED_MODULE_0__/* .removeHandOver */ .qb)(path);
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)('The file with the new certificate and its private key is removed.');
-    return Promise.resolve();
 }
 
 
@@ -48574,14 +48627,13 @@ var hand_over = __nccwpck_require__(1465);
 // EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
 var upload = __nccwpck_require__(9541);
 // EXTERNAL MODULE: ./lib/connectors/reading.js
-var reading = __nccwpck_require__(944);
+var connectors_reading = __nccwpck_require__(944);
 // EXTERNAL MODULE: ./lib/connectors/expiry.js
-var expiry = __nccwpck_require__(5241);
+var connectors_expiry = __nccwpck_require__(5241);
 ;// CONCATENATED MODULE: ./lib/connectors/renewal.js
 
 /**
- * Judges a connector as the check step does: due if its active certificate has fewer than `renewDays` left, or if it has
- * none. A connector on basic authentication, or on something that is not understood, is skipped: only a person decides to
+ * Whether a connector is due: its active certificate has fewer than `renewDays` left, or it has none. A connector on basic authentication, or on something that is not understood, is skipped: only a person decides to
  * overwrite that.
  */
 function renewalOf(reading, renewDays, now) {
@@ -48590,24 +48642,24 @@ function renewalOf(reading, renewDays, now) {
         const { failure } = reading;
         return { id, connector, status: 'failing', text: `could not be read: ${failure.message}`, failure };
     }
-    const finding = (0,expiry/* judge */.S)(connector, { warnDays: renewDays, failDays: -Infinity, named: true }, now);
-    const { text } = finding;
-    if (isDue(finding, connector))
-        return { id, connector, status: 'due', text };
-    if (finding.status === 'failing')
-        return { id, connector, status: 'failing', text, failure: finding.failure };
-    if (finding.status === 'ok')
-        return { id, connector, status: 'fine', text };
-    return { id, connector, status: 'skipped', text: `${text} It is left out: ${SWITCH}` };
+    const expiry = (0,connectors_expiry/* expiryOf */.p1)(connector, now);
+    const { text } = expiry;
+    switch (expiry.is) {
+        case 'active': {
+            const { daysLeft } = expiry;
+            return { id, connector, status: daysLeft < renewDays ? 'due' : 'fine', text, daysLeft };
+        }
+        case 'inactive':
+        case 'none':
+            return { id, connector, status: 'due', text };
+        case 'unreadable':
+            return { id, connector, status: 'failing', text, failure: expiry.failure };
+        case 'basic':
+        case 'unknown':
+            return { id, connector, status: 'skipped', text: `${text} It is left out: ${SWITCH}` };
+    }
 }
 const SWITCH = 'to switch it to a certificate, upload one to it once with replace: true.';
-function isDue(finding, { authentication }) {
-    if (finding.status === 'failing')
-        return finding.failure.code === 'NO_ACTIVE_CERTIFICATE';
-    if (authentication.type === 'none')
-        return true;
-    return finding.daysLeft !== undefined && finding.status === 'warning';
-}
 
 // EXTERNAL MODULE: ./lib/connectors/trust.js
 var connectors_trust = __nccwpck_require__(6110);
@@ -48625,6 +48677,8 @@ var inputs = __nccwpck_require__(482);
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/failure-summary.js
+var failure_summary = __nccwpck_require__(3253);
 // EXTERNAL MODULE: ./lib/report/markdown-parts.js
 var markdown_parts = __nccwpck_require__(9878);
 // EXTERNAL MODULE: ./lib/report/trust-summary.js
@@ -48635,45 +48689,65 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 
-const MARKS = { due: '🔁 due:', fine: '✅', skipped: '⚠️', failing: '❌' };
-function byUrgency(a, b) {
-    const order = ['failing', 'due', 'skipped', 'fine'];
-    return order.indexOf(a.status) - order.indexOf(b.status);
-}
+
 /** The summary of the create step. */
-function createSummary({ renewals, certificate, trust, now }) {
+function createSummary({ tenantId, renewals, certificate, trust, now }) {
+    const first = renewals.toSorted((a, b) => URGENCY[a.status] - URGENCY[b.status] || (a.daysLeft ?? Infinity) - (b.daysLeft ?? Infinity));
     return [
         '## A new certificate for API connectors',
         '',
-        outcome(renewals, certificate, now),
+        `${found(renewals, now)} Tenant ${(0,clean/* markdown */.wD)(tenantId, 80)}.`,
         '',
-        '| connector | finding |',
-        '| --- | --- |',
-        ...renewals
-            .toSorted(byUrgency)
-            .map(({ id, connector, status, text }) => `| ${(0,clean/* markdown */.wD)((0,graph_connector/* nameOf */.Vb)(id, connector), 80)}<br><code>${(0,clean/* markdown */.wD)(id, 80)}</code> | ${MARKS[status]} ${(0,clean/* markdown */.wD)(text, 600)} |`),
+        made(certificate),
         '',
-        ...(trust ? (0,trust_summary/* trustSection */.e)(trust, certificate?.thumbprint) : []),
-        ...(certificate ? NEXT : []),
+        ...(0,failure_summary/* failures */.e9)(first.flatMap((renewal) => (renewal.status === 'failing' ? [renewal] : []))),
+        ...(0,markdown_parts/* table */.tp)(['connector', 'authenticates with', 'days left', 'finding'], (0,markdown_parts/* folded */.TM)(first, (renewal) => [
+            (0,markdown_parts/* authentication */.jh)(renewal.connector),
+            renewal.daysLeft === undefined ? '' : String(renewal.daysLeft),
+            `${MARKS[renewal.status]} ${(0,clean/* markdown */.wD)(inShort(renewal), 600)}`,
+        ])),
+        ...(0,trust_summary/* trustSection */.e)(trust, certificate?.thumbprint),
+        ...(certificate ? next((0,connectors_trust/* isComplete */.A)(trust)) : []),
+        ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
-function outcome(renewals, certificate, now) {
+const URGENCY = { failing: 0, due: 1, skipped: 2, fine: 3 };
+const MARKS = { failing: '❌', due: '🔁', skipped: '⚠️', fine: '✅' };
+function found(renewals, now) {
     const count = (status) => renewals.filter((renewal) => renewal.status === status).length;
-    if (count('failing') > 0)
-        return `❌ ${count('failing')} of ${renewals.length} could not be judged. Nothing was made.`;
-    if (!certificate)
-        return `✅ No connector is due on ${(0,markdown_parts/* day */.vd)(now)}. Nothing was made.`;
-    return `🔁 ${count('due')} of ${renewals.length} due. New certificate <code>${certificate.thumbprint}</code>, valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)} to ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}. Its key is on this runner only, until the end of the job.`;
+    const [failing, due] = [count('failing'), count('due')];
+    const of = `of ${renewals.length}`;
+    if (failing > 0)
+        return `❌ ${(0,markdown_parts/* plural */.LS)(failing, 'connector')} ${of} could not be judged, ${due} due.`;
+    return due > 0 ? `🔁 ${(0,markdown_parts/* plural */.LS)(due, 'connector')} ${of} due.` : `✅ No connector is due on ${(0,markdown_parts/* day */.vd)(now)}.`;
 }
-const NEXT = [
-    '**Next**',
-    '',
-    '1. Let the API accept these thumbprints: write the output `trusted-thumbprints` (or `certificate`, the PEM) to it.',
-    '2. Run the upload step with the outputs `pfx-file` and `password`, with `verify-target: true` and a `verify-wait`.',
-    '',
-    'If the job ends before that, nothing is lost: the next run makes another certificate.',
-    '',
-];
+function made(certificate) {
+    if (!certificate)
+        return 'Nothing was made.';
+    const { thumbprint, notBefore, notAfter } = certificate;
+    return `New certificate <code>${thumbprint}</code>, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)}. Its key is on this runner only, until the end of the job.`;
+}
+/** Without the date and the thumbprint, which stand next to it and below: so equal findings are one row. */
+function inShort({ status, daysLeft, text }) {
+    if (daysLeft === undefined)
+        return status === 'due' ? `due: ${text}` : text;
+    if (status === 'fine')
+        return 'fine';
+    return daysLeft < 0 ? 'due: has expired' : 'due';
+}
+function next(trustIsKnown) {
+    return [
+        '**Next**',
+        '',
+        trustIsKnown
+            ? '1. Let the API accept these thumbprints: write the output `trusted-thumbprints` (or `certificate`, the PEM) to it.'
+            : '1. Let the API accept the new certificate in addition to what it accepts now, by hand.',
+        '2. Run the upload step with the outputs `pfx-file` and `password`, and `due-connectors` as its `connector-id`, with `verify-target: true` and a `verify-wait`.',
+        '',
+        'If the job ends before that, nothing is lost: the next run makes another certificate.',
+        '',
+    ];
+}
 
 // EXTERNAL MODULE: ./lib/report/outputs.js
 var outputs = __nccwpck_require__(8568);
@@ -48771,41 +48845,33 @@ async function create(deadline) {
     }
     catch (error) {
         (0,outputs/* tryToWriteOutputs */.Wk)(() => {
-            (0,outputs/* setNeededOutput */.ZV)(false);
+            (0,outputs/* setDueOutputs */.Rn)([]);
         });
         throw error;
     }
 }
 async function createWhereDue(inputs, deadline) {
     const readings = await readAll(inputs, deadline);
+    const { tenantId } = inputs.application;
     const now = new Date();
     const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
-    const failures = renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : []));
     report(renewals);
-    if (failures.length > 0) {
-        // One whose certificate is not known could be shut out by the change of trust that follows.
-        (0,annotations/* reportFailures */.o3)(failures);
-        const inUse = (0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), undefined);
-        (0,outputs/* tryToWriteOutputs */.Wk)(() => {
-            (0,outputs/* setNeededOutput */.ZV)(false);
-            (0,outputs/* setTrustOutput */.ir)(inUse);
-        });
-        (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate: undefined, trust: undefined, now }));
-        return;
-    }
-    const needed = renewals.some(({ status }) => status === 'due');
-    const certificate = needed ? await make(inputs.request, now, deadline) : undefined;
-    const trust = (0,connectors_trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate);
+    (0,annotations/* reportFailures */.o3)(renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : [])));
+    const known = readings.filter((reading) => !(0,connectors_reading/* isGone */.S)(reading)).map(({ connector }) => connector);
+    // One whose certificate is not known could be shut out by the change of trust that follows.
+    const due = known.includes(undefined) ? [] : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+    const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
+    const trust = (0,connectors_trust/* trustOf */.h)(known, certificate, now);
     (0,annotations/* logTrust */.f9)(trust);
     const handOver = certificate && handOverFor(certificate);
-    (0,summary/* appendSummary */.fe)(createSummary({ renewals, certificate, trust, now }));
-    (0,outputs/* writeOutputs */.Kn)(needed ? 'A certificate was made' : 'No connector is due', () => {
+    (0,summary/* appendSummary */.fe)(createSummary({ tenantId, renewals, certificate, trust, now }));
+    (0,outputs/* writeOutputs */.Kn)(certificate ? 'A certificate was made' : 'No certificate was made', () => {
         (0,outputs/* setTrustOutput */.ir)(trust);
         if (certificate)
             (0,outputs/* setCertificateOutputs */.U7)(certificate);
         if (handOver)
             (0,outputs/* setHandOverOutputs */.ul)(handOver);
-        (0,outputs/* setNeededOutput */.ZV)(needed);
+        (0,outputs/* setDueOutputs */.Rn)(due);
     });
 }
 async function readAll({ application, connectorIds }, deadline) {
@@ -48814,7 +48880,7 @@ async function readAll({ application, connectorIds }, deadline) {
         const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.Jv)(http, application, (0,sign_in_application/* graphIn */.sZ)(application.cloud)));
         const graph = new client/* GraphClient */.oh({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
-        return await (0,reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
+        return await (0,connectors_reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -49018,7 +49084,7 @@ var connectors_outcome = __nccwpck_require__(7512);
 // EXTERNAL MODULE: ./lib/connectors/reading.js
 var reading = __nccwpck_require__(944);
 // EXTERNAL MODULE: ./lib/connectors/trust.js
-var trust = __nccwpck_require__(6110);
+var connectors_trust = __nccwpck_require__(6110);
 // EXTERNAL MODULE: ./lib/graph/connector.js
 var graph_connector = __nccwpck_require__(8923);
 // EXTERNAL MODULE: ./lib/graph/thumbprint.js
@@ -49117,12 +49183,12 @@ function startsLater(connector, certificate, now) {
     const active = (0,graph_connector/* activeCertificate */.OZ)(connector);
     if (certificate.notBefore <= now || !active)
         return [];
-    const [starts, ends] = [certificate.notBefore, (0,dates/* dateFromSeconds */.id)(active.notAfter)];
-    const gap = ends < starts
-        ? ` From ${(0,dates/* isoSeconds */.nE)(ends)} to ${(0,dates/* isoSeconds */.nE)(starts)} it has no valid certificate, and sign-ups fail.`
+    const [starts, expires] = [certificate.notBefore, (0,dates/* dateFromSeconds */.id)(active.notAfter)];
+    const gap = expires < starts
+        ? ` From ${(0,dates/* isoSeconds */.nE)(expires)} to ${(0,dates/* isoSeconds */.nE)(starts)} it has no valid certificate, and sign-ups fail.`
         : '';
     return [
-        `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} uses the new certificate from ${(0,dates/* isoSeconds */.nE)(starts)} only, when that becomes valid; the one that it uses now expires on ${(0,dates/* isoSeconds */.nE)(ends)}.${gap}`,
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} uses the new certificate from ${(0,dates/* isoSeconds */.nE)(starts)} only, when that becomes valid; the one that it uses now expires on ${(0,dates/* isoSeconds */.nE)(expires)}.${gap}`,
     ];
 }
 /** A warning if the new certificate expires before one that the connector has. */
@@ -50065,10 +50131,10 @@ async function upload(deadline) {
     const inputs = (0,lib_inputs/* readUploadInputs */.J8)();
     deadline.extend(inputs.verifyWait * MINUTE);
     const { source } = inputs;
-    const { certificate, outcomes, origin } = await (source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)).catch((error) => {
+    const uploaded = await (source.kind === 'key-vault' ? fromVault(inputs, source, deadline) : fromHere(inputs, source, deadline)).catch((error) => {
         throw (0,connectors_outcome/* beforeChange */.oW)(error);
     });
-    report(outcomes, certificate, { tenantId: inputs.application.tenantId, origin, now: new Date() });
+    report(uploaded, inputs.application.tenantId);
 }
 /** A certificate that is here: everything wrong with it is reported before any connection is opened. */
 async function fromHere(inputs, source, deadline) {
@@ -50077,8 +50143,7 @@ async function fromHere(inputs, source, deadline) {
         const upload = await (0,core/* group */.Os)('Certificate', async () => certificateToUpload(readSource(source), inputs.minimumDaysLeft, deadline));
         const http = upload_addDisposableResource(env_1, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const found = await (0,core/* group */.Os)('Sign-in', async () => await findConnectors(http, inputs));
-        const outcomes = await updateConnectors(found, upload, inputs, deadline);
-        return { certificate: upload.certificate, outcomes, origin: undefined };
+        return { ...(await updateConnectors(found, upload, inputs, deadline)), origin: undefined };
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -50099,12 +50164,8 @@ async function fromVault(inputs, source, deadline) {
         try {
             const [secret, found] = await (0,core/* group */.Os)('Key vault and sign-in', async () => Promise.all([readVault(http, source), findConnectors(http, inputs)]));
             const upload = await (0,core/* group */.Os)('Certificate', async () => openSecret(secret, source, inputs, deadline));
-            const outcomes = await updateConnectors(found, upload, inputs, deadline);
-            return {
-                certificate: upload.certificate,
-                outcomes,
-                origin: `${(0,address/* describeSource */.B6)(source)}, version ${secret.version}`,
-            };
+            const origin = `${(0,address/* describeSource */.B6)(source)}, version ${secret.version}`;
+            return { ...(await updateConnectors(found, upload, inputs, deadline)), origin };
         }
         finally {
             // If one of the two failed, the other goes on no longer.
@@ -50122,11 +50183,11 @@ async function fromVault(inputs, source, deadline) {
     }
 }
 /** What was done comes first: the outputs may not fit on the disk. */
-function report(outcomes, certificate, context) {
+function report({ outcomes, certificate, trust, origin }, tenantId) {
     (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
     (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
     (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
-    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, context));
+    (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, { tenantId, trust, origin, now: new Date() }));
     (0,outputs/* writeOutputs */.Kn)((0,summary/* uploadResult */.Fi)(outcomes), () => {
         (0,outputs/* setConnectorOutputs */.cZ)(outcomes, certificate);
     });
@@ -50168,15 +50229,17 @@ async function findConnectors(http, { application, connectorIds, source }) {
 /** Sets what the API has to trust, and only then brings each connector to the certificate. */
 async function updateConnectors({ connectors, readings }, upload, { verifyTarget, verifyWait, ...options }, deadline) {
     const { certificate } = upload;
-    showTrust((0,trust/* trustOf */.A)(readings.map(({ connector }) => connector), certificate));
+    const trust = (0,connectors_trust/* trustOf */.h)(readings.map(({ connector }) => connector), certificate, new Date());
+    showTrust(trust);
     const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
     const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
     let done = 0;
-    return await (0,concurrency/* mapInParallel */.HH)(readings, async (reading) => {
+    const outcomes = await (0,concurrency/* mapInParallel */.HH)(readings, async (reading) => {
         const outcome = await updateConnector(connectors, reading, upload, { ...options, verifyTarget: ask });
         (0,annotations/* logOutcome */.fW)(outcome, ++done, readings.length);
         return outcome;
     });
+    return { certificate, outcomes, trust };
 }
 function showTrust(trust) {
     (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {

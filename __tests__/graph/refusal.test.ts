@@ -180,7 +180,9 @@ describe('what a status means', () => {
   test.each([300, 302, 307, 399])('HTTP %d is a redirect, which is not followed, whatever its body says', (status) => {
     expect(explainGraph(answer(status, error('AADB2C90213')), ASKED).failure).toMatchObject({
       code: 'REDIRECTED',
-      message: expect.stringMatching(new RegExp(`^In place of Microsoft Graph a redirect answered \\(HTTP ${status}, `)),
+      message: expect.stringMatching(
+        new RegExp(`^In place of Microsoft Graph a redirect answered \\(HTTP ${status}, `),
+      ),
     });
   });
 });

@@ -165,9 +165,14 @@ describe('the log', () => {
     expect(printed()).toBe(line);
   });
 
-  test('what the set lacks is a warning', () => {
-    logTrust({ certificates, missing: ['One is missing.'], unread: 0 });
-    expect(printed()).toContain('::warning title=API connector::One is missing.\n');
+  test.each([
+    [['One is missing.'], 'one is not known by SHA-1. The others: A, B.\n'],
+    [['One is missing.', 'So is another.'], '2 are not known by SHA-1. The others: A, B.\n'],
+  ])('what the set lacks is a warning, and no set is shown as whole: %#', (missing, rest) => {
+    logTrust({ certificates, missing, unread: 0 });
+    expect(printed()).toBe(
+      `The output trusted-thumbprints is not set: of the certificates in use, ${rest}${missing.map((text) => `::warning title=API connector::${text}\n`).join('')}`,
+    );
   });
 });
 

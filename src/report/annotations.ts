@@ -33,8 +33,11 @@ export function logTrust({ certificates, missing, unread }: Trust): void {
     );
     return;
   }
+  const set = certificates.map(({ thumbprint }) => thumbprint).join(', ');
   print(
-    `The API has to accept from now on: ${certificates.map(({ thumbprint }) => thumbprint).join(', ') || 'nothing'}.`,
+    missing.length > 0
+      ? `The output trusted-thumbprints is not set: of the certificates in use, ${missing.length === 1 ? 'one is' : `${missing.length} are`} not known by SHA-1. The others: ${set || 'none'}.`
+      : `The API has to accept from now on: ${set || 'nothing'}.`,
   );
   warn(missing, 'API connector');
 }
