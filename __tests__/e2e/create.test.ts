@@ -231,8 +231,8 @@ describe('what stops it', () => {
   test('a connector that cannot be read at the moment: the others have to wait', async () => {
     active('a1', 2);
     active('a2', 2);
-    emulator.fault({ on: 'get', do: { kind: 'status', status: 403, body: {} } });
-    nothingMade(await create({ 'connector-id': 'a1\na2' }), 'error GRAPH_FORBIDDEN');
+    emulator.fault({ on: 'get', do: { kind: 'status', status: 400, body: {} } });
+    nothingMade(await create({ 'connector-id': 'a1\na2' }), 'error GRAPH_REFUSED');
   });
 
   test('no permission', async () => {
