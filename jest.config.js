@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // Many tests wait: for a process of their own, or between two tries.
-  maxWorkers: '100%',
+  // Many tests wait: for a process of their own, or between two tries. Others use the processor meanwhile.
+  maxWorkers: 2 * availableParallelism(),
   // For a machine that is busy with other things, too: what hangs is found by its own deadline.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],

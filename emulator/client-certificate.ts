@@ -10,8 +10,7 @@
  * certificate twice, and one that is no issuer of the leaf.
  */
 import { Constructed, fromBER, Integer, ObjectIdentifier, OctetString, Primitive, type BaseBlock } from 'asn1js';
-import forge from 'node-forge';
-import { X509Certificate } from 'node:crypto';
+import { createDecipheriv, hash, X509Certificate } from 'node:crypto';
 import { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 
@@ -130,24 +129,35 @@ function contentsOf(file: Uint8Array, password: string): { certificates: X509Cer
   }
 }
 
-/** What an EncryptedContentInfo holds. */
+/** What an EncryptedContentInfo holds, with the only algorithm that is accepted. */
 function decrypt(encrypted: BaseBlock, password: string): BaseBlock {
-  const [algorithm, ciphertext] = [at(encrypted, 1), at(encrypted, 2)];
+  const ciphertext = at(encrypted, 2);
   const bytes =
     ciphertext instanceof Primitive ? ciphertext.valueBlock.valueHexView : new Uint8Array(octets(at(ciphertext, 0)));
-  const { asn1 } = forge;
-  const octetString = asn1.create(
-    asn1.Class.UNIVERSAL,
-    asn1.Type.OCTETSTRING,
-    false,
-    Buffer.from(bytes).toString('binary'),
-  );
-  const info = asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, [
-    asn1.fromDer(Buffer.from(algorithm.toBER()).toString('binary')),
-    octetString,
-  ]);
-  const content = forge.pki.decryptPrivateKeyInfo(info, password);
-  return decode(Buffer.from(asn1.toDer(content).getBytes(), 'binary'));
+  const parameters = at(encrypted, 1, 1);
+  const [salt, rounds] = [Buffer.from(octets(at(parameters, 0))), roundsIn(parameters)];
+  const [key, iv] = [derive(password, salt, rounds, 1, 24), derive(password, salt, rounds, 2, 8)];
+  const decipher = createDecipheriv('des-ede3-cbc', key, iv);
+  return decode(Buffer.concat([decipher.update(bytes), decipher.final()]));
+}
+
+/** RFC 7292, appendix B.2, with SHA-1. `id` is 1 for a key and 2 for an IV; `length` in bytes. */
+function derive(password: string, salt: Buffer, rounds: number, id: number, length: number): Buffer {
+  const wholeBlocks = (bytes: Buffer): Buffer => Buffer.alloc(Math.ceil(bytes.length / 64) * 64, bytes);
+  const numberIn = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`);
+  const input = Buffer.concat([wholeBlocks(salt), wholeBlocks(Buffer.from(`${password}\0`, 'utf16le').swap16())]);
+  const digests: Buffer[] = [];
+  while (digests.length * 20 < length) {
+    let digest = hash('sha1', Buffer.concat([Buffer.alloc(64, id), input]), 'buffer');
+    for (let round = 1; round < rounds; round++) digest = hash('sha1', digest, 'buffer');
+    digests.push(digest);
+    const step = numberIn(Buffer.alloc(64, digest)) + 1n;
+    for (let start = 0; start < input.length; start += 64) {
+      const sum = BigInt.asUintN(512, numberIn(input.subarray(start, start + 64)) + step);
+      input.write(sum.toString(16).padStart(128, '0'), start, 'hex');
+    }
+  }
+  return Buffer.concat(digests).subarray(0, length);
 }
 
 /** Whether these are the leaf, once, and nothing but its issuers, each once. */
