@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { format } from 'prettier';
 import { clientCertificate } from '../emulator/certificates.ts';
 import { Emulator, GLOBAL, VAULT } from '../emulator/emulator.ts';
-import { pfxOf } from '../emulator/pfx.ts';
+import { pfxOf, USUAL_ITERATIONS } from '../emulator/pfx.ts';
 import { openPkcs12 } from '../src/pkcs12/open.ts';
 import { hasTime, measure, type Measured } from './child.ts';
 import { DelayLine } from './delay-line.ts';
