@@ -93,7 +93,7 @@ async function bench(): Promise<void> {
   const emulator = await Emulator.start();
   const certificate = await clientCertificate();
   emulator.addVaultCertificate('api-connector', certificate);
-  const file = { pfx: pfxOf(certificate, PASSWORD).toString('base64'), password: PASSWORD };
+  const file = { pfx: pfxOf(certificate, PASSWORD, '3des', USUAL_ITERATIONS).toString('base64'), password: PASSWORD };
   const vault = {
     'key-vault-certificate': `https://${VAULT.name}.vault.azure.net/certificates/api-connector`,
     'key-vault-client-id': VAULT.clientId,
