@@ -27230,6 +27230,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: ./lib/failure.js
 var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/text/escapes.js
+var escapes = __nccwpck_require__(7775);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
 var ber = __nccwpck_require__(6625);
 ;// CONCATENATED MODULE: ./lib/certificate/find-pfx.js
@@ -27239,6 +27241,7 @@ var ber = __nccwpck_require__(6625);
  */
 
 
+
 /**
  * The one .pfx in a text, if its base64 is whole; undefined if there is none. Whatever else in the text begins as a .pfx
  * has to be the same one, or the beginning of it. The time is linear in the length of the text.
@@ -27246,7 +27249,7 @@ var ber = __nccwpck_require__(6625);
  */
 function findPfx(text) {
     const asItIs = candidatesIn(text);
-    const plain = unescaped(text);
+    const plain = (0,escapes/* unescaped */.t)(text);
     const escaped = plain === text ? [] : candidatesIn(plain);
     const found = onlyWhole([...asItIs, ...escaped]);
     if (found && asItIs.includes(found))
@@ -27258,17 +27261,6 @@ function findPfx(text) {
         };
     const bytes = withPlusSigns(text);
     return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
-}
-/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
-function unescaped(text) {
-    if (!/[\\%&]/.test(text))
-        return text;
-    return text
-        .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
-        .replace(/\\{1,4}[rn]/g, '\n')
-        .replace(/\\{1,4}([/=+"])/g, '$1');
 }
 /** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
 function withPlusSigns(text) {
@@ -27411,6 +27403,7 @@ var other_formats = __nccwpck_require__(5544);
 
 
 
+
 /** What the service and every maker stay far below. */
 const LARGEST_PFX = 1024 * 1024;
 /**
@@ -27480,7 +27473,7 @@ function withoutMarks(text) {
 }
 /** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
 function fromArmour(text) {
-    const plain = unescaped(text);
+    const plain = (0,escapes/* unescaped */.t)(text);
     const found = findPfx(plain);
     if (found) {
         const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
@@ -31878,7 +31871,7 @@ const HTTP_DATES = [
 function httpDate(text) {
     if (!HTTP_DATES.some((form) => form.test(text)))
         return undefined;
-    const time = Date.parse(text.endsWith(' GMT') ? text : [text, 'GMT'].join(' '));
+    const time = Date.parse(text.endsWith(' GMT') ? text : text.concat(' GMT'));
     return Number.isNaN(time) ? undefined : time;
 }
 
@@ -31976,8 +31969,8 @@ function unescaped(value) {
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/key-vault/address.js
 var key_vault_address = __nccwpck_require__(2638);
-// EXTERNAL MODULE: ./lib/masks.js + 1 modules
-var masks = __nccwpck_require__(633);
+// EXTERNAL MODULE: ./lib/masks.js
+var masks = __nccwpck_require__(8658);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var application = __nccwpck_require__(8509);
 ;// CONCATENATED MODULE: ./lib/inputs.js
@@ -32387,39 +32380,18 @@ function suffixOf(cloud) {
 
 /***/ }),
 
-/***/ 633:
+/***/ 8658:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  yE: () => (/* binding */ maskPassword),
-  P_: () => (/* binding */ maskProxyCredentials),
-  gC: () => (/* binding */ maskText)
-});
-
-// EXTERNAL MODULE: ./lib/node_modules/@actions/core/lib/core.js + 4 modules
-var core = __nccwpck_require__(1382);
-// EXTERNAL MODULE: ./lib/http/proxy.js
-var proxy = __nccwpck_require__(768);
-;// CONCATENATED MODULE: ./lib/text/escapes.js
-/** PEM and base64 as they were before something wrote them as text. */
-/**
- * Without the escapes of JSON, properties files, URLs and HTML that occur in base64 and PEM, those escaped twice too, and
- * without what nobody sees: characters of zero width, byte order marks, the zeros of UTF-16 that was read as something else.
- */
-function unescaped(text) {
-    return text
-        .replace(/[\0\u200b-\u200d\u2060\ufeff]/g, '')
-        .replace(/(?:\\{1,4}u00|%)(2[02bdf]|3d|0[ad])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
-        .replace(/\\{1,4}[rn]/g, '\n')
-        .replace(/\\{1,4}([/=+"])/g, '$1');
-}
-
-// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
-var text_secrets = __nccwpck_require__(3014);
-;// CONCATENATED MODULE: ./lib/masks.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   P_: () => (/* binding */ maskProxyCredentials),
+/* harmony export */   gC: () => (/* binding */ maskText),
+/* harmony export */   yE: () => (/* binding */ maskPassword)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1382);
+/* harmony import */ var _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
+/* harmony import */ var _text_escapes_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7775);
+/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 
 
@@ -32437,35 +32409,35 @@ const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
  */
 function maskText(text) {
     const given = apart(text);
-    const plain = apart(unescaped(text));
+    const plain = apart((0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_2__/* .unescaped */ .t)(text));
     const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
     const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
     const rest = linesOf(plain.rest);
     const pieces = new Set([...linesOf(given.rest), ...rest, ...rest.flatMap(digitsIn)]);
-    (0,text_secrets/* hide */.jD)([...pieces].filter((piece) => !known.has(piece)).join('\n'), text_secrets/* SHORTEST_MASKED_LINE */.iq);
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)([...pieces].filter((piece) => !known.has(piece)).join('\n'), _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {
     if (password === '')
         return;
-    (0,text_secrets/* hide */.jD)(password);
-    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= text_secrets/* SHORTEST_SECRET */.c3))
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(password);
+    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3))
         return;
-    (0,core/* warning */.$e)(`The password has fewer than ${text_secrets/* SHORTEST_SECRET */.c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`The password has fewer than ${_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
 }
 /** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
 function maskProxyCredentials(environment) {
-    for (const name of proxy/* PROXY_VARIABLES */.bD) {
-        const value = (0,proxy/* withScheme */.GV)(environment[name] ?? '');
+    for (const name of _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .PROXY_VARIABLES */ .bD) {
+        const value = (0,_http_proxy_js__WEBPACK_IMPORTED_MODULE_0__/* .withScheme */ .GV)(environment[name] ?? '');
         for (const [username, password] of [asWritten(value), asParsed(value)]) {
             if (username === '' && password === '')
                 continue;
-            const [user, secret] = [(0,text_secrets/* percentDecoded */.oF)(username), (0,text_secrets/* percentDecoded */.oF)(password)];
+            const [user, secret] = [(0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(username), (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(password)];
             const basic = Buffer.from(`${user}:${secret}`).toString('base64');
             // A name alone is what a token looks like; next to a password it is none.
             const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
             for (const form of [...secrets, basic])
-                (0,text_secrets/* hide */.jD)(form);
+                (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(form);
         }
     }
 }
@@ -32510,7 +32482,7 @@ const LINE_OF_PEM = 64;
  * left out, since it is a thumbprint.
  */
 function digitsIn(line) {
-    const shortest = /^[\w+/=\s-]*$/.test(line) ? text_secrets/* SHORTEST_MASKED_LINE */.iq : LINE_OF_PEM;
+    const shortest = /^[\w+/=\s-]*$/.test(line) ? _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq : LINE_OF_PEM;
     const runs = line.match(/[\w+/-]+={0,2}/g) ?? [];
     return runs.filter((run) => run.length >= shortest && !/^[\da-f]*$/i.test(run));
 }
@@ -34846,7 +34818,7 @@ function trustSection(trust, newThumbprint) {
         '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
         '',
         ...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)('What is missing', [...notRead, ...missing].map((text) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(text, 600))),
-        ...headed('**Of it is known** (add these, and keep all others)', rows),
+        ...headed('**What is known of it** (add these, and keep all others)', rows),
     ];
 }
 function headed(title, rows) {
@@ -50035,8 +50007,8 @@ function typeOf(contentType) {
     return contentType === '' ? 'it has no content type' : `its content type is ${(0,clean/* clean */.uH)(contentType, 80)}`;
 }
 
-// EXTERNAL MODULE: ./lib/masks.js + 1 modules
-var masks = __nccwpck_require__(633);
+// EXTERNAL MODULE: ./lib/masks.js
+var masks = __nccwpck_require__(8658);
 // EXTERNAL MODULE: ./lib/report/annotations.js
 var annotations = __nccwpck_require__(1116);
 // EXTERNAL MODULE: ./lib/report/outputs.js
@@ -50340,6 +50312,29 @@ function daysUntil(date, now) {
 /** The date that is so many seconds after the start of 1970, UTC. */
 function dateFromSeconds(seconds) {
     return new Date(seconds * 1000);
+}
+
+
+/***/ }),
+
+/***/ 7775:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   t: () => (/* binding */ unescaped)
+/* harmony export */ });
+/** PEM and base64 as they were before something wrote them as text. */
+/**
+ * Without the escapes of JSON, properties files, URLs and HTML that occur in base64 and PEM, those escaped twice too, and
+ * without what nobody sees: characters of zero width, byte order marks, the zeros of UTF-16 that was read as something else.
+ */
+function unescaped(text) {
+    return text
+        .replace(/[\0\u200b-\u200d\u2060\ufeff]/g, '')
+        .replace(/(?:\\{1,4}u00|%)(2[02bdf]|3d|0[ad])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
+        .replace(/\\{1,4}[rn]/g, '\n')
+        .replace(/\\{1,4}([/=+"])/g, '$1');
 }
 
 

@@ -18,11 +18,9 @@ test('a file that is written is never the same twice: salts are fresh', () => {
   expect(writePkcs12(certificate, PASSWORD).equals(writePkcs12(certificate, PASSWORD))).toBe(false);
 });
 
-const EXPLICIT_0 = 0xa0;
-
 /** The tags and OIDs of a file, with what is inside octets. What is random or a size is left out. */
 function treeOf(element: Element): unknown {
-  if (element.tag === EXPLICIT_0) return [element.tag, element.children().map(treeInOctets)];
+  if (element.tag === TAG.context0) return [element.tag, element.children().map(treeInOctets)];
   if (element.constructed) return [element.tag, element.children().map(treeOf)];
   if (element.tag === TAG.oid) return objectIdentifier(element, 'x');
   if (element.tag === TAG.integer) return integer(element, 'x');

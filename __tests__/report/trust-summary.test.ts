@@ -50,7 +50,7 @@ const UNKNOWN = [
   '',
 ];
 const KNOWN = [
-  '**Of it is known** (add these, and keep all others)',
+  '**What is known of it** (add these, and keep all others)',
   '',
   '| thumbprint (SHA-1) | expires |  |',
   '| --- | --- | --- |',

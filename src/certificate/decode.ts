@@ -1,6 +1,7 @@
 /** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
 import { Failure } from '../failure.ts';
-import { findPfx, pfxSize, unescaped, withPlusSigns } from './find-pfx.ts';
+import { unescaped } from '../text/escapes.ts';
+import { findPfx, pfxSize, withPlusSigns } from './find-pfx.ts';
 import { empty, refuseOtherFormats, refuseOtherText } from './other-formats.ts';
 
 /** What the service and every maker stay far below. */

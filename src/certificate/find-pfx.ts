@@ -4,6 +4,7 @@
  */
 import { Failure } from '../failure.ts';
 import { parse, TAG } from '../pkcs12/asn1/ber.ts';
+import { unescaped } from '../text/escapes.ts';
 
 /** A .pfx that was found in text. */
 export interface FoundPfx {
@@ -30,17 +31,6 @@ export function findPfx(text: string): FoundPfx | undefined {
     };
   const bytes = withPlusSigns(text);
   return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
-}
-
-/** Escapes of JSON, properties files, URLs and HTML as they occur in base64 and PEM, undone; those escaped twice, too. */
-export function unescaped(text: string): string {
-  if (!/[\\%&]/.test(text)) return text;
-  return text
-    .replace(/\\{1,4}u00(2b|2f|3d|0a|0d|22)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
-    .replace(/%(2b|2f|3d|0a|0d)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
-    .replace(/&#(43|47|61|10|13);/g, (_, decimal: string) => String.fromCharCode(Number(decimal)))
-    .replace(/\\{1,4}[rn]/g, '\n')
-    .replace(/\\{1,4}([/=+"])/g, '$1');
 }
 
 /** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */

@@ -59,6 +59,6 @@ const HTTP_DATES = [
 /** Milliseconds since 1970. Date.parse alone reads a date into almost anything, such as 2.5. */
 function httpDate(text: string): number | undefined {
   if (!HTTP_DATES.some((form) => form.test(text))) return undefined;
-  const time = Date.parse(text.endsWith(' GMT') ? text : [text, 'GMT'].join(' '));
+  const time = Date.parse(text.endsWith(' GMT') ? text : text.concat(' GMT'));
   return Number.isNaN(time) ? undefined : time;
 }

@@ -27,7 +27,7 @@ export function trustSection(trust: Trust, newThumbprint: string | undefined): r
       'What is missing',
       [...notRead, ...missing].map((text) => markdown(text, 600)),
     ),
-    ...headed('**Of it is known** (add these, and keep all others)', rows),
+    ...headed('**What is known of it** (add these, and keep all others)', rows),
   ];
 }
 
