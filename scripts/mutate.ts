@@ -1,6 +1,6 @@
 /**
  * `npm run mutate [-- ROOM …]`: changes the code of each room of src/, one place at a time, and counts how many of the
- * changes the room's own tests notice. Prints those that nobody noticed. With all rooms, writes the table of
+ * changes the room's own tests notice. Prints those that nobody noticed, and writes each room's row of the table in
  * docs/reliability.md.
  */
 import { Stryker } from '@stryker-mutator/core';
@@ -47,6 +47,8 @@ async function mutate({ mutate, tests }: Room): Promise<ReadonlyMap<string, Coun
   const results = await new Stryker({
     mutate: [mutate],
     jest: { config: { testMatch: [`<rootDir>/${tests}`] } },
+    // A process keeps the modules of every run of the tests, some 40 MB each: a new one now and then.
+    maxTestRunnerReuse: 25,
   }).runMutationTest();
   const files = new Map<string, Count>();
   for (const { status, fileName } of results) {
@@ -70,21 +72,28 @@ function row(name: string, files: ReadonlyMap<string, Count>): string {
   return `| ${name} | ${score(sum)} | ${sum.all} | ${sum.all - sum.noticed} | ${lowest} |`;
 }
 
+/** At once, so that the rooms before are kept when a run is cut off. */
+async function writeRow(room: string, written: string): Promise<void> {
+  const [begin, end] = ['<!-- mutants: begin -->', '<!-- mutants: end -->'];
+  const [before = '', table = '', after = ''] = readFileSync(RELIABILITY, 'utf8').split(new RegExp(`${begin}|${end}`));
+  const rowOf = (name: string): string | undefined =>
+    name === room ? written : table.split('\n').find((line) => line.startsWith(`| ${name} `));
+  const rows = [
+    '| room | noticed | changes | not noticed | lowest file |',
+    '| --- | --- | --- | --- | --- |',
+    ...[...ROOMS.keys()].flatMap((name) => rowOf(name) ?? []),
+  ];
+  const text = `${before}${begin}\n\n${rows.join('\n')}\n\n${end}${after}`;
+  writeFileSync(RELIABILITY, await format(text, { parser: 'markdown' }));
+}
+
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !ROOMS.has(name));
 if (unknown.length > 0) throw new Error(`No room: ${unknown.join(', ')}. Rooms: ${[...ROOMS.keys()].join(', ')}.`);
 
-const rows = ['| room | noticed | changes | not noticed | lowest file |', '| --- | --- | --- | --- | --- |'];
 for (const [name, of] of ROOMS) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const files = await mutate(of);
   for (const [file, count] of files) console.log(`${file}: ${score(count)} of ${count.all}`);
-  rows.push(row(name, files));
-}
-console.log(rows.join('\n'));
-if (wanted.length === 0) {
-  const [begin, end] = ['<!-- mutants: begin -->', '<!-- mutants: end -->'];
-  const [before = '', , after = ''] = readFileSync(RELIABILITY, 'utf8').split(new RegExp(`${begin}|${end}`));
-  const text = `${before}${begin}\n\n${rows.join('\n')}\n\n${end}${after}`;
-  writeFileSync(RELIABILITY, await format(text, { parser: 'markdown' }));
+  await writeRow(name, row(name, files));
 }
