@@ -93,6 +93,12 @@ function exampleBlocks(file: string): readonly Block[] {
   return blocksIn(head.replace(/^# ?/gm, ''), file);
 }
 
+/** The expressions of which one is returned. */
+function returnedTexts(node: ts.Expression | undefined): readonly ts.Node[] {
+  if (node === undefined) return [];
+  return ts.isConditionalExpression(node) ? [node.whenTrue, node.whenFalse] : [node];
+}
+
 /** Its texts are put in wherever they are inserted. */
 const SHARED = 'src/sign-in/application.ts';
 
@@ -100,15 +106,17 @@ const SHARED = 'src/sign-in/application.ts';
 function sourceBlocks(file: string): readonly Block[] {
   const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
   const named = new Map<string, ts.Expression>();
+  const returned = new Set<ts.Node>();
   const blocks: Block[] = [];
 
   const collect = (node: ts.Node): void => {
     if (ts.isVariableDeclaration(node) && ts.isIdentifier(node.name) && node.initializer)
       named.set(node.name.text, node.initializer);
     if (ts.isFunctionDeclaration(node) && node.name && node.body) {
-      const returned = node.body.statements.findLast(ts.isReturnStatement)?.expression;
-      if (returned) named.set(node.name.text, returned);
+      const text = node.body.statements.findLast(ts.isReturnStatement)?.expression;
+      if (text) named.set(node.name.text, text);
     }
+    if (ts.isReturnStatement(node)) returnedTexts(node.expression).forEach((text) => returned.add(text));
     ts.forEachChild(node, collect);
   };
   const textOf = (node: ts.Expression, depth = 0): string => {
@@ -117,7 +125,7 @@ function sourceBlocks(file: string): readonly Block[] {
       return (
         node.head.text + node.templateSpans.map((span) => textOf(span.expression, depth) + span.literal.text).join('')
       );
-    if (ts.isConditionalExpression(node)) return textOf(node.whenTrue, depth);
+    if (ts.isConditionalExpression(node)) return textOf(node.whenTrue, depth) || textOf(node.whenFalse, depth);
     const name = ts.isCallExpression(node) ? node.expression : node;
     const value = ts.isIdentifier(name) && depth < 5 ? named.get(name.text) : undefined;
     return value ? textOf(value, depth + 1) : 'VALUE';
@@ -125,7 +133,10 @@ function sourceBlocks(file: string): readonly Block[] {
   const visit = (node: ts.Node): void => {
     if (ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)) {
       const { line } = source.getLineAndCharacterOfPosition(node.getStart());
-      blocks.push(...blocksIn(textOf(node), `${file}:${line + 1}`));
+      const text = textOf(node);
+      // The start of a list of commands, which is checked as a part of the texts that it is inserted into.
+      const isStart = text.trimEnd().endsWith('&&') && returned.has(node);
+      if (!isStart) blocks.push(...blocksIn(text, `${file}:${line + 1}`));
     }
     ts.forEachChild(node, visit);
   };
@@ -173,6 +184,9 @@ function undefinedVariables({ commands }: Block): readonly string[] {
   });
 }
 
+/** Whether the next line belongs to the same list of commands. */
+const goesOn = (command: string): boolean => /(&&( #.*)?|\\)$/.test(command) || /^\s*#/.test(command);
+
 describe('every command in messages and documents', () => {
   test('there are some, of every kind', () => {
     const all = blocks.map(({ where, commands }) => `${where} ${commands.join('\n')}`).join('\n');
@@ -218,15 +232,24 @@ describe('every command in messages and documents', () => {
     expect(broken(undefinedVariables)).toEqual([]);
   });
 
-  test('what asks for something is the last of its block, or the next line would be the answer', () => {
+  // A shell reads a list of commands to its end before it runs the first of them, so that nothing is left for one to read.
+  test('of what is pasted together, nothing is the answer to a command before it', () => {
     const asks =
-      /^\s*(gh auth login|gh secret set \S+( --(env|repo) \S+)*\s*$|read |less |openssl pkcs12 (?!.*-pass(in|out))|keytool -importkeystore)/;
-    const questions = broken(({ commands, complete }) =>
-      commands.filter(
-        (command, n) => complete && n < commands.length - 1 && asks.test(command) && !/&&( #.*)?$/.test(command),
-      ),
+      /^\s*(az login|gh auth login|gh secret set \S+( --(env|repo) \S+)*\s*$|bash setup\.sh(?! .*--what-if)|read |less |openssl pkcs12 (?!.*-pass(in|out))|keytool -importkeystore)/;
+    const answers = broken(({ commands, complete }) => {
+      const first = commands.findIndex((command) => asks.test(command));
+      return complete && first >= 0 ? commands.slice(first, -1).filter((command) => !goesOn(command)) : [];
+    });
+    expect(answers).toEqual([]);
+  });
+
+  test('nothing is done in a tenant if the sign-in to it failed', () => {
+    const regardless = broken(({ commands, complete }) =>
+      complete && commands.some((command) => /\baz login\b/.test(command))
+        ? commands.slice(0, -1).filter((command) => !goesOn(command))
+        : [],
     );
-    expect(questions).toEqual([]);
+    expect(regardless).toEqual([]);
   });
 
   test('a command of a message is one in the job summary too, and no sentence', () => {

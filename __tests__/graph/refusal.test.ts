@@ -190,11 +190,11 @@ describe('what a status means', () => {
 describe('access denied', () => {
   const commands = (permission: string, graph = 'https://graph.microsoft.com', cloud = 'AzureCloud'): string =>
     `
-az cloud set --name ${cloud}
-az login --tenant the-tenant --allow-no-subscriptions
-SP=$(az ad sp show --id the-client --query id --output tsv)
-MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+az cloud set --name ${cloud} &&
+az login --tenant the-tenant --allow-no-subscriptions &&
+SP=$(az ad sp show --id the-client --query id --output tsv) &&
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv) &&
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv) &&
 az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
   const denied = (asked: Partial<Asked>) => explainGraph(answer(403, error('accessDenied')), { ...ASKED, ...asked });
 

@@ -31,7 +31,7 @@ const OTHER = '99999999-8888-4777-8666-555555555555';
 const DATE = 'Tue, 03 Feb 2026 04:05:06 GMT';
 const ISO = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const HEADERS = { 'x-ms-request-id': 'the-request', date: DATE };
-const LOGIN = `az cloud set --name AzureCloud\naz login --tenant ${TENANT} --allow-no-subscriptions\n`;
+const LOGIN = `az cloud set --name AzureCloud &&\naz login --tenant ${TENANT} --allow-no-subscriptions &&\n`;
 const SHOW_POLICY =
   'az keyvault certificate show --vault-name contoso --name connector --query policy --output json > policy.json';
 
@@ -54,9 +54,9 @@ describe('what a code means', () => {
     `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${LOGIN}az keyvault set-policy --name contoso ${who} --secret-permissions get`;
   const firewallRemedy = (address: string): string =>
     `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${LOGIN}az keyvault network-rule add --name contoso --ip-address ${address}`;
-  const NOT_FOUND = `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${LOGIN}az keyvault certificate list --vault-name contoso --query "[].id" --output tsv\naz keyvault certificate list-deleted --vault-name contoso --query "[].id" --output tsv\naz keyvault certificate recover --vault-name contoso --name connector`;
+  const NOT_FOUND = `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${LOGIN}az keyvault certificate list --vault-name contoso --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name contoso --query "[].id" --output tsv &&\naz keyvault certificate recover --vault-name contoso --name connector`;
   const disabledRemedy = (version: string): string =>
-    `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/connector/VERSION):\n${LOGIN}az keyvault certificate list-versions --vault-name contoso --name connector --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\naz keyvault certificate set-attributes --vault-name contoso --name connector${version} --enabled true`;
+    `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/connector/VERSION):\n${LOGIN}az keyvault certificate list-versions --vault-name contoso --name connector --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table &&\naz keyvault certificate set-attributes --vault-name contoso --name connector${version} --enabled true`;
   const THROTTLED =
     'Run the job again later. If it goes on: other jobs or programs ask the vault contoso too often; give the certificates a vault of their own, and a matrix of jobs max-parallel.';
 
@@ -191,7 +191,7 @@ describe('a vault of another tenant', () => {
   const issuer = (tenant: string): string => `https://sts.windows.net/${tenant}/`;
   const remedy = (login: string): string =>
     `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
-  const anonymous = remedy('az cloud set --name AzureCloud\naz login --allow-no-subscriptions');
+  const anonymous = remedy('az cloud set --name AzureCloud &&\naz login --allow-no-subscriptions &&');
 
   test.each([
     [`AKV10032: Invalid issuer. Expected one of ${issuer(OTHER)}, found ${issuer(TENANT)}.`, true],
@@ -437,7 +437,7 @@ describe('a sign-in that fails', () => {
       SAME,
       'KEY_VAULT_OF_ANOTHER_TENANT',
       `Refused. ${AS} client-id, since key-vault-client-id is not set.`,
-      `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${LOGIN}az ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`,
+      `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${LOGIN}az ad app create --display-name api-connector-certificate-reader --query appId --output tsv &&\naz ad sp create --id APPLICATION_ID`,
     ],
   ])('%s that is not found', (_what, source, code, words, remedy) => {
     const error = refusal('APPLICATION_NOT_FOUND');

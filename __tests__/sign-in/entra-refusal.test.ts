@@ -49,7 +49,7 @@ const PRESENTED = `GitHub presented
   issuer:   https://token.actions.githubusercontent.com
   subject:  repo:octo/hello:ref:refs/heads/main
   audience: api://AzureADTokenExchange`;
-const LOGIN = 'az cloud set --name AzureCloud\naz login --tenant the-tenant --allow-no-subscriptions';
+const LOGIN = 'az cloud set --name AzureCloud &&\naz login --tenant the-tenant --allow-no-subscriptions &&';
 const CREATE = `${LOGIN}
 az ad app federated-credential create --id the-client --parameters '{"name":"repo-octo-hello-ref-refs-heads-main-a1111509","issuer":"https://token.actions.githubusercontent.com","subject":"repo:octo/hello:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"]}'`;
 const WITHOUT_IDS =
@@ -153,7 +153,7 @@ describe('a refusal that is known', () => {
     expect(explained(refusal(700212))).toEqual({
       code: 'FEDERATED_CREDENTIAL_MISMATCH',
       message: `No federated credential of the application the-client fits this job: Because (AADSTS700212, trace t-1, ${TIME}).`,
-      remedy: `${PRESENTED}\n${WITHOUT_IDS}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${CREATE.replace(`${LOGIN}\n`, `${LOGIN}\n${list} --output tsv\naz ad app federated-credential delete --id the-client --federated-credential-id NAME\n`)}`,
+      remedy: `${PRESENTED}\n${WITHOUT_IDS}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${CREATE.replace(`${LOGIN}\n`, `${LOGIN}\n${list} --output tsv &&\naz ad app federated-credential delete --id the-client --federated-credential-id NAME &&\n`)}`,
       retry: 'yes',
       within: 25_000,
     });

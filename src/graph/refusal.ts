@@ -263,8 +263,8 @@ function carriedBy(roles: readonly string[] | undefined): string {
 /** For a shell of the Azure CLI, ready to be pasted. */
 function grantCommands({ tenantId, clientId, cloud }: Application, permission: Permission): string {
   return `${loginCommands(cloud, tenantId)}
-SP=$(az ad sp show --id ${clientId} --query id --output tsv)
-MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+SP=$(az ad sp show --id ${clientId} --query id --output tsv) &&
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv) &&
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv) &&
 az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
 }

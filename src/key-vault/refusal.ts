@@ -110,7 +110,7 @@ export function explainSignIn(error: unknown, application: Application, source: 
   const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv &&\naz ad sp create --id APPLICATION_ID`
       : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
@@ -304,7 +304,7 @@ function disabled(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_DISABLED',
     what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
-    remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+    remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table &&\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
   };
 }
 
@@ -313,7 +313,7 @@ function notFound(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
     what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
-    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
   };
 }
 

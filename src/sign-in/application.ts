@@ -71,12 +71,14 @@ export function vaultIn(cloud: Cloud, vault: string): Resource {
 
 /**
  * Signs the Azure CLI in, in this cloud: what comes before any command of a remedy, ready to be pasted. A tenant without a
- * subscription, as that of Azure AD B2C, cannot be signed in to otherwise.
+ * subscription, as that of Azure AD B2C, cannot be signed in to otherwise. `az login` ends by asking which subscription to
+ * use, and would read the next pasted line as the answer; so this is the start of a list, which a shell reads to its end
+ * first: of the commands after it, each but the last ends in ` &&` too.
  * @param tenantId undefined if it is not known
  */
 export function loginCommands({ azureCliName }: Cloud, tenantId: string | undefined): string {
   const tenant = tenantId ? ` --tenant ${tenantId}` : '';
-  return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+  return `az cloud set --name ${azureCliName} &&\naz login${tenant} --allow-no-subscriptions &&`;
 }
 
 const WITHOUT_API_CONNECTORS = new Map([

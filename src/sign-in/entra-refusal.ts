@@ -244,8 +244,8 @@ function replaceCommands(presented: Presented): string {
   const parameters = credentialParameters(presented);
   if (parameters === undefined) return NOT_EXACT;
   return `${loginCommands(cloud, tenantId)}
-az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv
-az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME
+az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv &&
+az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME &&
 az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
 
