@@ -1,5 +1,6 @@
 /** What Microsoft Entra's refusals mean, and what helps. */
 import { spawnSync } from 'node:child_process';
+import { search } from '@jmespath-community/jmespath';
 import { describe, expect, test } from '@jest/globals';
 import { cloudByName, type Application } from '../../src/sign-in/application.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
@@ -148,12 +149,14 @@ describe('a refusal that is known', () => {
     });
   });
 
-  test('AADSTS700212: one with another audience has to go first, since two cannot have the same subject', () => {
-    const list = 'az ad app federated-credential list --id the-client --query "[].[name,issuer,subject,audiences[0]]"';
+  test('AADSTS700212: one with another audience is changed, since two cannot have the same subject', () => {
     expect(explained(refusal(700212))).toEqual({
       code: 'FEDERATED_CREDENTIAL_MISMATCH',
       message: `No federated credential of the application the-client fits this job: Because (AADSTS700212, trace t-1, ${TIME}).`,
-      remedy: `${PRESENTED}\n${WITHOUT_IDS}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${CREATE.replace(`${LOGIN}\n`, `${LOGIN}\n${list} --output tsv &&\naz ad app federated-credential delete --id the-client --federated-credential-id NAME &&\n`)}`,
+      remedy: `${PRESENTED}\n${WITHOUT_IDS}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or give that credential the audience that GitHub presented, since there cannot be two:
+${LOGIN}
+NAME=$(az ad app federated-credential list --id the-client --query '[?issuer==\`"https://token.actions.githubusercontent.com"\`]|[?subject==\`"repo:octo/hello:ref:refs/heads/main"\`].name|[0]' --output tsv) &&
+az ad app federated-credential update --id the-client --federated-credential-id "$NAME" --parameters '{"audiences":["api://AzureADTokenExchange"]}'`,
       retry: 'yes',
       within: 25_000,
     });
@@ -345,21 +348,24 @@ describe('the credential that helps', () => {
   });
 
   /** The credential as a shell passes it on. */
-  const credential = (more: Partial<IdToken>, code = 700213): { name: string; subject: string; issuer: string } => {
-    const { remedy } = explained(refusal(code), { ...idToken, ...more });
+  const credential = (more: Partial<IdToken>): { name: string; subject: string; issuer: string } => {
+    const { remedy } = explained(refusal(700213), { ...idToken, ...more });
     const command = remedy.split('\n').find((line) => line.includes('federated-credential create')) ?? '';
     const { stdout } = spawnSync('bash', ['-c', `az() { printf %s "\${@: -1}"; }; ${command}`], { encoding: 'utf8' });
     return JSON.parse(stdout) as { name: string; subject: string; issuer: string };
   };
 
-  test.each([
+  const SUBJECTS = [
     'repo:octo/hello:environment:my  env',
     'repo:octo/hello:environment: my   env ',
     'repo:octo/hello:environment:"quoted" \\ $HOME `id`',
     "repo:octo/hello:environment:Bob's !1",
     'repo:octo/hello:environment:Gr\u00fc\u00dfe \u{1f680}',
-  ])('has the subject letter by letter: %j', (subject) => {
-    for (const code of [700213, 700212]) expect(credential({ subject }, code)).toMatchObject({ subject });
+    "repo:octo/hello:environment:a`b'`]|[0]",
+  ];
+
+  test.each(SUBJECTS)('has the subject letter by letter: %j', (subject) => {
+    expect(credential({ subject })).toMatchObject({ subject });
     expect(remedyFor({ subject })).toContain(`\n  subject:  ${subject}\n`);
     const ids = subject.replace('repo:octo/hello:', 'repo:octo@1/hello@2:');
     expect(remedyFor({ subject: ids })).toContain(`a credential for "${subject}", without them,`);
@@ -398,6 +404,32 @@ describe('the credential that helps', () => {
     expect(names[1]).toMatch(/^repo-octo-hello-environment-release-1-[0-9a-f]{8}$/);
     expect(names.at(-2)).toMatch(/^github-actions-[0-9a-f]{8}$/);
     expect(credential({ subject: `${environment}release/1` }).name).toBe(names[0]);
+  });
+
+  test.each(SUBJECTS)('is found by its issuer and subject to get another audience: %j', (subject) => {
+    const audience = "api://it's";
+    const { issuer } = idToken;
+    const credentials = [
+      { name: 'not-this', issuer: 'https://a.example', subject },
+      { name: 'nor-this', issuer, subject: `${subject}x` },
+      { name: 'this', issuer, subject },
+    ];
+    const { remedy } = explained(refusal(700212), { ...idToken, subject, audience });
+    // Each call of az on a line of its own, its arguments in the form of JSON; the list answers as if it had found it.
+    const az = `az() { node -e 'console.error(JSON.stringify(process.argv.slice(1)))' -- "$@"; case $3 in federated*) [ "$4" = update ] || echo this; esac; }`;
+    const pasted = remedy.slice(remedy.indexOf('az cloud set'));
+    const { status, stderr } = spawnSync('bash', ['-c', `${az}\n${pasted}`], { encoding: 'utf8' });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    const calls = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as string[]);
+    const query = calls[2]?.[calls[2].indexOf('--query') + 1] ?? '';
+    expect(search(credentials, query)).toBe('this');
+    expect(calls[3]).toEqual([
+      ...['ad', 'app', 'federated-credential', 'update', '--id', 'the-client', '--federated-credential-id', 'this'],
+      ...['--parameters', JSON.stringify({ audiences: [audience] })],
+    ]);
   });
 
   test('shows no control characters', () => {

@@ -41,7 +41,7 @@ const noMatch: Refusal = {
 const wrongAudience: Refusal = {
   ...noMatch,
   remedy: (presented) =>
-    `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${replaceCommands(presented)}`,
+    `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or give that credential the audience that GitHub presented, since there cannot be two:\n${changeAudience(presented)}`,
 };
 
 const transient: Refusal = {
@@ -239,14 +239,13 @@ az ad app federated-credential create --id ${clientId} --parameters ${parameters
 }
 
 /** For an application that has a credential with this issuer and subject: a second one is refused. */
-function replaceCommands(presented: Presented): string {
-  const { clientId, cloud, tenantId } = presented.application;
-  const parameters = credentialParameters(presented);
-  if (parameters === undefined) return NOT_EXACT;
+function changeAudience({ application: { clientId, cloud, tenantId }, idToken }: Presented): string {
+  const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
+  if (issuer === undefined || subject === undefined || audience === undefined) return NOT_EXACT;
+  const query = `[?issuer==${jmespathLiteral(issuer)}]|[?subject==${jmespathLiteral(subject)}].name|[0]`;
   return `${loginCommands(cloud, tenantId)}
-az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv &&
-az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME &&
-az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
+NAME=$(az ad app federated-credential list --id ${clientId} --query ${shellWord(query)} --output tsv) &&
+az ad app federated-credential update --id ${clientId} --federated-credential-id "$NAME" --parameters ${shellWord(JSON.stringify({ audiences: [audience] }))}`;
 }
 
 const NOT_EXACT =
@@ -257,7 +256,16 @@ function credentialParameters({ idToken }: Presented): string | undefined {
   const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
   if (issuer === undefined || subject === undefined || audience === undefined) return undefined;
   const parameters = JSON.stringify({ name: credentialName(issuer, subject), issuer, subject, audiences: [audience] });
-  return `'${parameters.replaceAll("'", "'\\''")}'`;
+  return shellWord(parameters);
+}
+
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** JSON between backticks, as the queries of the Azure CLI have it. */
+function jmespathLiteral(text: string): string {
+  return `\`${JSON.stringify(text).replaceAll('`', '\\u0060')}\``;
 }
 
 /** Longer than any claim that a credential can have. */
