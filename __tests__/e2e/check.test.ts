@@ -79,6 +79,22 @@ test('the summary: what is urgent first, and equal findings in one row', async (
   ]);
 });
 
+test('all: true shows the IDs in lines for connector-id, in the log and in the summary, if the step is red too', async () => {
+  for (let n = 100; n < 221; n += 1) add(`a${n}`, n === 150 ? 3 : 200);
+  const { exitCode, log, summary } = await run({ all: 'true' });
+  expect(exitCode).toBe(1);
+  expect(log.split(/\r?\n/)).toEqual(
+    expect.arrayContaining(['For the input connector-id:', '# Connector a150', 'a150']),
+  );
+  const [, block = ''] = /\n```text\n(# [^`]*)\n```\n/.exec(summary) ?? [];
+  const named = await run({ 'connector-id': block });
+  const idsOf = ({ outputs }: RunResult) =>
+    (JSON.parse(outputs['connectors'] ?? '[]') as { id: string }[]).map(({ id }) => id);
+  // The one that the emulator has from the start is among them.
+  expect(new Set(idsOf(named)).size).toBe(122);
+  expect(`${named.log}${named.summary}`).not.toContain('For the input connector-id');
+});
+
 test.each(['basic', 'none'] as const)(
   'a connector without a certificate (%s): a warning where it was named, a note where all were asked for',
   async (kind) => {

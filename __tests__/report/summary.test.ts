@@ -183,7 +183,8 @@ describe('the check step', () => {
     judge({ ...connector, id: `id-${displayName}`, displayName }, { warnDays: 30, failDays: 7, named: true }, NOW);
   const until = (displayName: string, notAfter: string): Finding =>
     on(displayName, connectorWith([held(OTHER, notAfter)]));
-  const summary = (...findings: Finding[]): readonly string[] => checkSummary(findings, context).split('\n');
+  const summary = (...findings: Finding[]): readonly string[] =>
+    checkSummary(findings, { ...context, all: false }).split('\n');
   const fine = until('Fine', '2026-12-01');
   const soon = until('Soon', '2026-03-20');
 
@@ -267,6 +268,42 @@ describe('the check step', () => {
       '| Fine | certificate until 2026-12-01 | 274 | ✅ fine |',
       '| Later | certificate until 2027-01-01 | 305 | ✅ fine |',
     ]);
+  });
+});
+
+describe('the IDs, where every connector was asked for', () => {
+  const ids = (...connectors: readonly Partial<Connector>[]): readonly string[] => {
+    const findings = connectors.map((more) =>
+      judge({ ...after, ...more }, { warnDays: 30, failDays: 7, named: false }, NOW),
+    );
+    const all = checkSummary(findings, { ...context, all: true }).split('\n');
+    const from = all.indexOf('**For the input connector-id**');
+    return from < 0 ? [] : all.slice(from + 2, all.indexOf('<details><summary>IDs and certificates</summary>'));
+  };
+
+  test('stand in one block, each below a comment with its name', () => {
+    expect(ids({ id: 'id-1', displayName: 'Sign-up' }, { id: 'id-2', displayName: '' })).toEqual([
+      ...['```text', '# Sign-up', 'id-1', 'id-2', '```', ''],
+    ]);
+  });
+
+  test('whatever a name is, it is a comment of one line in the block', () => {
+    const names = ['a\nid-x', '``` \u001b[1m', '<b>x</b> `', '#[group]', '\u200b'];
+    expect(ids(...names.map((displayName, n) => ({ id: `id-${n}`, displayName })))).toEqual([
+      ...['````text', '# a id-x', 'id-0', '# ```', 'id-1', '# <b>x</b> `', 'id-2', '# #[group]', 'id-3', 'id-4'],
+      ...['````', ''],
+    ]);
+  });
+
+  test('as many as the input accepts', () => {
+    const many = (n: number) => ids(...Array.from({ length: n }, (_, i) => ({ id: `id-${i}` })));
+    expect(many(500).filter((line) => line.startsWith('id-'))).toHaveLength(500);
+    expect(many(500).at(-2)).toBe('```');
+    expect(many(502).slice(-5)).toEqual(['id-499', '```', '', '… and 2 more connectors: the log has their IDs.', '']);
+  });
+
+  test('none without connectors', () => {
+    expect(ids()).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@
 import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
-import { list, type Shown } from './markdown-parts.ts';
+import { fenced, list, type Shown } from './markdown-parts.ts';
 
 /** Longer than any message of this action. */
 const LONGEST = 4_000;
@@ -73,18 +73,6 @@ function remedyLines(remedy: string): readonly string[] {
 /** A command, YAML, or an indented line. */
 function isLiteral(line: string): boolean {
   return /^( {2}|az |gh |openssl |keytool |curl |printf |base64 |bash |[A-Z_]+=|permissions:)/.test(line);
-}
-
-function fenced(lines: readonly string[]): readonly string[] {
-  const longest = Math.max(
-    2,
-    ...lines
-      .join('\n')
-      .split(/[^`]+/)
-      .map((run) => run.length),
-  );
-  const fence = '`'.repeat(longest + 1);
-  return [`${fence}text`, ...lines, fence];
 }
 
 function paragraph(text: string): string {

@@ -33,6 +33,19 @@ export function details(title: string, lines: readonly string[]): readonly strin
   return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, '', ...lines, '</details>', ''];
 }
 
+/** Lines as they are, whatever is in them. */
+export function fenced(lines: readonly string[]): readonly string[] {
+  const longest = Math.max(
+    2,
+    ...lines
+      .join('\n')
+      .split(/[^`]+/)
+      .map((run) => run.length),
+  );
+  const fence = '`'.repeat(longest + 1);
+  return [`${fence}text`, ...lines, fence];
+}
+
 /** A list; nothing if it is empty. */
 export function list(title: string, items: readonly string[], most = 20): readonly string[] {
   if (items.length === 0) return [];

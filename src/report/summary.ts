@@ -8,6 +8,7 @@ import type { Trust } from '../connectors/trust.ts';
 import { activeCertificate, entriesOf } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
 import { clean, markdown } from '../text/clean.ts';
+import { connectorIds } from './connector-ids.ts';
 import { failures } from './failure-summary.ts';
 import { authentication, connectorDetails, day, folded, left, list, plural, table } from './markdown-parts.ts';
 import { timeline } from './timeline.ts';
@@ -64,8 +65,14 @@ export function uploadSummary(
   ].join('\n');
 }
 
+/** The same for the check step. */
+export interface CheckContext extends SummaryContext {
+  /** Whether every connector of the tenant was asked for: who does not name them may need their IDs. */
+  readonly all: boolean;
+}
+
 /** The summary of the check step. */
-export function checkSummary(findings: readonly Finding[], { tenantId, now }: SummaryContext): string {
+export function checkSummary(findings: readonly Finding[], { tenantId, all, now }: CheckContext): string {
   const count = (status: Finding['status']): number => findings.filter((finding) => finding.status === status).length;
   const [failing, warning] = [count('failing'), count('warning')];
   const urgency = { failing: 0, warning: 1, ok: 2 } as const;
@@ -93,6 +100,7 @@ export function checkSummary(findings: readonly Finding[], { tenantId, now }: Su
       ]),
     ),
     ...timeline(first),
+    ...(all ? connectorIds(first) : []),
     ...connectorDetails(first, now),
   ].join('\n');
 }

@@ -9,6 +9,7 @@ import { Http } from '../http/client.ts';
 import type { StepDeadline } from '../http/deadline.ts';
 import { readCheckInputs, type CheckInputs } from '../inputs.ts';
 import { reportFailures, warn } from '../report/annotations.ts';
+import { logConnectorIds } from '../report/connector-ids.ts';
 import { setCheckOutputs, setUncheckedOutputs, tryToWriteOutputs, writeOutputs } from '../report/outputs.ts';
 import { appendSummary, checkSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
@@ -22,15 +23,17 @@ export async function check(deadline: StepDeadline): Promise<void> {
     tryToWriteOutputs(setUncheckedOutputs);
     throw error;
   });
-  report(findings, inputs.application.tenantId);
+  report(findings, inputs);
 }
 
-function report(findings: readonly Finding[], tenantId: string): void {
+function report(findings: readonly Finding[], { application: { tenantId }, connectorIds }: CheckInputs): void {
+  const all = connectorIds === 'all';
   const line = ({ id, connector, text }: Finding): string => `API connector ${nameOf(id, connector)}: ${text}`;
   for (const finding of findings) info(line(finding));
+  if (all) logConnectorIds(findings);
   warn(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
   reportFailures(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
-  appendSummary(checkSummary(findings, { tenantId, now: new Date() }));
+  appendSummary(checkSummary(findings, { tenantId, all, now: new Date() }));
   writeOutputs('The API connectors were read', () => {
     setCheckOutputs(findings);
   });
