@@ -444,14 +444,23 @@ describe('what is in no connector id', () => {
     ['quotes of a word processor', '“ab”', 'a quotation mark', 'Leave quotation marks out.'],
     ['a list of JSON', '["a","b"]', 'a quotation mark', 'Leave quotation marks out.'],
     ['a backtick', '`ab`', 'a quotation mark', 'Leave quotation marks out.'],
-    ['a comment', 'ab # ours', 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
-    ['a comma', 'a,b', 'a comma', OWN_LINES],
-    ['a comma and a blank', 'a, b', 'a comma', OWN_LINES],
-    ['a semicolon', 'a;b', 'a semicolon', OWN_LINES],
-    ['a blank', 'a b', 'a blank', OWN_LINES],
-    ['a tab', 'a\tb', 'a blank', OWN_LINES],
-    ['a blank that does not break', 'a\u00a0b', 'a blank', OWN_LINES],
-    ['a list of YAML', '- ab', 'a blank', OWN_LINES],
+    ['an apostrophe before it', "'ab", 'a quotation mark', 'Leave quotation marks out.'],
+    ['an apostrophe after it', 'ab’', 'a quotation mark', 'Leave quotation marks out.'],
+    [
+      'a comment',
+      `${CLIENT} # ours`,
+      'a comment behind an ID',
+      'A comment stands on a line of its own, which begins with #.',
+    ],
+    ['a comma', `${CLIENT},${TENANT}`, 'a comma', OWN_LINES],
+    ['a comma and a blank', `${CLIENT}, ${TENANT}`, 'a comma', OWN_LINES],
+    ['a semicolon', `${CLIENT};${TENANT}`, 'a semicolon', OWN_LINES],
+    ['a blank', `${CLIENT} ${TENANT}`, 'a blank', OWN_LINES],
+    ['a tab', `${CLIENT}\t${TENANT}`, 'a blank', OWN_LINES],
+    ['a blank that does not break', `${CLIENT}\u00a0${TENANT}`, 'a blank', OWN_LINES],
+    ['a name next to it', `${CLIENT} Verify sign-up`, 'a blank', OWN_LINES],
+    ['a name before it', `Verify sign-up: ${CLIENT}`, 'a blank', OWN_LINES],
+    ['a list of YAML', `- ${CLIENT}`, 'a blank', OWN_LINES],
   ])('%s', (_, id, what, remedy) => {
     expect(refused({ 'connector-id': id })).toEqual({
       code: 'INPUT_INVALID',
@@ -462,6 +471,13 @@ describe('what is in no connector id', () => {
       `The input "connector-id" has ${what} in it (line 4).`,
     );
   });
+
+  test.each(['Verify sign-up', 'Verify, then store', 'a; b', "Bob's API", 'Bob’s API', 'API #1', 'a\u00a0b', 'a  b'])(
+    'a display name is read, so that the step can show its ID: %s',
+    (name) => {
+      expect(readUpload({ 'connector-id': `${CONNECTOR}\n${name}` }).inputs.connectorIds).toEqual([CONNECTOR, name]);
+    },
+  );
 
   test.each<[Changes, string]>([
     [{ 'client-id': `${CLIENT}\u200b` }, 'a character that nobody sees (U+200B)'],

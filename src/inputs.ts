@@ -8,6 +8,7 @@ import { Failure } from './failure.ts';
 import { addressForm, parseAddress, type VaultSource } from './key-vault/address.ts';
 import { maskPassword, maskProxyCredentials, maskText } from './masks.ts';
 import { cloudByName, type Application } from './sign-in/application.ts';
+import { GUID, GUID_WITHIN } from './text/guid.ts';
 
 export interface UploadInputs {
   readonly application: Application;
@@ -41,7 +42,6 @@ export interface CreateInputs {
   readonly request: CertificateRequest;
 }
 
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The last label has letters only, or is one of another script, as DNS has it (`xn--p1ai`). */
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
@@ -292,10 +292,17 @@ const OWN_LINES =
 const UNSEEN = /(?![\t\r\n])[\p{C}\p{DI}]/u;
 const QUOTATION_MARK = /["'`\p{Pi}\p{Pf}‚„]/u;
 
-/** What no ID has in it, and what to do about it. */
-const IN_NO_ID: readonly (readonly [found: RegExp, what: string, how: string])[] = [
+/** What should not be in a text, what it is called, and what to do about it. */
+type Strange = readonly [found: RegExp, what: string, how: string];
+
+/** What neither an ID nor, most likely, a name has in it. An apostrophe within a name is none of these. */
+const IN_NO_ID: readonly Strange[] = [
   [UNSEEN, '', 'Type it by hand: what was copied along cannot be seen.'],
-  [QUOTATION_MARK, '', 'Leave quotation marks out.'],
+  [/(?!['’])(?:[\p{Pi}\p{Pf}"`‚„])|^['’]|['’]$/u, 'a quotation mark', 'Leave quotation marks out.'],
+];
+
+/** What a line with an ID has in addition to it. Without an ID, it may be a name, which is recognised later. */
+const NEXT_TO_AN_ID: readonly Strange[] = [
   [/\s#/, 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
   [/,/, 'a comma', OWN_LINES],
   [/;/, 'a semicolon', OWN_LINES],
@@ -331,7 +338,7 @@ function connectorIds(text: string): readonly string[] {
         'The check step with all: true lists the API connectors of the tenant with their IDs.',
       );
     }
-    for (const [found, what, how] of IN_NO_ID) {
+    for (const [found, what, how] of GUID_WITHIN.test(id) ? [...IN_NO_ID, ...NEXT_TO_AN_ID] : IN_NO_ID) {
       if (!found.test(id)) continue;
       const where = lines.length === 1 ? '' : ` (line ${lines.indexOf(id) + 1})`;
       throw new Failure('INPUT_INVALID', `The input "connector-id" has ${what || strange(id)} in it${where}.`, how);

@@ -95,6 +95,14 @@ test('all: true shows the IDs in lines for connector-id, in the log and in the s
   expect(`${named.log}${named.summary}`).not.toContain('For the input connector-id');
 });
 
+test('a display name given as ID is recognised, with its ID', async () => {
+  const result = await run({ 'connector-id': 'verify  Sign-up' });
+  expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+  expect(result.annotations[0]?.message).toContain(
+    `Set connector-id to its ID:\n  ${GLOBAL.connectorId}  Verify sign-up`,
+  );
+});
+
 test.each(['basic', 'none'] as const)(
   'a connector without a certificate (%s): a warning where it was named, a note where all were asked for',
   async (kind) => {

@@ -95,7 +95,7 @@ describe('asking for a connector', () => {
     [302, 'REDIRECTED'],
   ])('HTTP %d is final', async (status, code) => {
     const { http, connectors, log } = online(answer(status));
-    expect(await failureOf(connectors.get('c1'))).toMatchObject({ code });
+    expect(await failureOf(connectors.get('99999999-8888-4777-8666-555555555555'))).toMatchObject({ code });
     expect(http.requests).toHaveLength(1);
     expect(log).toEqual([]);
   });
@@ -236,6 +236,8 @@ describe('a connector that does not exist', () => {
     ['verify sign-up', 'Verify sign-up'],
     ['verify sign-up ', 'Verify sign-up'],
     ['verify sign-up', ' Verify sign-up'],
+    ['verify sign-up', 'Verify  sign-up'],
+    ['verify  sign-up', 'Verify sign-up'],
   ])('a display name is recognised, with its ID: %j, %j', async (id, displayName) => {
     const { connectors } = online(answer(404), answer(200, { value: [{ id: 'c2', displayName }] }));
     expect(await failureOf(connectors.get(id))).toMatchObject({
@@ -244,6 +246,44 @@ describe('a connector that does not exist', () => {
       remedy: 'Set connector-id to its ID:\n  c2  Verify sign-up',
       cause: { code: 'CONNECTOR_NOT_FOUND', message: expect.stringContaining('The tenant has no such API connector') },
     });
+  });
+
+  test.each([
+    ['one that is a display name', 'Verify sign-up', 'CONNECTOR_NOT_FOUND'],
+    ['any other', 'Verify', 'GRAPH_REFUSED'],
+    ['one that is an ID', 'c2', 'GRAPH_REFUSED'],
+  ])('a text that is refused as a bad request: %s', async (_what, id, code) => {
+    const list = answer(200, { value: [{ id: 'c2', displayName: 'Verify sign-up' }] });
+    const { connectors } = online(answer(400, error('BadRequest', 'Invalid id.')), list);
+    expect(await failureOf(connectors.get(id))).toMatchObject({ code });
+  });
+
+  test('a display name of several connectors: all of them, with what tells them apart', async () => {
+    const twins = Array.from({ length: 22 }, (_, n) => ({
+      id: `c${n}`,
+      displayName: 'Verify',
+      targetUrl: `https://u:p@${n}.example/api?code=k`,
+    }));
+    const others = [{ id: 'other', displayName: 'Verify sign-up', targetUrl: 'https://other.example' }];
+    const { connectors } = online(answer(404), answer(200, { value: [...others, ...twins] }));
+    const { message, remedy } = await failureOf(connectors.get('verify'));
+    expect(message).toBe('verify is the display name of 22 API connectors, not an ID.');
+    const lines = remedy.split('\n');
+    expect(lines.slice(0, 2)).toEqual([
+      'Set connector-id to the ID of the right one; these are the IDs and the target URLs:',
+      '  c0  https://0.example/api?…',
+    ]);
+    expect(lines.slice(-2)).toEqual(['  c19  https://19.example/api?…', '  … and 2 more']);
+  });
+
+  test('a name is one segment of the path, whatever is in it', async () => {
+    const name = "../a b,c;d'e/f?g#h%2e\\i:j@k&l=m\u00a0n";
+    const { http, connectors } = online(answer(404), answer(200, { value: [] }));
+    await failureOf(connectors.get(name));
+    const { pathname, search, hash } = new URL(http.requests[0]?.url ?? '');
+    expect([search, hash]).toEqual(['', '']);
+    expect(pathname.split('/').slice(0, -1)).toEqual(['', 'v1.0', 'identity', 'apiConnectors']);
+    expect(decodeURIComponent(pathname.split('/').at(-1) ?? '')).toBe(name);
   });
 
   test('one that the list has is asked for again: not every replica knows it yet', async () => {

@@ -4,7 +4,8 @@
  */
 import { Failure, withSentence } from '../failure.ts';
 import type { Verdict } from '../http/verdict.ts';
-import { clean } from '../text/clean.ts';
+import { clean, cleanUrl } from '../text/clean.ts';
+import { GUID } from '../text/guid.ts';
 import { makeChange } from './change.ts';
 import type { GraphClient } from './client.ts';
 import {
@@ -127,12 +128,18 @@ export class ApiConnectors {
   async #comparedWithTheList(id: string, verdict: Verdict): Promise<Verdict> {
     const { failure } = verdict;
     const isAboutTheId = failure.code === 'CONNECTOR_NOT_FOUND' || /\bAADB2C90063\b/.test(failure.message);
-    const listed = isAboutTheId ? await this.#listOrNothing() : undefined;
+    // How a text that is no ID is refused is documented nowhere.
+    const mayBe = isAboutTheId || (failure.code === 'GRAPH_REFUSED' && !GUID.test(id));
+    const listed = mayBe ? await this.#listOrNothing() : undefined;
     if (listed === undefined) return verdict;
-    if (listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase())) {
+    const isThere = listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase());
+    const named = listed.filter(({ displayName }) => folded(displayName) === folded(id));
+    if (named.length > 0 && !isThere) return { failure: isName(failure, id, named), retry: 'no' };
+    if (!isAboutTheId) return verdict;
+    if (isThere) {
       return { ...verdict, failure: withSentence(failure, 'The list of API connectors has it.'), retry: 'yes' };
     }
-    return { failure: notFound(failure, id, listed), retry: 'no' };
+    return { failure: notFound(failure, listed), retry: 'no' };
   }
 
   async #listOrNothing(): Promise<readonly Connector[] | undefined> {
@@ -148,24 +155,37 @@ export class ApiConnectors {
 
 const SHOWN_CONNECTORS = 20;
 
-function notFound(failure: Failure, id: string, listed: readonly Connector[]): Failure {
-  const named = listed.find(({ displayName }) => displayName.trim().toLowerCase() === id.trim().toLowerCase());
-  if (named) {
-    return new Failure(
-      'CONNECTOR_NOT_FOUND',
-      `${clean(id, 80)} is the display name of an API connector, not its ID.`,
-      `Set connector-id to its ID:\n  ${clean(named.id, 64)}  ${clean(named.displayName, 80)}`,
-      { cause: failure },
-    );
-  }
-  const shown = listed.slice(0, SHOWN_CONNECTORS);
-  const lines = shown.map((connector) => `  ${clean(connector.id, 64)}  ${clean(connector.displayName, 80)}`);
-  const more = listed.length > shown.length ? [`  … and ${listed.length - shown.length} more`] : [];
+/** A name as it is compared: neither letter case nor blanks count. */
+function folded(name: string): string {
+  return name.trim().replace(/\s+/g, ' ').toLowerCase();
+}
+
+function isName(failure: Failure, id: string, named: readonly Connector[]): Failure {
+  const one = named.length === 1;
+  return new Failure(
+    'CONNECTOR_NOT_FOUND',
+    `${clean(id, 80)} is the display name of ${one ? 'an API connector, not its ID' : `${named.length} API connectors, not an ID`}.`,
+    one
+      ? `Set connector-id to its ID:\n${shortList(named, ({ displayName }) => clean(displayName, 80))}`
+      : `Set connector-id to the ID of the right one; these are the IDs and the target URLs:\n${shortList(named, ({ targetUrl }) => cleanUrl(targetUrl, 100))}`,
+    { cause: failure },
+  );
+}
+
+function notFound(failure: Failure, listed: readonly Connector[]): Failure {
   const remedy =
-    listed.length === 0 ? 'The tenant has no API connector at all: check tenant-id.' : 'The tenant has these:';
-  return new Failure('CONNECTOR_NOT_FOUND', failure.message, [remedy, ...lines, ...more].join('\n'), {
-    cause: failure,
-  });
+    listed.length === 0
+      ? 'The tenant has no API connector at all: check tenant-id.'
+      : `The tenant has these:\n${shortList(listed, ({ displayName }) => clean(displayName, 80))}`;
+  return new Failure('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
+}
+
+/** The IDs, a line each, with what tells the connectors apart. */
+function shortList(connectors: readonly Connector[], telling: (connector: Connector) => string): string {
+  const shown = connectors.slice(0, SHOWN_CONNECTORS);
+  const lines = shown.map((connector) => `  ${clean(connector.id, 64)}  ${telling(connector)}`);
+  const rest = connectors.length - shown.length;
+  return [...lines, ...(rest > 0 ? [`  … and ${rest} more`] : [])].join('\n');
 }
 
 /** The id is one segment of the path, whatever is in it. */
