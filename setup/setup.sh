@@ -19,6 +19,8 @@ readonly MAX_CREDENTIALS=20                                          # federated
 readonly WAITS='1 2 3 5 10 10 10 10 10'
 readonly GUID='^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
 readonly NOT_KNOWN_YET='does not exist|ResourceNotFound|Not Found|not reference a valid application|NoBackingApplicationObject|PrincipalNotFound|ConcurrencyViolation|Too Many Requests|Service Unavailable|Bad Gateway|Gateway Time'
+# What helps if something may not even be read.
+readonly MAY_NOT_READ='You need a role that may read applications in this tenant, such as Directory Readers. A guest has none by default.'
 readonly DENIED='Insufficient privileges|Authorization_RequestDenied|AuthorizationFailed|does not have authorization|Forbidden'
 
 usage() {
@@ -58,11 +60,14 @@ HELP
 
 say() { printf '%s\n' "$*"; }
 
-# fail CAUSE [LINE]...: the cause, then what helps, a line each.
+# fail CAUSE [LINE]...: the cause, then what helps, a line each. Lines may be empty, if a program said nothing.
 fail() {
+  local line
   printf '\nerror: %s\n' "$1" >&2
   shift
-  if [ $# -gt 0 ]; then printf '  %s\n' "$@" >&2; fi
+  for line in "$@"; do
+    if [ -n "$line" ]; then printf '  %s\n' "$line" >&2; fi
+  done
   exit 1
 }
 
@@ -87,7 +92,8 @@ says() (
   [[ $ERR =~ $1 ]]
 )
 
-# try DOING LINES ARGUMENT...: az, or the end, with what helps. LINES is said if the right to do it is missing.
+# try DOING LINES ARGUMENT...: az, or the end, with what helps. LINES is said if the right to do it is missing; '' is for
+# reading in the directory.
 try() {
   local doing=$1 rights=$2
   shift 2
@@ -122,7 +128,7 @@ stop_for_azure() {
   if says 'Max retries exceeded|Connection aborted|Name or service not known|getaddrinfo|timed out|CERTIFICATE_VERIFY_FAILED'; then
     fail "$doing: the service cannot be reached." "$said" 'Check the network. Behind a proxy: HTTPS_PROXY, and REQUESTS_CA_BUNDLE if it opens TLS.'
   fi
-  if says "$DENIED"; then fail "$doing: you may not do that." "$said" "$rights"; fi
+  if says "$DENIED"; then fail "$doing: you may not do that." "$said" "${rights:-$MAY_NOT_READ}"; fi
   fail "$doing: this failed." "$said" 'What was done so far is kept; run this again once the cause is gone.'
 }
 
@@ -246,9 +252,12 @@ choose_cloud() {
 choose_vault() {
   VAULT_CERTIFICATE=''
   if [ -z "$VAULT" ]; then return; fi
-  local host path pattern='^(certificates|secrets)/[A-Za-z0-9-]+(/[0-9a-fA-F]{32})?$'
-  if [[ $VAULT == https://* ]]; then
-    host=${VAULT#https://} host=${host%%/*} path=${VAULT#https://"$host"} path=${path#/} path=${path%/}
+  local address host path pattern='^(certificates|secrets)/[A-Za-z0-9-]+(/[0-9a-fA-F]{32})?$'
+  # A name has neither dots nor slashes; https:// may be missing.
+  if [[ $VAULT == *[./]* ]]; then
+    address=${VAULT#[Hh][Tt][Tt][Pp][Ss]://} host=${address%%/*}
+    path=${address#"$host"} path=${path#/} path=${path%/}
+    host=$(printf %s "${host%:443}" | tr '[:upper:]' '[:lower:]')
     [[ $host == *."$VAULT_SUFFIX" ]] || misused "--key-vault: in this cloud ($CLOUD), a vault is https://VAULT.$VAULT_SUFFIX."
     if [ -n "$path" ]; then
       [[ $path =~ $pattern ]] || misused "--key-vault: after the host comes /certificates/NAME, not /$path."
@@ -284,16 +293,19 @@ read_repository() {
   # GitHub's own spelling: a subject is compared letter by letter.
   { read -r REPO && read -r DEFAULT_BRANCH && read -r VISIBILITY && read -r REPO_ID && read -r OWNER_ID; } <<<"$OUT" || true
   if [ -z "$ENVIRONMENT$BRANCH" ]; then BRANCH=$DEFAULT_BRANCH; fi
+  # As the option --repo of gh has it, in a shell without this script's GH_HOST.
+  GH_REPOSITORY=$REPO
+  if [ "$HOST" != github.com ]; then GH_REPOSITORY=$HOST/$REPO; fi
   if [ -n "$ENVIRONMENT" ]; then
     PLACE="environment $ENVIRONMENT of $REPO"
     ENVIRONMENT_PATH=repos/$REPO/environments/$(url_encoded "$ENVIRONMENT")
     VARIABLES_PATH=$ENVIRONMENT_PATH/variables
-    SCOPE="--env $(quoted "$ENVIRONMENT") --repo $REPO"
+    SCOPE="--env $(quoted "$ENVIRONMENT") --repo $GH_REPOSITORY"
     CONTEXT=environment:${ENVIRONMENT//:/%3A}
   else
     PLACE="repository $REPO"
     VARIABLES_PATH=repos/$REPO/actions/variables
-    SCOPE="--repo $REPO"
+    SCOPE="--repo $GH_REPOSITORY"
     CONTEXT=ref:refs/heads/$BRANCH
   fi
 }
@@ -329,6 +341,10 @@ derive_subject() {
 # A repository that opted in, but has no template of its own, follows the organisation's.
 read_organisation_keys() {
   call gh api "orgs/${REPO%%/*}/actions/oidc/customization/sub" --jq .include_claim_keys && return
+  if says 'HTTP 403'; then
+    fail "This repository follows the template that ${REPO%%/*} has for subjects, and you may not read it." "${ERR#gh: }" \
+      "Let an owner of ${REPO%%/*} run this, or name the subject: --subject 'THE SUBJECT'."
+  fi
   says 'HTTP 404' || stop_for_github "Reading the template of the subject of ${REPO%%/*}"
   OUT=''
 }
@@ -344,12 +360,15 @@ customised_subject() {
       repository_id) part=repository_id:$REPO_ID ;;
       repository_owner_id) part=repository_owner_id:$OWNER_ID ;;
       repository_visibility) part=repository_visibility:$VISIBILITY ;;
-      *)
-        fail "This repository has a subject of its own ($2), and $key is known only when the job runs." \
-          'Run the check step once: it ends with FEDERATED_CREDENTIAL_MISMATCH, which shows the subject.' \
-          "Then run this again with --subject 'THE SUBJECT'."
-        ;;
+      environment) part=${ENVIRONMENT:+environment:${ENVIRONMENT//:/%3A}} ;;
+      ref) part=${BRANCH:+ref:refs/heads/$BRANCH} ;;
+      *) part='' ;;
     esac
+    if [ -z "$part" ]; then
+      fail "This repository has a subject of its own ($2), and $key is known only when the job runs." \
+        'Run the check step once: it ends with FEDERATED_CREDENTIAL_MISMATCH, which shows the subject.' \
+        "Then run this again with --subject 'THE SUBJECT'."
+    fi
     subject=$subject${subject:+:}$part
   done
   printf %s "$subject"
@@ -558,7 +577,8 @@ ensure_permission() {
   local graph_sp='' role='' requested='' granted=''
   try 'Looking for Microsoft Graph' '' ad sp show --id "$GRAPH_APP_ID" --query "[id, appRoles[?value=='$PERMISSION'].id | [0]]"
   { read -r graph_sp && read -r role; } <<<"$OUT" || true
-  [[ $role =~ $GUID ]] || fail "Microsoft Graph has no permission $PERMISSION in this tenant."
+  [[ $role =~ $GUID ]] || fail "Microsoft Graph has no permission $PERMISSION in the tenant $USED_TENANT." \
+    "API connectors exist in the global cloud and in China. Check --tenant and --cloud ($CLOUD)."
   if [ -n "$APP_ID" ]; then
     try_until_known 'Reading the permissions of the application' '' ad app show --id "$APP_ID" \
       --query "requiredResourceAccess[?resourceAppId=='$GRAPH_APP_ID'].resourceAccess[].id"
@@ -709,18 +729,21 @@ confirm() {
 }
 
 next_steps() {
+  # A branch that is not the default one has to be named; the workflow is only found if the default branch has it too.
+  local other='' ref=''
+  if [ -n "$BRANCH" ] && [ "$BRANCH" != "$DEFAULT_BRANCH" ]; then other=" and on $BRANCH" ref=" --ref $(quoted "$BRANCH")"; fi
   cat <<STEPS
 
 Next:
 
-1. Put this on the default branch as .github/workflows/check-api-connector-certificates.yml. PUBLISHER is the owner of
-   the action's repository. It lists the API connectors and their IDs, and changes nothing.
+1. Put this on the default branch$other as .github/workflows/check-api-connector-certificates.yml.
+   PUBLISHER is the owner of the action's repository. It lists the API connectors and their IDs, and changes nothing.
 
 name: Check the API connector certificates
 on:
   workflow_dispatch:
 STEPS
-  if $READ_ONLY; then printf "  schedule:\n    - cron: '23 6 * * *'\n"; fi
+  if $READ_ONLY && [ -z "$ref" ]; then printf "  schedule:\n    - cron: '23 6 * * *'\n"; fi
   printf 'permissions: {}\njobs:\n  check:\n    runs-on: ubuntu-latest\n'
   if [ -n "$ENVIRONMENT" ]; then printf '    environment: %s\n' "$(quoted_yaml "$ENVIRONMENT")"; fi
   cat <<STEPS
@@ -736,8 +759,14 @@ STEPS
   if [ "$CLOUD" = china ]; then printf '          cloud: china\n'; fi
   cat <<STEPS
 
-   Run it: gh workflow run check-api-connector-certificates.yml --repo $REPO
+   Run it: gh workflow run check-api-connector-certificates.yml --repo $GH_REPOSITORY$ref
 STEPS
+  if [ -n "$ref" ]; then
+    cat <<STEPS
+
+   It may sign in on $BRANCH only. A schedule would run it on $DEFAULT_BRANCH, so it has none.
+STEPS
+  fi
   if $READ_ONLY; then
     cat <<STEPS
 
@@ -777,6 +806,9 @@ STEPS
 4. Let the API behind the connector trust the certificate. Then upload it, with dry-run: true first (docs/setup.md,
    "The upload").
 STEPS
+  if [ -n "$BRANCH" ]; then
+    say "   Leave out environment: production there, and run it on the branch $BRANCH: the job signs in by the branch."
+  fi
 }
 
 main() {

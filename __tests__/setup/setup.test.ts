@@ -374,6 +374,43 @@ describe('variants', () => {
     expect(out).not.toContain('--env');
   });
 
+  test('a branch that is not the default one: the workflow has to be on both, and is run there', async () => {
+    const { out } = await succeed('--branch', 'release/1');
+    expect(out).toContain('Put this on the default branch and on release/1 as .github/');
+    expect(out).toMatch(/gh workflow run \S+ --repo octo\/identity --ref release\/1\n/);
+    expect(out).toContain('It may sign in on release/1 only.');
+    const { out: onMain } = await setUp('--branch', 'main', '--name', 'other', '--what-if');
+    expect(onMain).not.toContain('--ref');
+  });
+
+  test('the default branch need not be named', async () => {
+    const { out } = await succeed('--branch', 'main');
+    expect(out).toContain('Put this on the default branch as .github/');
+    expect(out).toMatch(/gh workflow run \S+ --repo octo\/identity\n/);
+    expect(out).toContain('Leave out environment: production there');
+  });
+
+  test('--read-only on a branch that is not the default one: no schedule, which could not sign in', async () => {
+    const { out } = await succeed('--read-only', '--branch', 'release');
+    expect(printedWorkflow(out)).toMatchObject({ on: { workflow_dispatch: null } });
+    expect(printedWorkflow(out)).not.toHaveProperty('on.schedule');
+    services.repository.variables.set('', new Map());
+    const onDefault = await succeed('--read-only', '--name', 'another');
+    expect(printedWorkflow(onDefault.out)).toHaveProperty('on.schedule');
+  });
+
+  test('a repository on another host: each command names the host', async () => {
+    const { code, out } = await run(['--tenant', TENANT, '--repo', `octo.ghe.com/${REPO}`]);
+    expect(code).toBe(0);
+    const commands = out.match(/gh (?:secret|variable|workflow) \w+ .*/g) ?? [];
+    expect(commands).toHaveLength(4);
+    for (const command of commands) expect(command).toContain(`--repo octo.ghe.com/${REPO}`);
+    services.repository.variables.set('production', new Map([['CLIENT_ID', COMPANY]]));
+    await fails(['--tenant', TENANT, '--repo', REPO], `gh variable delete CLIENT_ID --env production --repo ${REPO}`);
+    const { err } = await run(['--tenant', TENANT, '--repo', REPO, '--name', 'x'], { env: { GH_HOST: 'git.example' } });
+    expect(err).toContain(`--repo git.example/${REPO}`);
+  });
+
   test('--cloud china: its Graph and its audience, and no host of the global cloud', async () => {
     services.azureCloud = 'AzureChinaCloud';
     const result = await run(['--tenant', 'contoso.onmicrosoft.com', '--repo', REPO, '--cloud', 'china']);
@@ -464,6 +501,28 @@ describe('the subject that this repository presents', () => {
     await fails(ARGS, 'job_workflow_ref is known only when the job runs', 'FEDERATED_CREDENTIAL_MISMATCH', '--subject');
     expect(services.changes).toEqual([]);
   });
+
+  const template = (...include_claim_keys: string[]): void => {
+    services.repository.subject = { use_default: false, include_claim_keys };
+  };
+
+  test('by a template with the environment', async () => {
+    template('repository_owner', 'environment');
+    expect(await subjectOf('--environment', 'a:b')).toBe('repository_owner:octo:environment:a%3Ab');
+  });
+
+  test('by a template with the ref', async () => {
+    template('repository_owner', 'ref');
+    expect(await subjectOf('--branch', 'main')).toBe('repository_owner:octo:ref:refs/heads/main');
+  });
+
+  test.each([
+    ['environment', '--branch=main'],
+    ['ref', '--environment=production'],
+  ])('by no template with the %s if the options do not give it: %s', async (key, option) => {
+    template(key);
+    await fails([...ARGS, option], `and ${key} is known only when the job runs`, '--subject');
+  });
 });
 
 describe('a key vault', () => {
@@ -491,6 +550,18 @@ describe('a key vault', () => {
       CLIENT_ID: only(tenant.applications).appId,
       KEY_VAULT_CERTIFICATE: URL_OF_CERTIFICATE,
     });
+  });
+
+  test.each([
+    'https://Contoso-Certs.VAULT.azure.net/certificates/connector',
+    'HTTPS://contoso-certs.vault.azure.net:443/certificates/connector/',
+    'contoso-certs.vault.azure.net/certificates/connector',
+  ])('however its address is written: %s', async (address) => {
+    tenant = new Tenant(TENANT, 'contoso.onmicrosoft.com', [SUBSCRIPTION]);
+    Object.assign(services, { tenants: [tenant], account: SUBSCRIPTION });
+    tenant.vaults.push(vaultOf(true));
+    await succeed('--key-vault', address);
+    expect(variables()['KEY_VAULT_CERTIFICATE']).toBe(URL_OF_CERTIFICATE);
   });
 
   test('with access policies: what the principal may do already stays', async () => {
@@ -621,6 +692,30 @@ describe('a failure ends with what helps', () => {
     expect(tenant.applications).toEqual([]);
   });
 
+  test('no right to read the directory', async () => {
+    answers('az ad sp show', 'ERROR: Insufficient privileges to complete the operation.\n');
+    const { err } = await fails(ARGS, 'Looking for Microsoft Graph: you may not do that.', 'Directory Readers');
+    expect(err).not.toMatch(/\n *\n/);
+  });
+
+  test('Microsoft Graph has no API connectors there', async () => {
+    answers('az ad sp show', '', 0);
+    await fails(ARGS, `has no permission APIConnectors.ReadWrite.All in the tenant ${TENANT}`, '--cloud (global)');
+  });
+
+  test('what says nothing leaves no empty line', async () => {
+    answers('az ad app list', '');
+    const { err } = await fails(ARGS, 'this failed.', 'What was done so far is kept');
+    expect(err).not.toMatch(/\n *\n/);
+  });
+
+  test('no right to read the organisation’s template', async () => {
+    services.repository.subject = { use_default: false };
+    answers('gh api orgs/octo/', 'gh: You must be an organization owner. (HTTP 403)\n');
+    const { err } = await fails(ARGS, 'the template that octo has for subjects', 'an owner of octo', '--subject');
+    expect(err).not.toContain('administrator');
+  });
+
   test('no right to consent: all the rest is done, and an administrator’s run adds the consent alone', async () => {
     tenant.mayConsent = false;
     await fails(
@@ -747,6 +842,9 @@ describe('a failure ends with what helps', () => {
     [[...ARGS, '--name', "x' or displayName ne '"], '--name may have letters'],
     [[...ARGS, '--client-id', 'x'], 'is no GUID'],
     [[...ARGS, '--key-vault', 'https://evil.example/certificates/x'], 'a vault is https://VAULT.vault.azure.net'],
+    [[...ARGS, '--key-vault', 'https://v1x.vault.azure.cn/certificates/x'], 'a vault is https://VAULT.vault.azure.net'],
+    [[...ARGS, '--key-vault', 'http://v1x.vault.azure.net'], 'a vault is https://VAULT.vault.azure.net'],
+    [[...ARGS, '--key-vault', 'v1x.vault.azure.net:8443'], 'a vault is https://VAULT.vault.azure.net'],
     [[...ARGS, '--key-vault', 'https://v1.vault.azure.net/keys/x'], '/certificates/NAME'],
     [[...ARGS, '--key-vault', 'v'], 'is no name of a vault'],
     [[...ARGS, '--vault-tenant', COMPANY], '--vault-tenant belongs to --key-vault'],
