@@ -363,6 +363,14 @@ test('APIConnectors.Read.All reads, unless it is not enough', async () => {
   expect((await call('GET', LIST)).status).toBe(403);
 });
 
+test.each(['$top=0', '$top=abc', '$top=-1', '$top=1.5', '$top=', '$top=1000', '$skiptoken=abc', '$skiptoken='])(
+  'a list with %s is refused',
+  async (query) => {
+    const { status, text } = await call('GET', `${LIST}?${query}`);
+    expect([status, JSON.parse(text)]).toEqual([400, { error: expect.objectContaining({ code: 'BadRequest' }) }]);
+  },
+);
+
 test('pages can be large, spelt with a slash, and without an end', async () => {
   emulator.graph.behaviour = { list: { padding: 1_100_000, nextLink: 'slash', endless: true } };
   const page = async (url: string) => {

@@ -7,7 +7,8 @@
  * Assumed: the codes for a missing connector and for a malformed body; that a second upload of the same file appends
  * again; that an upload moves a connector from basic authentication to certificates; the answers in
  * {@link ConnectorBehaviour}. The order of `certificateList` is not promised, so it is shuffled here, the same way in
- * every run. `$select` and `$top` are not documented for connectors; both are served as elsewhere in Graph.
+ * every run. `$select` and `$top` are not documented for connectors; both are served as elsewhere in Graph, and that a
+ * page size or a token that cannot be is refused is assumed.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { acceptPfx, CertificateRefused, type CertificateEntry } from './client-certificate.ts';
@@ -136,13 +137,23 @@ export class ApiConnectors {
 
   #listPage(tenantId: string, url: URL, metadata: Metadata): Answer {
     const { endless = false, nextLink = 'plain', padding = 0 } = this.list;
-    const size = Number(url.searchParams.get('$top') ?? this.#options.pageSize);
+    const top = url.searchParams.get('$top');
+    if (top !== null && !/^[1-9]\d{0,2}$/.test(top)) {
+      return graphError(
+        400,
+        'BadRequest',
+        `Invalid page size specified: '${top}'. Must be between 1 and 999 inclusive.`,
+      );
+    }
+    const token = url.searchParams.get('$skiptoken') ?? '0';
+    if (!/^\d{1,9}$/.test(token)) return graphError(400, 'BadRequest', 'The skip token is invalid.');
+    const size = top === null ? this.#options.pageSize : Number(top);
     const shown = this.#ofTenant(tenantId)
       .map((connector) => this.#read(connector, metadata))
       .filter((body) => body !== undefined)
       .map((body) => selected(body, url))
       .map((body) => (padding === 0 ? body : { ...(body as object), '@odata.etag': 'x'.repeat(padding) }));
-    const from = Number(url.searchParams.get('$skiptoken') ?? 0);
+    const from = Number(token);
     const next = new URLSearchParams(url.searchParams);
     next.set('$skiptoken', String(from + size));
     const path = url.pathname.replace(/\/?$/, nextLink === 'slash' ? '/' : '');
