@@ -550,7 +550,7 @@ ensure_credential() {
     if [ "$audience" != "$AUDIENCE" ]; then
       fail "The federated credential $name has this subject, but the audience $audience; in this cloud ($CLOUD) it is $AUDIENCE." \
         'Delete it, and run this again:' \
-        "  az ad app federated-credential delete --id $APP_ID --federated-credential-id $name"
+        "  $(login_command "$USED_TENANT") && az ad app federated-credential delete --id $APP_ID --federated-credential-id $name"
     fi
     there "federated credential $name: $SUBJECT"
     return

@@ -776,7 +776,7 @@ describe('a failure ends with what helps', () => {
     await fails(
       ARGS,
       'but the audience api://AzureADTokenExchangeChina',
-      `federated-credential delete --id ${only(tenant.applications).appId} --federated-credential-id ${credential.name}`,
+      `az login --tenant ${TENANT} --allow-no-subscriptions && az ad app federated-credential delete --id ${only(tenant.applications).appId} --federated-credential-id ${credential.name}`,
     );
   });
 
