@@ -274,7 +274,7 @@ async function runOne(name: string, repository: string, home: string): Promise<s
 async function addServices(emulator: Emulator, certificate: ClientCertificate): Promise<void> {
   await emulator.addHost('api.contoso.com', ({ socket }, response) => {
     const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-    response.writeHead(presented === undefined ? 401 : 405).end();
+    response.writeHead(presented === undefined ? 401 : 204).end();
   });
   for (const { name } of TENANTS) emulator.addVaultCertificate(name, certificate);
 }

@@ -114,7 +114,7 @@ test('a target that trusts the certificate after a while: each time it is shown 
     const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     seen.push([method, headers.accept, headers['user-agent']?.replace(/\d.*/, ''), shown && thumbprintOf(shown)]);
     if (shown) expect(shown.issuerCertificate?.raw).toEqual(chained.chain[0]?.raw);
-    response.writeHead(seen.length === 1 ? 401 : shown ? 405 : 403).end();
+    response.writeHead(seen.length === 1 ? 401 : shown ? 204 : 403).end();
   });
   try {
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
@@ -149,10 +149,14 @@ describe('servers, as they are', () => {
   });
 
   /** What a connector's target means that this server answers for, with a minute to wait. */
-  const verify = async (server: Server, shown = certificate): Promise<{ warning?: string; failure?: Failure }> => {
+  const verify = async (
+    server: Server,
+    shown = certificate,
+    wait = MINUTE,
+  ): Promise<{ warning?: string; failure?: Failure }> => {
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
     const url = `https://localhost:${(server.address() as AddressInfo).port}/`;
-    const targets = new TargetCheck({ deadline, certificate: shown, wait: MINUTE, log: (text) => logged.push(text) });
+    const targets = new TargetCheck({ deadline, certificate: shown, wait, log: (text) => logged.push(text) });
     try {
       const warning = await targets.verify(url);
       return warning === undefined ? {} : { warning: warning.replace(url, 'URL') };
@@ -307,12 +311,65 @@ describe('servers, as they are', () => {
         });
         expect(await verify(server)).toEqual({
           warning:
-            'URL answers HTTP 405 and does not ask for a certificate in the TLS handshake: it does not seem to check client certificates.',
+            'URL answers HTTP 405 and does not ask for a certificate in the TLS handshake: it does not seem to check client certificates. It was asked again for 60 s.',
         });
-        expect(requests).toBe(1);
+        expect(requests).toBe(7);
       });
     },
   );
+
+  describe('an API that is starting: its first answers show nothing about the certificate', () => {
+    /** Answers in this order, and the last of them from then on; without a certificate as given. */
+    const answering = (withCertificate: readonly number[], without?: number): Server => {
+      const statuses = [...withCertificate];
+      return createTlsServer({ ...identity, requestCert: true, rejectUnauthorized: false }, ({ socket }, response) => {
+        const shown = socket instanceof TLSSocket && socket.getPeerX509Certificate() !== undefined;
+        const [status = 0] = statuses;
+        response.writeHead(shown ? status : (without ?? status)).end();
+        if (shown && statuses.length > 1) statuses.shift();
+      });
+    };
+
+    test.each([
+      ['a fault of its own', [500, 500, 401], undefined],
+      ['not found, with and without', [404, 404, 401], undefined],
+      ['not found, and the platform asks for a certificate', [404, 404, 401], 403],
+      ['not up', [503, 500, 404, 401], undefined],
+    ])('%s, then it rejects the certificate: nothing is uploaded', async (_, statuses, without) => {
+      const { failure: found } = await verify(answering(statuses, without));
+      expect(found?.code).toBe('TARGET_REFUSES_CERTIFICATE');
+      expect(found?.message).toContain('HTTP 401');
+      expect(found?.message).toContain('It was asked again for 60 s.');
+    });
+
+    test('then it accepts the certificate: no warning', async () => {
+      expect(await verify(answering([500, 404, 200], 403))).toEqual({});
+      expect(deadline.sleeps).toEqual([10_000, 10_000]);
+      expect(logged.map((line) => /HTTP \d+/.exec(line)?.[0])).toEqual(['HTTP 500', 'HTTP 404']);
+    });
+
+    test('it never does anything but fail: it was not seen to accept the certificate', async () => {
+      const { failure: found } = await verify(answering([500]));
+      expect(found?.code).toBe('TARGET_UNREACHABLE');
+      expect(found?.message).toMatch(
+        /HTTP 500 .* is not known\. Nothing was uploaded\. It was asked again for 60 s\.$/,
+      );
+      expect(found?.remedy).toContain('it has to answer HEAD too');
+    });
+
+    test.each([undefined, 403])('its route is never found: waiting cannot show more, a warning', async (without) => {
+      const { warning } = await verify(answering([404], without));
+      expect(warning).toMatch(/HTTP 404 .* It was asked again for 60 s\.$/);
+    });
+  });
+
+  test.each([404, 500])('without verify-wait HTTP %s is a warning, at once', async (status) => {
+    const server = createTlsServer(identity, (_, response) => response.writeHead(status).end());
+    const { warning } = await verify(server, certificate, 0);
+    expect(warning).toContain(`HTTP ${status}`);
+    expect(warning).not.toContain('asked again');
+    expect(deadline.sleeps).toEqual([]);
+  });
 
   test('TLS 1.2: one that asks in a renegotiation gets no certificate either', async () => {
     const presented: unknown[] = [];
@@ -348,33 +405,52 @@ describe('what the answer of a target means', () => {
     return { verdict, requests: [presented, without].map(({ requests }) => requests.map(({ method }) => method)) };
   };
   const failureIn = (answer: TargetAnswer): Failure | undefined =>
-    typeof answer === 'object' ? answer.failure : undefined;
-  const retryOf = (answer: TargetAnswer): string | undefined => (typeof answer === 'object' ? answer.retry : undefined);
+    answer && 'failure' in answer ? answer.failure : undefined;
+  const retryOf = (answer: TargetAnswer): string | undefined =>
+    answer && 'retry' in answer ? answer.retry : undefined;
   const page = (title: string): HttpResponse => answer(400, `<html><head>${title}</head></html>`);
   const lost = (message: string, sent: boolean): TransportError => new TransportError(message, sent);
   const HANDSHAKE_FAILURE =
     '40C:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../rec_layer_s3.c:918:SSL alert number 40';
 
   test.each<[string, Answer, Answer]>([
-    ['it answers otherwise without one', answer(405), answer(401)],
-    ['it rejects a connection without one', answer(200), lost('ssl alert handshake failure', true)],
-    ['it is about something else', answer(404), answer(403)],
+    ['it answers otherwise without one', answer(200), answer(401)],
+    ['it rejects a connection without one', answer(405), lost('ssl alert handshake failure', true)],
+    ["without one it is nginx's rejection, before any route", answer(405), answer(400)],
+    ['it fails without one', answer(204), answer(500)],
   ])('accepted: %s', async (_, presented, without) => {
     expect(await asked([presented], [without])).toEqual({ verdict: undefined, requests: [['HEAD'], ['HEAD']] });
   });
 
   test.each([200, 302, 400, 404, 405])('HTTP %s with it and without: a warning', async (status) => {
     const presented = status === 400 ? [answer(400), answer(400)] : [answer(status)];
-    expect((await asked(presented, [answer(status)])).verdict).toBe(
-      `${SHOWN} answers HTTP ${status} with the new certificate and without any: it does not seem to check client certificates.`,
-    );
+    expect((await asked(presented, [answer(status)])).verdict).toEqual({
+      warning: `${SHOWN} answers HTTP ${status} with the new certificate and without any: it does not seem to check client certificates.`,
+    });
   });
 
-  test.each([500, 501, 505, 599])('HTTP %s: a warning, whatever comes without a certificate', async (status) => {
-    expect(await asked([answer(status)], [answer(401)])).toEqual({
-      verdict: `${SHOWN} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`,
-      requests: [['HEAD'], []],
+  test.each([
+    [404, 403],
+    [404, 401],
+    [405, 401],
+    [404, 302],
+    [404, 503],
+  ])('HTTP %s with it and %s without: the code behind may not have run, a warning', async (status, anonymous) => {
+    expect(await asked([answer(status)], [answer(anonymous)])).toEqual({
+      verdict: {
+        warning: `${SHOWN} answers HTTP ${status} with the new certificate and ${anonymous} without any: what is in front of the API may only ask for a certificate, and the code that compares it may not have run. Let the API answer HEAD, and check the certificate for it as for POST.`,
+      },
+      requests: [['HEAD'], ['HEAD']],
     });
+  });
+
+  test.each([500, 501, 505, 599])('HTTP %s: not known, whatever comes without a certificate', async (status) => {
+    for (const requested of [true, false]) {
+      const { verdict, requests } = await asked([answer(status)], [answer(401)], requested);
+      const warning = `${SHOWN} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+      expect(verdict).toEqual({ warning, afterWaiting: expect.any(Failure) });
+      expect(requests).toEqual([['HEAD'], []]);
+    }
   });
 
   test.each<[string, readonly Answer[], string]>([

@@ -389,7 +389,7 @@ async function startEmulator(
   if (tenant === FABRIKAM) emulator.addConnector({ id: FABRIKAM.connectorId, tenantId: FABRIKAM.tenantId });
   await emulator.addHost('api.contoso.com', ({ socket }, response) => {
     const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-    response.writeHead(presented === undefined ? 401 : 405).end();
+    response.writeHead(presented === undefined ? 401 : 204).end();
   });
   return emulator;
 }
@@ -604,7 +604,7 @@ describe.each([
         await running.addHost('api.contoso.com', ({ socket }, response) => {
           const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
           const thumbprint = presented?.fingerprint.replaceAll(':', '') ?? '';
-          response.writeHead(accepted(place).has(thumbprint) ? 405 : 401).end();
+          response.writeHead(accepted(place).has(thumbprint) ? 204 : 401).end();
         });
       },
     });

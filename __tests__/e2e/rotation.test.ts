@@ -155,7 +155,7 @@ describe('verify-target', () => {
         authorization: request.headers.authorization,
         thumbprint: presented(request),
       });
-      response.writeHead(presented(request) === '' ? 401 : 405).end();
+      response.writeHead(presented(request) === '' ? 401 : 204).end();
     });
     const result = await run({ 'verify-target': 'true' }, true);
     expect(titles(result)).toEqual([]);
@@ -204,6 +204,16 @@ describe('verify-target', () => {
     expect(result.outputs['uploaded']).toBe('true');
   });
 
+  test('the API answers 404 with it and 403 without: the code behind may not have looked, said, and uploaded', async () => {
+    await emulator.addHost(HOST, (request, response) =>
+      response.writeHead(presented(request) === '' ? 403 : 404).end(),
+    );
+    const result = await run({ 'verify-target': 'true' });
+    expect(titles(result)).toEqual(['warning API connector']);
+    expect(result.annotations[0]?.message).toContain('Let the API answer HEAD');
+    expect(result.outputs['uploaded']).toBe('true');
+  });
+
   test.each([502, 503, 504])(
     'the API answers %s: it is not up, so nothing is known and nothing uploaded',
     async (status) => {
@@ -221,7 +231,7 @@ describe('verify-target', () => {
     await emulator.addHost(HOST, (request, response) => {
       if (presented(request) === '') return response.writeHead(401).end();
       connections++;
-      return response.writeHead(answers.shift() ?? 405).end();
+      return response.writeHead(answers.shift() ?? 204).end();
     });
     const result = await run({ 'verify-target': 'true', 'verify-wait': '1' });
     expect(titles(result)).toEqual([]);

@@ -37,7 +37,7 @@ beforeEach(async () => {
   await emulator.addHost('api.contoso.com', ({ socket }, response) => {
     asked();
     const presented = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-    response.writeHead(trusted.has(presented?.fingerprint.replaceAll(':', '') ?? '') ? 405 : 401).end();
+    response.writeHead(trusted.has(presented?.fingerprint.replaceAll(':', '') ?? '') ? 204 : 401).end();
   });
 });
 afterEach(async () => {

@@ -7,8 +7,15 @@ import { reason, TransportError } from '../http/transport-error.ts';
 import type { Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 
-/** Undefined if the certificate is accepted, a warning if that is not known and does not stop the upload, or why it stops. */
-export type TargetAnswer = string | undefined | Verdict;
+/** It answered, and it is not known whether it looked at the certificate. That alone does not stop an upload. */
+export interface Unclear {
+  readonly warning: string;
+  /** What stops the upload after all, if the target was waited for; absent if no waiting would show more. */
+  readonly afterWaiting?: Failure;
+}
+
+/** Undefined if the certificate is accepted, why it is rejected or not reached, or what remains unclear. */
+export type TargetAnswer = Verdict | Unclear | undefined;
 
 /**
  * The TLS alerts that are about the client's certificate: bad, unsupported, revoked, expired and unknown certificate, unknown
@@ -45,13 +52,28 @@ export function notAskedFor(shown: string, why: string): Verdict {
 }
 
 /** The API did not look at the certificate, as far as can be seen. */
-export function checksNothing(shown: string, answers: string): string {
-  return `${shown} answers HTTP ${answers}: it does not seem to check client certificates.`;
+export function checksNothing(shown: string, answers: string): Unclear {
+  return { warning: `${shown} answers HTTP ${answers}: it does not seem to check client certificates.` };
+}
+
+/** Something rejects calls without a certificate, but with one the call gets lost before anything that is known to check it. */
+export function notFound(shown: string, status: number, anonymous: number): Unclear {
+  return {
+    warning: `${shown} answers HTTP ${status} with the new certificate and ${anonymous} without any: what is in front of the API may only ask for a certificate, and the code that compares it may not have run. Let the API answer HEAD, and check the certificate for it as for POST.`,
+  };
 }
 
 /** A fault of the API, before or after it looked at the certificate. */
-export function failedItself(shown: string, status: number): string {
-  return `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+export function failedItself(shown: string, status: number): Unclear {
+  const warning = `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+  return {
+    warning,
+    afterWaiting: new Failure(
+      'TARGET_UNREACHABLE',
+      `${warning} Nothing was uploaded.`,
+      'Look into the log of the API: it has to answer HEAD too. If it was still starting, set verify-wait to more minutes. If it cannot answer HEAD, leave verify-target out.',
+    ),
+  };
 }
 
 /** The API is not up, or has too many requests; undefined if the status says something else. */

@@ -19,14 +19,22 @@ import {
   failedItself,
   mayBeRejection,
   notAskedFor,
+  notFound,
   notUp,
   rejected,
   type TargetAnswer,
+  type Unclear,
   unanswered,
 } from './target-verdict.ts';
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const REJECTED = [401, 403, 495, 496];
+
+/**
+ * Not found, method not allowed: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
+ * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
+ */
+const MISSED = [404, 405];
 
 /** How a target that rejects the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 } as const;
@@ -35,7 +43,7 @@ const ASK_AGAIN = { pause: 10_000, progress: 60_000 } as const;
 export interface TargetCheckOptions {
   readonly deadline: Deadline;
   readonly certificate: ClientCertificate;
-  /** For how long targets that reject the certificate, or cannot be reached, are asked again: milliseconds, in all. */
+  /** For how long targets that do not accept the certificate are asked again: milliseconds, in all. */
   readonly wait: number;
   readonly log: (text: string) => void;
 }
@@ -50,7 +58,8 @@ export class TargetCheck {
   }
 
   /**
-   * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over.
+   * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over. So an answer that
+   * shows nothing about the certificate gives a change of trust the whole time to arrive.
    * @returns a warning if it is not known whether the target looks at the certificate, else undefined
    * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE, PROXY_INVALID, PROXY_AUTHENTICATION_REQUIRED; the reason
    * of the deadline's signal as soon as the step has to end
@@ -66,19 +75,28 @@ export class TargetCheck {
     let [logged, loggedAt] = ['', started];
     for (;;) {
       const answer = await this.#ask(targetUrl, identity);
-      if (!isVerdict(answer)) return answer;
-      const { failure, retry } = answer;
+      if (answer === undefined) return undefined;
       const rest = this.#until - deadline.now();
-      const waited = Math.round((deadline.now() - started) / 1000);
-      if (retry === 'no' || rest <= 0) {
-        throw waited === 0 ? failure : withSentence(failure, `It was asked again for ${waited} s.`);
-      }
-      if (failure.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
-        [logged, loggedAt] = [failure.message, deadline.now()];
-        this.#options.log(`${failure.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
+      if (rest <= 0 || isFinal(answer)) return this.#conclude(answer, deadline.now() - started);
+      const said = 'warning' in answer ? answer.warning : answer.failure.message;
+      if (said !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
+        [logged, loggedAt] = [said, deadline.now()];
+        this.#options.log(`${said} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
       }
       await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
     }
+  }
+
+  /** What the last answer comes to, after so many milliseconds: a warning, or the failure that it throws. */
+  #conclude(answer: Verdict | Unclear, waited: number): string {
+    const seconds = Math.round(waited / 1000);
+    const addition = `It was asked again for ${seconds} s.`;
+    const fail = (failure: Failure): never => {
+      throw seconds === 0 ? failure : withSentence(failure, addition);
+    };
+    if ('failure' in answer) return fail(answer.failure);
+    if (answer.afterWaiting && this.#options.wait > 0) return fail(answer.afterWaiting);
+    return seconds === 0 ? answer.warning : `${answer.warning} ${addition}`;
   }
 
   /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
@@ -95,8 +113,9 @@ export class TargetCheck {
   }
 }
 
-function isVerdict(answer: TargetAnswer): answer is Verdict {
-  return typeof answer === 'object';
+/** Whether no waiting changes it. */
+function isFinal(answer: Verdict | Unclear): boolean {
+  return 'retry' in answer && answer.retry === 'no';
 }
 
 /**
@@ -125,7 +144,7 @@ function tlsIdentity(certificate: ClientCertificate): PemIdentity {
  * Presents the certificate to the target. `certificateRequested` is whether the target asked for one in the TLS handshake,
  * once that is over; undefined if it failed.
  * @returns a warning if it is not known whether the target looks at certificates; the failure if it rejects this one, or if
- * that is not known either; undefined if it accepts it
+ * it could not be asked; undefined if it accepts it
  */
 export async function verifyTarget(
   withCertificate: Http,
@@ -145,14 +164,15 @@ export async function verifyTarget(
   if (why !== undefined) return requested === false ? notAskedFor(shown, why) : rejected(shown, why);
   const down = notUp(shown, status);
   if (down !== undefined) return down;
+  if (status >= 500) return failedItself(shown, status);
   if (requested === false) {
     return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
   }
-  if (status >= 500) return failedItself(shown, status);
 
   const anonymous = await ask(without, targetUrl);
-  if (anonymous instanceof TransportError || anonymous.status !== status) return undefined;
-  return checksNothing(shown, `${status} with the new certificate and without any`);
+  if (anonymous instanceof TransportError) return undefined;
+  if (anonymous.status === status) return checksNothing(shown, `${status} with the new certificate and without any`);
+  return MISSED.includes(status) && anonymous.status !== 400 ? notFound(shown, status, anonymous.status) : undefined;
 }
 
 /** @throws Failure TARGET_UNREACHABLE */
