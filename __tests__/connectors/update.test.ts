@@ -55,6 +55,9 @@ function sent({ authentication, ...rest }: Connector): Answer {
 const now = (...certificates: Parameters<typeof heldNew>[1][]): Answer =>
   sent(connectorWith(certificates.map((changes) => heldNew(certificate, changes))));
 
+const CLOCK =
+  "and no other one is active. It is valid from 2026-03-01T12:00:00Z, and this runner's clock shows 2026-03-01T12:00:00Z.";
+
 describe('the certificate is uploaded', () => {
   test.each([
     ['next to another one', [old], {}],
@@ -76,7 +79,31 @@ describe('the certificate is uploaded', () => {
   test('and not used yet, though it is valid', async () => {
     const answers = [sent(connectorWith([old, heldNew(valid, { isActive: false })]))];
     const { outcome } = await update(connectorWith([old]), { certificate: valid, answers });
-    expect(outcome).toMatchObject({ text: 'uploaded, but the service does not use it yet.', warnings: [] });
+    expect(outcome).toMatchObject({
+      result: 'changed',
+      text: 'uploaded, but the service does not use it yet.',
+      warnings: [
+        "The API connector Sign-up does not use the new certificate yet. It is valid from 2026-03-01T12:00:00Z, and this runner's clock shows 2026-03-01T12:00:00Z: if that clock is ahead, the service uses the certificate once it is valid by its own clock.",
+      ],
+    });
+  });
+
+  test.each([
+    ['to a connector that has no active one', false, [held(OLD, '2026-02-01T00:00:00Z', { isActive: false })]],
+    ['in place of all others', true, [old]],
+  ])('and not used, %s: nothing works, so it fails', async (_, replace, authentication) => {
+    const after = connectorWith([heldNew(valid, { isActive: false })]);
+    const answers = replace ? [answer(204), sent(after)] : [sent(after)];
+    const { outcome } = await update(connectorWith(authentication), { certificate: valid, replace, answers });
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      connector: after,
+      failure: {
+        code: 'NO_ACTIVE_CERTIFICATE',
+        message: `The API connector Sign-up (c-1) has the new certificate now, but does not use it, ${CLOCK}`,
+        remedy: expect.stringMatching(/^If that clock is ahead, set it right/),
+      },
+    });
   });
 
   test.each([
@@ -128,12 +155,11 @@ describe('nothing is done', () => {
       {},
       `has this certificate already, but does not use it: another one was uploaded later. ${FORCE}`,
     ],
-    ['none is in use', connectorWith([unused]), {}, `has this certificate already, but does not use it. ${FORCE}`],
     [
-      'none is in use, at the second from which it is valid',
-      connectorWith([heldNew(valid, { isActive: false })]),
+      'another one is in use, at the second from which it is valid',
+      connectorWith([heldNew(valid, { isActive: false }), old]),
       { certificate: valid },
-      `has this certificate already, but does not use it. ${FORCE}`,
+      `has this certificate already, but does not use it: another one was uploaded later. ${FORCE}`,
     ],
     [
       'it is there, and becomes valid tomorrow',
@@ -145,6 +171,22 @@ describe('nothing is done', () => {
     const { outcome, requests } = await update(before, options);
     const warnings = text === IN_USE ? [] : [`The API connector Sign-up ${text}`];
     expect(outcome).toEqual({ id: 'c-1', before, connector: before, result: 'unchanged', text, warnings });
+    expect(requests).toEqual([]);
+  });
+
+  test.each([
+    ['valid', valid, CLOCK],
+    ['valid tomorrow', future, `and no other one is active. It becomes valid on ${TOMORROW}.`],
+  ])('it is there, %s, and none is in use: that is no success', async (_, own, why) => {
+    const before = connectorWith([heldNew(own, { isActive: false })]);
+    const { outcome, requests } = await update(before, { certificate: own });
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      failure: {
+        code: 'NO_ACTIVE_CERTIFICATE',
+        message: `The API connector Sign-up (c-1) has this certificate already, but does not use it, ${why}`,
+      },
+    });
     expect(requests).toEqual([]);
   });
 

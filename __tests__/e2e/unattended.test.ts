@@ -243,3 +243,26 @@ test('docs/reliability.md has a row for each', () => {
   const died = rows.map((row) => row.slice(2, -2).trim());
   expect(died).toEqual([...DEATHS.map(([name]) => name), 'the runner itself, before the end of the job']);
 });
+
+test('the clock of the runner is ahead: the service does not use what it made yet, which is said', async () => {
+  await emulator.stop();
+  emulator = await Emulator.start({ now: () => new Date(Date.now() - 20 * 60_000) });
+  const [id, none] = [GLOBAL.connectorId, SECOND];
+  const old = {
+    thumbprint: 'A1'.repeat(20),
+    notBefore: 1_700_000_000,
+    notAfter: Math.floor(Date.now() / 1000) + 900_000,
+  };
+  emulator.addConnector({ id, authentication: { type: 'certificates', certificates: [old] } });
+  emulator.addConnector({ id: none, authentication: { type: 'certificates', certificates: [] } });
+  const { outputs } = await create();
+  const result = await runStep(
+    emulator,
+    { 'connector-id': CONNECTORS, 'pfx-file': outputs['pfx-file'] ?? '', password: outputs['password'] ?? '' },
+    { temp },
+  );
+  expect(result.exitCode).toBe(1);
+  expect(result.annotations.map(({ title }) => title)).toEqual(['API connector', 'NO_ACTIVE_CERTIFICATE']);
+  for (const { message } of result.annotations) expect(message).toMatch(/if that clock is ahead/i);
+  expect(result.outputs).toMatchObject({ uploaded: 'true', 'is-active': 'false' });
+});

@@ -58,16 +58,30 @@ export async function updateConnector(
     const connector = options.replace
       ? await connectors.replaceAuthentication(before, upload, certificate)
       : await connectors.uploadClientCertificate(before, upload, certificate);
-    warnings.push(...warningsAfter(before, connector, certificate));
-    const text = changed({ ...seen, connector }, certificate, options.replace, now);
-    return { ...seen, connector, warnings, result: 'changed', text };
+    const after = { ...seen, connector };
+    warnings.push(...byDatesAlone(before, connector, certificate));
+    if (!activeCertificate(connector)) {
+      const failure = noneActive(
+        connector,
+        'has the new certificate now, but does not use it',
+        certificate,
+        new Date(),
+      );
+      return { ...after, warnings, result: 'failed', failure };
+    }
+    warnings.push(...notUsed(after, certificate, new Date()));
+    const text = changed(after, certificate, options.replace, now);
+    return { ...after, warnings, result: 'changed', text };
   } catch (error) {
     const failure = asFailure(changing ? error : beforeChange(error));
     return { ...seen, warnings, result: 'failed', failure };
   }
 }
 
-/** Why this connector needs no change, or undefined if it does. */
+/**
+ * Why this connector needs no change, or undefined if it does.
+ * @throws Failure NO_ACTIVE_CERTIFICATE if it has the certificate, and neither this nor another one is active
+ */
 function reasonToLeave(
   connector: Connector,
   { force, replace }: UpdateOptions,
@@ -80,12 +94,30 @@ function reasonToLeave(
   if (entries.some((entry) => entry.isActive)) {
     return { text: 'already uses this certificate; nothing to do.', warnings: [] };
   }
-  const why = activeCertificate(connector) ? ': another one was uploaded later' : '';
+  const has = 'has this certificate already, but does not use it';
+  if (!activeCertificate(connector)) throw noneActive(connector, has, certificate, now);
   const text =
     certificate.notBefore > now
       ? `has this certificate already; the service uses it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
-      : `has this certificate already, but does not use it${why}. If this one is to be used, set force: true to upload it again.`;
+      : `${has}: another one was uploaded later. If this one is to be used, set force: true to upload it again.`;
   return { text, warnings: [`The API connector ${nameOf(connector.id, connector)} ${text}`] };
+}
+
+/** The connector has the certificate, and no active one. `what` follows its name. */
+function noneActive(connector: Connector, what: string, certificate: ClientCertificate, now: Date): Failure {
+  const starts = isoSeconds(certificate.notBefore);
+  const message = `The API connector ${name(connector)} ${what}, and no other one is active.`;
+  return certificate.notBefore > now
+    ? new Failure(
+        'NO_ACTIVE_CERTIFICATE',
+        `${message} It becomes valid on ${starts}.`,
+        'Upload a certificate that is valid now.',
+      )
+    : new Failure(
+        'NO_ACTIVE_CERTIFICATE',
+        `${message} It is valid from ${starts}, and this runner's clock shows ${isoSeconds(now)}.`,
+        'If that clock is ahead, set it right: the service uses the certificate once it is valid by its own clock, and the check step then shows it as active. Otherwise set force: true to upload it again.',
+      );
 }
 
 /** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
@@ -161,8 +193,20 @@ function expiresSooner(connector: Connector, certificate: ClientCertificate): re
   ];
 }
 
+/** A warning if the certificate is valid, and the service goes on with another one. */
+function notUsed(
+  after: Pick<Outcome, 'before' | 'connector'> & { readonly connector: Connector },
+  certificate: ClientCertificate,
+  now: Date,
+): readonly string[] {
+  if (certificate.notBefore > now || isActive(after, certificate)) return [];
+  return [
+    `The API connector ${nameOf(after.connector.id, after.connector)} does not use the new certificate yet. It is valid from ${isoSeconds(certificate.notBefore)}, and this runner's clock shows ${isoSeconds(now)}: if that clock is ahead, the service uses the certificate once it is valid by its own clock.`,
+  ];
+}
+
 /** A warning if the certificate was recognised by its dates alone. */
-function warningsAfter(before: Connector, after: Connector, certificate: ClientCertificate): readonly string[] {
+function byDatesAlone(before: Connector, after: Connector, certificate: ClientCertificate): readonly string[] {
   if (entriesOf(after, certificate).some((entry) => digestOf(entry.thumbprint))) return [];
   const shown = entriesAfter(before, after, certificate).map((entry) => entry.thumbprint || 'no thumbprint');
   return [
