@@ -29,7 +29,9 @@ interface Place {
 
 /** Secrets as they are. */
 let known = new Set<string>();
-/** The same, {@link decoded}, with their forms in base64 and hex. */
+/** What the runner was told. */
+let maskedLines = new Set<string>();
+/** The secrets, {@link decoded}, with their forms in base64 and hex. */
 let forms = new Set<string>();
 /** Where runs of long secrets stand. */
 let runs = new Map<string, Place>();
@@ -37,6 +39,7 @@ let runs = new Map<string, Place>();
 /** Forgets all secrets. A process that runs one step after the other calls it before each. */
 export function forgetSecrets(): void {
   known = new Set();
+  maskedLines = new Set();
   forms = new Set();
   runs = new Map();
 }
@@ -46,12 +49,19 @@ export function forgetSecrets(): void {
  * @param shortestLine a line that is shorter is not masked
  */
 export function hide(secret: string, shortestLine: number = SHORTEST_SECRET): void {
-  if (secret.length < SHORTEST_SECRET || known.has(secret)) return;
+  if (secret.length < SHORTEST_SECRET) return;
   const lines = secret.split(/\r\n|\r|\n/);
   const masked = lines.filter((line) => line.length >= shortestLine);
-  for (const line of masked) setSecret(line);
+  for (const line of masked) mask(line);
+  if (known.has(secret)) return;
   remember(lines.join('\n'));
   if (masked.length <= FEW_LINES) masked.forEach(remember);
+}
+
+function mask(line: string): void {
+  if (maskedLines.has(line)) return;
+  maskedLines.add(line);
+  setSecret(line);
 }
 
 /** Hides what may be a key in a URL: its user information, and the values of its query (`?code=…`). */
