@@ -62,18 +62,21 @@ export async function signIn(
 /** What Entra also answers while it does not know a new federated credential everywhere. */
 const MAY_BE_NEW: readonly FailureCode[] = ['FEDERATED_CREDENTIAL_MISMATCH', 'FEDERATED_CREDENTIAL_MISSING'];
 
-/** What Entra refuses on account of the application, its tenant or its federated credentials. */
-const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
-  'FEDERATED_CREDENTIAL_MISMATCH',
-  'FEDERATED_CREDENTIAL_LETTER_CASE',
-  'FEDERATED_CREDENTIAL_EXPRESSION',
-  'FEDERATED_CREDENTIAL_MISSING',
-  'APPLICATION_NOT_FOUND',
-  'APPLICATION_DISABLED',
-  'TENANT_NOT_FOUND',
-  'RESOURCE_NOT_FOUND',
-  'CONDITIONAL_ACCESS',
-  'SIGN_IN_REFUSED',
+/** What has nothing to do with an application: the way to the services, GitHub's ID token, and the end of the step. */
+const NOT_ABOUT_AN_APPLICATION: readonly FailureCode[] = [
+  'ID_TOKEN_UNAVAILABLE',
+  'ID_TOKEN_REFUSED',
+  'RESPONSE_TOO_LARGE',
+  'INTERCEPTED',
+  'REDIRECTED',
+  'NETWORK_UNREACHABLE',
+  'PROXY_INVALID',
+  'PROXY_AUTHENTICATION_REQUIRED',
+  'PROXY_REFUSED',
+  'TLS_NOT_TRUSTED',
+  'STEP_TIMEOUT',
+  'CANCELLED',
+  'INTERNAL_ERROR',
 ];
 
 /**
@@ -82,7 +85,7 @@ const ABOUT_THE_APPLICATION: readonly FailureCode[] = [
  * @param which which of the two it was, a sentence
  */
 export function whichApplication(error: unknown, which: string): unknown {
-  if (!(error instanceof Failure) || !ABOUT_THE_APPLICATION.includes(error.code)) return error;
+  if (!(error instanceof Failure) || NOT_ABOUT_AN_APPLICATION.includes(error.code)) return error;
   return withSentence(error, which);
 }
 
