@@ -1,6 +1,6 @@
 /** The connectors that were named are read in parallel, and one that cannot be read does not stop the others. */
 import { expect, test } from '@jest/globals';
-import { isGone, readConnectors } from '../../src/connectors/reading.ts';
+import { known, readConnectors } from '../../src/connectors/reading.ts';
 import { Failure, type FailureCode } from '../../src/failure.ts';
 import { cancelled, connectorBody, error, online } from '../graph/scripted-graph.ts';
 import { answer } from '../scripted-http.ts';
@@ -40,5 +40,6 @@ test.each<[string, FailureCode, boolean]>([
   ['3f2504e0-4f89-41d3-9a0c-0305e82c330', 'CONNECTOR_NOT_FOUND', false],
   ['3f2504e0-4f89-41d3-9a0c-0305e82c3301', 'GRAPH_FORBIDDEN', false],
 ])('%s, %s: gone, so that it uses no certificate: %s', (id, code, gone) => {
-  expect(isGone({ id, failure: new Failure(code, 'No.', 'Do this.') })).toBe(gone);
+  const failure = new Failure(code, 'No.', 'Do this.');
+  expect(known([{ id, failure }])).toEqual(gone ? [] : [undefined]);
 });

@@ -181,14 +181,30 @@ describe('a vault that refuses', () => {
     emulator.addVaultCertificate(NAME, certificate);
     const { code, message } = failure(await run({ 'key-vault-client-id': '' }));
     expect(code).toBe('KEY_VAULT_OF_ANOTHER_TENANT');
-    expect(message).toContain('set key-vault-client-id');
+    expect(message).toContain('bash setup.sh --tenant TENANT_ID');
   });
 
   test('the sign-in to Graph fails: that it was this one', async () => {
     emulator.addVaultCertificate(NAME, certificate);
-    const { code, message } = failure(await run({ 'client-id': '99999999-8888-4777-8666-555555555555' }));
+    const result = await run({ 'client-id': '99999999-8888-4777-8666-555555555555' });
+    const { code, message } = failure(result);
     expect(code).toBe('APPLICATION_NOT_FOUND');
     expect(message).toContain('This was the sign-in to Microsoft Graph');
+    // As with a file, the outputs of the certificate are there.
+    expect(result.outputs).toMatchObject({ thumbprint: certificate.thumbprint });
+    expect(result.outputs['certificate']).toContain('BEGIN CERTIFICATE');
+  });
+
+  test('an ordinary secret is not shown, though its content type repeats it', async () => {
+    const secret = 'hunter2-db';
+    vault.secrets.set(NAME, [
+      { version: 'a'.repeat(32), value: secret, contentType: secret, created: new Date(), enabled: true },
+    ]);
+    const result = await run();
+    expect(failure(result).code).toBe('KEY_VAULT_NOT_A_CERTIFICATE');
+    expect(result.masks).toContain(secret);
+    expect(failure(result).message).not.toContain(secret);
+    expect(result.summary).not.toContain(secret);
   });
 
   test('throttled once: asked again', async () => {

@@ -307,6 +307,12 @@ describe('what the API has to trust', () => {
     expect(trusted(result)).toBe([OLD, certificate.thumbprint].sort().join(','));
   });
 
+  test('is set without a connector that the tenant no longer has', async () => {
+    const result = await run({ 'connector-id': `${GLOBAL.connectorId}\n99999999-8888-4777-8666-555555555555` });
+    expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);
+    expect(trusted(result)).toContain(certificate.thumbprint);
+  });
+
   test('is not set if a connector could not be read; the others are updated all the same', async () => {
     const result = await run({ 'connector-id': `${GLOBAL.connectorId}\nmissing` });
     expect(titles(result)).toEqual(['error CONNECTOR_NOT_FOUND']);

@@ -12,6 +12,7 @@ describe('an address is read', () => {
     ['https://contoso.vault.azure.net/certificates/connector', 'contoso', 'connector', undefined],
     ['https://contoso.vault.azure.net/secrets/connector', 'contoso', 'connector', undefined],
     ['https://contoso.vault.azure.net/certificates/connector/', 'contoso', 'connector', undefined],
+    ['https://contoso.vault.azure.net//certificates/connector', 'contoso', 'connector', undefined],
     [`https://contoso.vault.azure.net/certificates/connector/${VERSION}`, 'contoso', 'connector', VERSION],
     [`HTTPS://Contoso.Vault.Azure.Net/Certificates/Con-1/${VERSION.toUpperCase()}`, 'contoso', 'Con-1', VERSION],
   ])('%s', (address, vault, name, version) => {
@@ -69,7 +70,7 @@ test.each([
     ['/certificates/connector#x', QUERY],
     ['', NO_COLLECTION],
     ['/', NO_COLLECTION],
-    ['//certificates/connector', NO_COLLECTION],
+    ['///certificates/connector', NO_COLLECTION],
     ['/xcertificates/connector', NO_COLLECTION],
     ['/certificatesx/connector', NO_COLLECTION],
     ['/keys/connector', 'names a key (/keys/) and not the certificate'],

@@ -15,7 +15,7 @@ const SECRET = {
   contentType: 'application/x-pkcs12',
   id: `${ORIGIN}/secrets/connector/${VERSION}`,
 };
-const READ = { content: Buffer.from('not a real file'), value: SECRET.value, version: VERSION };
+const READ = { content: Buffer.from('not a real file'), version: VERSION, tenantId: TENANT };
 const UNTRUSTED = 'self-signed certificate in certificate chain (SELF_SIGNED_CERT_IN_CHAIN)';
 const PAGE = '<!DOCTYPE html><html><head><title>Sign in to the network</title></head></html>';
 
@@ -33,8 +33,12 @@ function online({ first = [CHALLENGE], then = [answer(200, SECRET)] }: { first?:
 }
 
 /** Every outcome of the reading, and the requests to the vault. */
-async function outcome(http: ScriptedHttp, source: VaultSource = SOURCE): Promise<VaultSecret | Failure> {
-  return await readVault(http, source).catch((thrown: unknown) => {
+async function outcome(
+  http: ScriptedHttp,
+  source: VaultSource = SOURCE,
+  mask: (value: string) => void = () => undefined,
+): Promise<VaultSecret | Failure> {
+  return await readVault(http, source, mask).catch((thrown: unknown) => {
     if (thrown instanceof Failure) return thrown;
     throw thrown;
   });
@@ -283,7 +287,7 @@ describe('what the vault has under the name', () => {
   ])('%s', async (_what, changes, content) => {
     const secret = { ...SECRET, ...changes };
     const http = online({ then: [answer(200, secret)] });
-    expect(await outcome(http)).toEqual({ content: Buffer.from(content), value: secret.value, version: VERSION });
+    expect(await outcome(http)).toEqual({ ...READ, content: Buffer.from(content) });
   });
 
   test.each([
@@ -303,6 +307,21 @@ describe('what the vault has under the name', () => {
       message: `What the key vault contoso has as connector (version ${VERSION}) is not one of its certificates: ${why}.`,
     });
     expect(http.requests).toHaveLength(4);
+  });
+
+  test.each([
+    ['a password, which its content type repeats', 200, { value: 'hunter2-db', contentType: 'hunter2-db' }],
+    ['a password, in a content type of its own', 200, { value: 'hunter2-db', contentType: 'password=hunter2-db;' }],
+    ['a certificate', 200, {}],
+    ['a secret without an identifier', 200, { id: 'hunter2' }],
+    ['a secret with a status that is not believed', 203, {}],
+  ])('%s is masked before anything else is done with it', async (_what, status, changes) => {
+    const secret = { ...SECRET, ...changes };
+    const masked: string[] = [];
+    const http = online({ then: times(5, answer(status, secret)) });
+    const result = await outcome(http, SOURCE, (value) => masked.push(value));
+    expect(new Set(masked)).toEqual(new Set([secret.value]));
+    if (result instanceof Failure) expect(result.message).not.toContain('hunter2');
   });
 
   test.each<[string, unknown]>([

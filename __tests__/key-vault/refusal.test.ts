@@ -18,7 +18,7 @@ import {
   type VaultRequest,
 } from '../../src/key-vault/refusal.ts';
 import { explainEntra } from '../../src/sign-in/entra-refusal.ts';
-import { cloudByName, vaultIn } from '../../src/sign-in/application.ts';
+import { cloudByName, loginCommands, vaultIn } from '../../src/sign-in/application.ts';
 import { answer } from '../scripted-http.ts';
 import { error, ONE_VERSION, SOURCE, TENANT, VERSION } from './scripted-vault.ts';
 
@@ -31,7 +31,9 @@ const OTHER = '99999999-8888-4777-8666-555555555555';
 const DATE = 'Tue, 03 Feb 2026 04:05:06 GMT';
 const ISO = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const HEADERS = { 'x-ms-request-id': 'the-request', date: DATE };
-const LOGIN = `az cloud set --name AzureCloud &&\naz login --tenant ${TENANT} --allow-no-subscriptions &&\n`;
+const LOGIN = `${loginCommands(SOURCE.application.cloud, TENANT)}\n`;
+const LOGIN_ANYWHERE = `${loginCommands(SOURCE.application.cloud, undefined)}\n`;
+const READ_FROM = { source: SOURCE, tenantId: TENANT };
 const SHOW_POLICY =
   'az keyvault certificate show --vault-name contoso --name connector --query policy --output json > policy.json';
 
@@ -54,9 +56,9 @@ describe('what a code means', () => {
     `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${LOGIN}az keyvault set-policy --name contoso ${who} --secret-permissions get`;
   const firewallRemedy = (address: string): string =>
     `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${LOGIN}az keyvault network-rule add --name contoso --ip-address ${address}`;
-  const NOT_FOUND = `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${LOGIN}az keyvault certificate list --vault-name contoso --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name contoso --query "[].id" --output tsv &&\naz keyvault certificate recover --vault-name contoso --name connector`;
+  const NOT_FOUND = `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${LOGIN}az keyvault certificate list --vault-name contoso --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name contoso --query "[].id" --output tsv\nIf it was deleted, this recovers it:\naz keyvault certificate recover --vault-name contoso --name connector`;
   const disabledRemedy = (version: string): string =>
-    `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/connector/VERSION):\n${LOGIN}az keyvault certificate list-versions --vault-name contoso --name connector --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table &&\naz keyvault certificate set-attributes --vault-name contoso --name connector${version} --enabled true`;
+    `An older version is not taken in its place. Which versions there are, and which of them are enabled:\n${LOGIN}az keyvault certificate list-versions --vault-name contoso --name connector --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\nMake a new version, or name another one in key-vault-certificate (/certificates/connector/VERSION). If this one was disabled because its key leaked, leave it disabled. Otherwise this enables it again:\naz keyvault certificate set-attributes --vault-name contoso --name connector${version} --enabled true`;
   const THROTTLED =
     'Run the job again later. If it goes on: other jobs or programs ask the vault contoso too often; give the certificates a vault of their own, and a matrix of jobs max-parallel.';
 
@@ -157,6 +159,11 @@ describe('what a code means', () => {
     ['20.1.2.3', '20.1.2.3'],
     ['2001:db8::1', '2001:db8::1'],
     ['20.1.2.3\r\nCaller: x', '20.1.2.3'],
+    ['20.1.2.3.', '20.1.2.3'],
+    ['20.1.2.3:4711', '20.1.2.3'],
+    ['::ffff:20.1.2.3', '20.1.2.3'],
+    ['[2001:db8::1]:4711', '2001:db8::1'],
+    ['2001:db8::.', '2001:db8::'],
     ['20.1.2', undefined],
     ['$(id)', undefined],
   ])('the firewall names the address %j', (said, address) => {
@@ -168,6 +175,33 @@ describe('what a code means', () => {
     }
   });
 
+  test.each([
+    ['ForbiddenByFirewall', 'KEY_VAULT_FIREWALL', '20.1.2.3'],
+    [undefined, 'KEY_VAULT_FIREWALL', '20.1.2.3'],
+  ])('it may name the address in brackets, in the sentence itself (inner code %s)', (inner, code, address) => {
+    const body = error(inner, `Client address (${address}) is not authorized and caller is not a trusted service`);
+    const { failure } = explained(403, body);
+    expect(failure.code).toBe(code);
+    expect(failure.remedy).toBe(firewallRemedy(address));
+  });
+
+  test.each([
+    ['Client address is not authorized and caller is not a trusted service.', 'KEY_VAULT_FIREWALL'],
+    ['Public network access is disabled and request is not from a trusted service.', 'KEY_VAULT_PUBLIC_ACCESS_OFF'],
+    ['Caller is not authorized to perform action on resource.', 'KEY_VAULT_ROLE_MISSING'],
+    [
+      "The user, group or application 'x' does not have secrets get permission on key vault 'y'",
+      'KEY_VAULT_ACCESS_POLICY_MISSING',
+    ],
+    ['Operation get is not allowed on a disabled secret.', 'KEY_VAULT_CERTIFICATE_DISABLED'],
+    ['Something else.', 'KEY_VAULT_REFUSED'],
+  ])('without an inner code the message says it: %s', (said, code) => {
+    const body = { error: { code: 'Forbidden', message: said } };
+    expect(explained(403, body).failure.code).toBe(code);
+    expect(explained(400, body).failure.code).toBe('KEY_VAULT_REFUSED');
+    expect(explained(403, error('ForbiddenByPolicy', said)).failure.code).toBe('KEY_VAULT_ACCESS_POLICY_MISSING');
+  });
+
   test('what is beyond 4000 characters of a message does not count', () => {
     const remedyFor = (length: number): string =>
       explained(403, error('ForbiddenByRbac', `${' '.repeat(length)}oid=${OTHER}`)).failure.remedy;
@@ -175,9 +209,9 @@ describe('what a code means', () => {
     expect(remedyFor(4000)).toBe(roleRemedy());
   });
 
-  test('before the tenant is known no sign-in to it is offered', () => {
+  test('before the tenant is known the sign-in names none', () => {
     const { remedy } = explained(403, error('AccessDenied'), { vault: ASKED.vault, source: SOURCE }).failure;
-    expect(remedy).toBe(policyRemedy().replace(LOGIN, ''));
+    expect(remedy).toBe(policyRemedy().replace(LOGIN, LOGIN_ANYWHERE));
   });
 
   test('in China the commands are for the cloud there', () => {
@@ -191,7 +225,7 @@ describe('a vault of another tenant', () => {
   const issuer = (tenant: string): string => `https://sts.windows.net/${tenant}/`;
   const remedy = (login: string): string =>
     `Set key-vault-client-id to an app registration in the vault's tenant. A vault that was moved to another tenant still belongs to the old one until somebody changes it: https://learn.microsoft.com/azure/key-vault/general/move-subscription. This shows which one:\n${login}\naz keyvault show --name contoso --query properties.tenantId --output tsv`;
-  const anonymous = remedy('az cloud set --name AzureCloud &&\naz login --allow-no-subscriptions &&');
+  const anonymous = remedy(loginCommands(SOURCE.application.cloud, undefined));
 
   test.each([
     [`AKV10032: Invalid issuer. Expected one of ${issuer(OTHER)}, found ${issuer(TENANT)}.`, true],
@@ -346,7 +380,7 @@ describe('a request without a response', () => {
   /** Before the vault has answered at all. */
   const FIRST: VaultRequest = { vault: ASKED.vault, source: SOURCE };
 
-  const CHECK_NAME = `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
+  const CHECK_NAME = `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists, in the tenant of the vault:\n${LOGIN_ANYWHERE}az keyvault list --query "[].name" --output tsv &&\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
 
   test('a name that does not resolve at first is: no such vault, which is tried for two seconds', () => {
     const why = `getaddrinfo ENOTFOUND ${HOST}`;
@@ -417,7 +451,8 @@ describe('a request without a response', () => {
 
 describe('a sign-in that fails', () => {
   const ABOUT_APPLICATIONS = [
-    70021, 700212, 7002138, 7002131, 70025, 700016, 7000229, 90002, 7000112, 500011, 500014, 53003, 999,
+    70021, 700212, 7002138, 7002131, 70025, 700016, 7000229, 90002, 7000112, 500011, 500014, 53003, 999, 50166, 700024,
+    7002381, 90033,
   ];
   const APPLICATION = { ...SOURCE.application, tenantId: TENANT };
   const refusal = (code: FailureCode): Failure => new Failure(code, 'Refused.', 'Do this.');
@@ -436,8 +471,8 @@ describe('a sign-in that fails', () => {
       'as the application that uploads',
       SAME,
       'KEY_VAULT_OF_ANOTHER_TENANT',
-      `Refused. ${AS} client-id, since key-vault-client-id is not set.`,
-      `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${LOGIN}az ad app create --display-name api-connector-certificate-reader --query appId --output tsv &&\naz ad sp create --id APPLICATION_ID`,
+      `Refused. ${AS} client-id, which is to read the vault too.`,
+      `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault https://contoso.vault.azure.net/certificates/connector --vault-tenant ${TENANT}`,
     ],
   ])('%s that is not found', (_what, source, code, words, remedy) => {
     const error = refusal('APPLICATION_NOT_FOUND');
@@ -446,13 +481,21 @@ describe('a sign-in that fails', () => {
 
   test.each([
     [SOURCE, `${AS} key-vault-client-id.`],
-    [SAME, `${AS} client-id, since key-vault-client-id is not set.`],
+    [SAME, `${AS} client-id, which is to read the vault too.`],
   ])('on account of its credentials: which one it was', (source, which) => {
     expect(explainSignIn(refusal('FEDERATED_CREDENTIAL_MISSING'), APPLICATION, source)).toMatchObject({
       code: 'FEDERATED_CREDENTIAL_MISSING',
       message: `Refused. ${which}`,
       remedy: 'Do this.',
     });
+  });
+
+  test.each([...ABOUT_APPLICATIONS])('AADSTS%d: which of the two it was', (aadsts) => {
+    const response = answer(400, { error: 'invalid_client', error_codes: [aadsts] });
+    const idToken = { jwt: '', issuer: 'https://issuer.example', subject: 'repo:a/b:environment:c', audience: 'x' };
+    const { failure } = explainEntra(response, APPLICATION, idToken, ASKED.vault);
+    expect((explainSignIn(failure, APPLICATION, SOURCE) as Failure).message).toContain(`${AS} key-vault-client-id.`);
+    expect((explainGraphSignIn(failure, APPLICATION) as Failure).message).toContain('as the application of client-id.');
   });
 
   test.each([...ABOUT_APPLICATIONS])('AADSTS%d: no command stands twice in what helps', (aadsts) => {
@@ -467,7 +510,7 @@ describe('a sign-in that fails', () => {
       const lines = (explained as Failure).remedy.split('\n');
       expect(lines.filter((line, n) => lines.indexOf(line) !== n)).toEqual([]);
       // A line that announces commands has some behind it.
-      for (const [n, line] of lines.entries()) if (/[^s]:$/.test(line)) expect(lines[n + 1]).toMatch(/^az /);
+      for (const [n, line] of lines.entries()) if (/[^s]:$/.test(line)) expect(lines[n + 1]).toMatch(/^(az|bash) /);
     }
   });
 
@@ -486,7 +529,7 @@ describe('a sign-in that fails', () => {
     expect(explainSignIn(error, APPLICATION, source)).toMatchObject({
       code: 'TENANT_NOT_FOUND',
       message: expect.stringMatching(new RegExp(`^Refused. ${AS} `)),
-      remedy: `The vault contoso names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${LOGIN.replace(` --tenant ${TENANT}`, '')}az keyvault show --name contoso --query properties.tenantId --output tsv`,
+      remedy: `The vault contoso names this tenant itself, so tenant-id has nothing to do with it. Check key-vault-certificate and cloud. The tenant may have been deleted; a vault that was moved to another one has to be changed: https://learn.microsoft.com/azure/key-vault/general/move-subscription. Which one the vault belongs to:\n${LOGIN_ANYWHERE}az keyvault show --name contoso --query properties.tenantId --output tsv`,
       cause: error,
     });
   });
@@ -521,35 +564,67 @@ describe('a sign-in that fails', () => {
 
 describe('a certificate that was read and does not fit', () => {
   const NOT_ONE = `What the key vault contoso has as connector (version ${VERSION}) is not one of its certificates`;
-  const IMPORT =
-    'Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name contoso --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name contoso --name NAME --file cert.pfx';
+  const IMPORT = `Set key-vault-certificate to a certificate of the vault:\n${LOGIN}az keyvault certificate list --vault-name contoso --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name (and --password, if the file has one):\naz keyvault certificate import --vault-name contoso --name NAME --file cert.pfx`;
+  const NEITHER = 'it is neither a PKCS#12 file nor PEM with a certificate and its private key';
   const NO_KEY = `The certificate connector in the key vault contoso (version ${VERSION}) comes without its private key: its policy does not let the key out.`;
-  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\n${SHOW_POLICY.replace(' > ', ` | sed 's/"exportable": *false/"exportable": true/' > `)}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
-  const RENEW = `Let the vault renew it:\n${SHOW_POLICY}\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+  const WITH_KEY = `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${LOGIN}${SHOW_POLICY.replace(' > ', ` | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > `)} &&\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json`;
+  const RENEW = `Let the vault renew it:\n${LOGIN}${SHOW_POLICY} &&\naz keyvault certificate create --vault-name contoso --name connector --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
   const READ = `Why not. It was read from the key vault contoso: connector, version ${VERSION}.`;
 
   test.each<[FailureCode, FailureCode, string, string]>([
     ['PFX_NO_PRIVATE_KEY', 'KEY_VAULT_KEY_NOT_EXPORTABLE', NO_KEY, WITH_KEY],
     ['PFX_IS_CERTIFICATE', 'KEY_VAULT_KEY_NOT_EXPORTABLE', NO_KEY, WITH_KEY],
-    ['PFX_EMPTY', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: Why not.`, IMPORT],
-    ['PFX_NOT_PKCS12', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: Why not.`, IMPORT],
-    ['PFX_TRUNCATED', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: Why not.`, IMPORT],
-    ['PFX_WRONG_PASSWORD', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: Why not.`, IMPORT],
+    ['PFX_EMPTY', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: it is empty.`, IMPORT],
+    ['PFX_NOT_PKCS12', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: ${NEITHER}.`, IMPORT],
+    ['PFX_TRUNCATED', 'KEY_VAULT_NOT_A_CERTIFICATE', `${NOT_ONE}: it is cut off.`, IMPORT],
+    [
+      'PFX_WRONG_PASSWORD',
+      'KEY_VAULT_NOT_A_CERTIFICATE',
+      `${NOT_ONE}: it is encrypted with a password, as no certificate of a vault is.`,
+      IMPORT,
+    ],
+    ...(
+      [
+        ['PFX_NOT_BASE64', NEITHER],
+        ['PFX_IS_PEM', NEITHER],
+        ['PFX_INVALID', NEITHER],
+        ['PFX_IS_PKCS7', 'it is a PKCS#7 file, which has no private key'],
+        ['PFX_IS_JKS', 'it is a Java keystore'],
+        ['PFX_IS_SSH_KEY', 'it is an SSH key'],
+        ['PFX_IS_PGP_KEY', 'it is a PGP key or message'],
+        ['PFX_TRAILING_DATA', 'something else stands behind its end'],
+        ['PFX_PASSWORD_ENCODING', 'it is encrypted with a password, as no certificate of a vault is'],
+        ['PFX_KEY_PASSWORD_DIFFERS', 'it is encrypted with a password, as no certificate of a vault is'],
+        ['PFX_DAMAGED', 'it is damaged'],
+        ['PFX_NO_CERTIFICATE', 'it has a private key in it, but no certificate'],
+        ['PFX_KEY_MISMATCH', 'its private key belongs to none of its certificates'],
+        ['PFX_SEVERAL_KEYS', 'it has several private keys in it'],
+      ] as const
+    ).map(([code, why]): [FailureCode, FailureCode, string, string] => [
+      code,
+      'KEY_VAULT_NOT_A_CERTIFICATE',
+      `${NOT_ONE}: ${why}.`,
+      IMPORT,
+    ]),
     ['CERTIFICATE_EXPIRED', 'CERTIFICATE_EXPIRED', READ, RENEW],
     ['CERTIFICATE_EXPIRES_TOO_SOON', 'CERTIFICATE_EXPIRES_TOO_SOON', READ, RENEW],
     ['PFX_UNSUPPORTED', 'PFX_UNSUPPORTED', READ, 'Do this.'],
   ])('%s is %s', (was, code, words, remedy) => {
     const error = new Failure(was, 'Why not.', 'Do this.');
-    expect(explainContent(error, SOURCE, VERSION)).toMatchObject({ code, message: words, remedy, cause: error });
+    expect(explainContent(error, READ_FROM, VERSION)).toMatchObject({ code, message: words, remedy, cause: error });
   });
 
   // As the Azure CLI prints JSON, and without blanks.
-  test.each([2, 0])('the command for an exportable key edits the policy (%d blanks deep)', (indent) => {
+  test.each([
+    [2, 'RSA'],
+    [0, 'RSA'],
+    [2, 'RSA-HSM'],
+  ])('the command for an exportable key edits the policy (%d blanks deep, %s)', (indent, keyType) => {
     const policy = {
-      keyProperties: { curve: null, exportable: false, keySize: 2048, keyType: 'RSA', reuseKey: false },
+      keyProperties: { curve: null, exportable: false, keySize: 2048, keyType, reuseKey: false },
       secretProperties: { contentType: 'application/x-pkcs12' },
     };
-    const { remedy } = explainContent(new Failure('PFX_NO_PRIVATE_KEY', '', ''), SOURCE, VERSION) as Failure;
+    const { remedy } = explainContent(new Failure('PFX_NO_PRIVATE_KEY', '', ''), READ_FROM, VERSION) as Failure;
     const directory = mkdtempSync(join(tmpdir(), 'policy-'));
     try {
       const commands = remedy.split('\n').filter((line) => line.startsWith('az '));
@@ -562,7 +637,7 @@ describe('a certificate that was read and does not fit', () => {
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(JSON.parse(readFileSync(join(directory, 'created.json'), 'utf8'))).toEqual({
         ...policy,
-        keyProperties: { ...policy.keyProperties, exportable: true },
+        keyProperties: { ...policy.keyProperties, keyType: 'RSA', exportable: true },
       });
     } finally {
       rmSync(directory, { recursive: true });
@@ -571,10 +646,10 @@ describe('a certificate that was read and does not fit', () => {
 
   test('a fault of our own is left as it is', () => {
     const fault = new RangeError('a fault');
-    expect(explainContent(fault, SOURCE, VERSION)).toBe(fault);
+    expect(explainContent(fault, READ_FROM, VERSION)).toBe(fault);
   });
 
   test('foreign words about it are shown cleaned', () => {
-    expect(notACertificate(SOURCE, VERSION, '\u001b[1mas it\r\nis v1.2').message).toBe(`${NOT_ONE}: as it is v1.2.`);
+    expect(notACertificate(READ_FROM, VERSION, '\u001b[1mas it\r\nis v1.2').message).toBe(`${NOT_ONE}: as it is v1.2.`);
   });
 });

@@ -24,9 +24,14 @@ export async function readConnectors(connectors: ApiConnectors, ids: readonly st
 const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
- * Whether the tenant has no such connector, so that there is no certificate in use. Only an ID counts: other text may be the
- * display name of a connector that there is.
+ * The connectors, undefined for one that could not be read. One that the tenant does not have is left out: no certificate of it
+ * is in use.
  */
-export function isGone({ id, ...reading }: Reading): boolean {
+export function known(readings: readonly Reading[]): readonly (Connector | undefined)[] {
+  return readings.filter((reading) => !isGone(reading)).map(({ connector }) => connector);
+}
+
+/** Only an ID counts: other text may be the display name of a connector that there is. */
+function isGone({ id, ...reading }: Reading): boolean {
   return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
 }

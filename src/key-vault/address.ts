@@ -28,6 +28,11 @@ export function describeSource({ certificate: { vault, name } }: VaultSource): s
   return `the key vault ${vault}, certificate ${name}`;
 }
 
+/** The address, as it is written for the latest version. */
+export function addressOf({ certificate: { vault, name }, application: { cloud } }: VaultSource): string {
+  return `https://${vault}.${suffixOf(cloud)}/certificates/${name}`;
+}
+
 /** What an address looks like, for messages. */
 export function addressForm(cloud: Cloud): string {
   return `https://VAULT.${suffixOf(cloud)}/certificates/NAME, with /VERSION behind it for a version other than the latest`;
@@ -64,7 +69,8 @@ export function parseAddress(address: string, cloud: Cloud): VaultCertificate | 
   }
   if (!VAULT.test(vault)) return { wrong: 'does not name a vault: its name is not of the form that vaults have' };
 
-  const [, collection = '', name = '', version, ...rest] = path.replace(/\/$/, '').split('/');
+  // The portal shows a vault's address with a slash at its end: `${{ vars.VAULT }}/certificates/NAME` has two.
+  const [, collection = '', name = '', version, ...rest] = path.replace(/^\/\//, '/').replace(/\/$/, '').split('/');
   if (collection.toLowerCase() === 'keys') return { wrong: 'names a key (/keys/) and not the certificate' };
   if (!/^(certificates|secrets)$/i.test(collection)) return { wrong: 'has no /certificates/ in it' };
   if (name === '') return { wrong: 'has no name of a certificate in it' };

@@ -11,6 +11,7 @@ import type { Verdict } from '../http/verdict.ts';
 import { vaultIn, type Resource } from '../sign-in/application.ts';
 import { requestFirstIdToken, signIn } from '../sign-in/sign-in.ts';
 import { clean } from '../text/clean.ts';
+import { hide } from '../text/secrets.ts';
 import { parseObject, stringOf } from '../text/json.ts';
 import type { VaultCertificate, VaultSource } from './address.ts';
 import {
@@ -26,10 +27,10 @@ import {
 export interface VaultSecret {
   /** A PKCS#12 file without a password, or PEM. Secret. */
   readonly content: Buffer;
-  /** The same as it came. Secret. */
-  readonly value: string;
   /** The version that was read, 32 hex digits. */
   readonly version: string;
+  /** The vault's. */
+  readonly tenantId: string;
 }
 
 const API_VERSION = '7.4';
@@ -37,9 +38,10 @@ const API_VERSION = '7.4';
 /**
  * Reads the certificate with its key: asks the vault for its tenant, signs in there, and gets the secret. The ID token is on
  * its way while the vault is asked, so that this takes as many round trips as a sign-in and one request.
+ * @param mask gets the value before anything else is done with the response: it may be any secret of the vault
  * @throws Failure KEY_VAULT_* for each way in which that cannot be done; what a failed sign-in means
  */
-export async function readVault(http: Http, source: VaultSource): Promise<VaultSecret> {
+export async function readVault(http: Http, source: VaultSource, mask: (value: string) => void): Promise<VaultSecret> {
   const { certificate, application } = source;
   const { cloud, audience } = application;
   const vault = vaultIn(cloud, certificate.vault);
@@ -52,10 +54,13 @@ export async function readVault(http: Http, source: VaultSource): Promise<VaultS
   const access = await signIn(http, signedIn, vault, first).catch((error: unknown) => {
     throw explainSignIn(error, signedIn, source);
   });
-  return await retried(http, { ...asked, tenantId }, async (n) => {
+  const signedInto = { ...asked, tenantId };
+  return await retried(http, signedInto, async (n) => {
     const response = await request(http, vault, certificate, access.token);
-    const secret = response.status === 200 ? secretIn(response.body, asked) : undefined;
-    return secret === undefined ? explainVault(response, { ...asked, tenantId }, n) : { done: secret };
+    const { value } = parseObject(response.body);
+    if (typeof value === 'string') mask(value);
+    const secret = response.status === 200 ? secretIn(response.body, signedInto) : undefined;
+    return secret === undefined ? explainVault(response, signedInto, n) : { done: { ...secret, tenantId } };
   });
 }
 
@@ -110,16 +115,20 @@ function tenantIn(response: HttpResponse, asked: VaultRequest, n: number): { rea
 }
 
 /** @throws Failure KEY_VAULT_NOT_A_CERTIFICATE */
-function secretIn(body: string, asked: VaultRequest): { content: Buffer; value: string; version: string } | undefined {
+function secretIn(body: string, asked: VaultRequest): Omit<VaultSecret, 'tenantId'> | undefined {
   const { value, contentType, id } = parseObject(body);
   const version = versionIn(stringOf(id));
   if (typeof value !== 'string' || version === undefined) return undefined;
   const type = stringOf(contentType).trim().toLowerCase();
-  if (type === 'application/x-pem-file') return { value, version, content: Buffer.from(value) };
-  if (type !== 'application/x-pkcs12') throw notACertificate(asked.source, version, typeOf(type));
+  if (type === 'application/x-pem-file') return { version, content: Buffer.from(value) };
+  if (type !== 'application/x-pkcs12') {
+    // It may be a password, which is short, and people write anything into a content type.
+    hide(value);
+    throw notACertificate(asked, version, typeOf(type));
+  }
   const base64 = value.replace(/\s/g, '');
-  if (!/^[a-z0-9+/]+={0,2}$/i.test(base64)) throw notACertificate(asked.source, version, 'its value is not base64');
-  return { value, version, content: Buffer.from(base64, 'base64') };
+  if (!/^[a-z0-9+/]+={0,2}$/i.test(base64)) throw notACertificate(asked, version, 'its value is not base64');
+  return { version, content: Buffer.from(base64, 'base64') };
 }
 
 /** 32 hex digits, at the end of a secret's identifier. */

@@ -14,7 +14,7 @@ import { loginCommands, type Application, type Resource } from '../sign-in/appli
 import { whichApplication } from '../sign-in/sign-in.ts';
 import { clean } from '../text/clean.ts';
 import { isObject, parseObject, stringOf } from '../text/json.ts';
-import type { VaultSource } from './address.ts';
+import { addressOf, type VaultSource } from './address.ts';
 
 /** What the vault was asked for: what a failure is about, and the values that its commands are filled in with. */
 export interface VaultRequest {
@@ -23,6 +23,9 @@ export interface VaultRequest {
   /** The vault's; undefined while it is not known. */
   readonly tenantId?: string;
 }
+
+/** Where something was read. */
+export type ReadFrom = Omit<VaultRequest, 'vault'>;
 
 interface Refusal {
   readonly code: FailureCode;
@@ -34,8 +37,6 @@ interface Refusal {
 
 /** A name that does not resolve may be DNS in trouble. In milliseconds. */
 const RESOLVING = 2_000;
-const CHECK_NAME =
-  'Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv';
 /** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
 const THROTTLE_PAUSE = 1_000;
 
@@ -86,7 +87,7 @@ export function explainVaultTransport(error: TransportError, asked: VaultRequest
       failure: new Failure(
         'KEY_VAULT_NOT_FOUND',
         `There seems to be no key vault ${host}: ${clean(why)} (${new Date().toISOString()}).`,
-        `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
+        `${checkName(asked)}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`,
         { cause: error },
       ),
     };
@@ -98,19 +99,23 @@ export function explainVaultTransport(error: TransportError, asked: VaultRequest
   if (failure.code !== 'PROXY_REFUSED') return verdict;
   // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
   const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
-  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${CHECK_NAME}` : ''}`;
+  const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${checkName(asked)}` : ''}`;
   return { ...verdict, failure: new Failure(failure.code, failure.message, remedy, { cause: error }) };
+}
+
+function checkName({ source }: VaultRequest): string {
+  return `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists, in the tenant of the vault:\n${loginCommands(source.application.cloud, undefined)}\naz keyvault list --query "[].name" --output tsv &&\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
 }
 
 /** What a failed sign-in to the vault means; any other error is left as it is. */
 export function explainSignIn(error: unknown, application: Application, source: VaultSource): unknown {
   const { tenantId, clientId, cloud } = application;
   const { vault } = source.certificate;
-  const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
+  const input = source.sameApplication ? 'client-id, which is to read the vault too' : 'key-vault-client-id';
   const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${loginCommands(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv &&\naz ad sp create --id APPLICATION_ID`
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${addressOf(source)} --vault-tenant ${tenantId}`
       : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
@@ -134,30 +139,54 @@ export function explainGraphSignIn(error: unknown, { tenantId }: Application): u
 }
 
 /** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
-export function notACertificate(
-  { certificate: { vault, name } }: VaultSource,
-  version: string,
-  why: string,
-  cause?: unknown,
-): Failure {
+export function notACertificate(asked: ReadFrom, version: string, why: string, cause?: unknown): Failure {
+  const { vault, name } = asked.source.certificate;
   return new Failure(
     'KEY_VAULT_NOT_A_CERTIFICATE',
     `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${clean(why).replace(/\.$/, '')}.`,
-    `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
+    `Set key-vault-certificate to a certificate of the vault:\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name (and --password, if the file has one):\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
     { cause },
   );
 }
 
 /** How to have the vault renew a certificate now, by its own policy. */
-export function renewCommands({ certificate: { vault, name } }: VaultSource): string {
-  return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+function renewCommands(asked: ReadFrom): string {
+  const { vault, name } = asked.source.certificate;
+  return `Let the vault renew it:\n${loginTo(asked)}az keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
 
-/** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
-export function explainContent(error: unknown, source: VaultSource, version: string): unknown {
+const NEITHER = 'it is neither a PKCS#12 file nor PEM with a certificate and its private key';
+const ENCRYPTED = 'it is encrypted with a password, as no certificate of a vault is';
+
+/** What a file that cannot be used is, in the words of a vault: those of a file talk of how it was exported, and of its password. */
+const FORMS: Readonly<Partial<Record<FailureCode, string>>> = {
+  PFX_EMPTY: 'it is empty',
+  PFX_NOT_BASE64: NEITHER,
+  PFX_IS_PEM: NEITHER,
+  PFX_IS_PKCS7: 'it is a PKCS#7 file, which has no private key',
+  PFX_IS_JKS: 'it is a Java keystore',
+  PFX_IS_SSH_KEY: 'it is an SSH key',
+  PFX_IS_PGP_KEY: 'it is a PGP key or message',
+  PFX_NOT_PKCS12: NEITHER,
+  PFX_TRUNCATED: 'it is cut off',
+  PFX_TRAILING_DATA: 'something else stands behind its end',
+  PFX_INVALID: NEITHER,
+  PFX_WRONG_PASSWORD: ENCRYPTED,
+  PFX_PASSWORD_ENCODING: ENCRYPTED,
+  PFX_KEY_PASSWORD_DIFFERS: ENCRYPTED,
+  PFX_DAMAGED: 'it is damaged',
+  PFX_NO_CERTIFICATE: 'it has a private key in it, but no certificate',
+  PFX_KEY_MISMATCH: 'its private key belongs to none of its certificates',
+  PFX_SEVERAL_KEYS: 'it has several private keys in it',
+};
+
+/** The failures of a certificate that was read, in the words of a vault. */
+export function explainContent(error: unknown, asked: ReadFrom, version: string): unknown {
   if (!(error instanceof Failure)) return error;
-  const { vault, name } = source.certificate;
+  const { vault, name } = asked.source.certificate;
   const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
+  const form = FORMS[error.code];
+  if (form !== undefined) return notACertificate(asked, version, form, error);
   // Most codes need no words of a vault, so not every one has a case.
   const code: string = error.code;
   switch (code) {
@@ -166,17 +195,12 @@ export function explainContent(error: unknown, source: VaultSource, version: str
       return new Failure(
         'KEY_VAULT_KEY_NOT_EXPORTABLE',
         `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`,
-        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/' > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
+        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}az keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
         { cause: error },
       );
-    case 'PFX_EMPTY':
-    case 'PFX_NOT_PKCS12':
-    case 'PFX_TRUNCATED':
-    case 'PFX_WRONG_PASSWORD':
-      return notACertificate(source, version, error.message, error);
     case 'CERTIFICATE_EXPIRED':
     case 'CERTIFICATE_EXPIRES_TOO_SOON':
-      return new Failure(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
+      return new Failure(error.code, `${error.message} ${told}`, renewCommands(asked), { cause: error });
     default:
       return new Failure(error.code, `${error.message} ${told}`, error.remedy, { cause: error });
   }
@@ -202,7 +226,10 @@ function refusalFor(response: HttpResponse, asked: VaultRequest): Refusal {
   const { codes } = saidBy(response);
   const message = messageOf(response);
   const { status } = response;
-  const known = codes.map((code) => byCode(code, message, asked)).find((refusal) => refusal !== undefined);
+  const named = status === 403 ? BY_MESSAGE.filter(([words]) => words.test(message)).map(([, code]) => code) : [];
+  const known = [...codes, ...named]
+    .map((code) => byCode(code, message, asked))
+    .find((refusal) => refusal !== undefined);
   if (known) return known;
   if (status === 401 && /AKV10032|invalid issuer/i.test(message)) return otherTenant(message, asked);
   if (status === 404) return notFound(asked);
@@ -222,6 +249,15 @@ function refusalFor(response: HttpResponse, asked: VaultRequest): Refusal {
     remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}az keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
   };
 }
+
+/** What a message says of itself, if something on the way took the inner code away. */
+const BY_MESSAGE: readonly (readonly [words: RegExp, code: string])[] = [
+  [/client address\b[^\r\n]{0,80} is not authorized/i, 'ForbiddenByFirewall'],
+  [/public network access is disabled/i, 'ForbiddenByConnection'],
+  [/not authorized to perform action/i, 'ForbiddenByRbac'],
+  [/does not have secrets get permission/i, 'ForbiddenByPolicy'],
+  [/disabled secret/i, 'SecretDisabled'],
+];
 
 function byCode(code: string, message: string, asked: VaultRequest): Refusal | undefined {
   switch (code) {
@@ -281,13 +317,19 @@ function accessPolicyMissing(message: string, asked: VaultRequest): Refusal {
 
 function firewall(message: string, asked: VaultRequest): Refusal {
   const { vault } = asked.source.certificate;
-  const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
-  const address = isIP(named) === 0 ? undefined : named;
+  const address = addressIn(message);
   return {
     code: 'KEY_VAULT_FIREWALL',
     what: `The firewall of the key vault does not let ${address === undefined ? 'this runner' : `the address ${address}`} in`,
     remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}az keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
   };
+}
+
+/** The address that the vault saw; a port, brackets or a full stop may stand around it, and IPv4 may be written as IPv6. */
+function addressIn(message: string): string | undefined {
+  const [, named = ''] = /\bClient address[: ([]+([0-9a-f.:]{2,64})/i.exec(message) ?? [];
+  const address = /(\d{1,3}\.){3}\d{1,3}/.exec(named)?.[0] ?? named.replace(/\.+$/, '');
+  return isIP(address) === 0 ? undefined : address;
 }
 
 function publicAccessOff(asked: VaultRequest): Refusal {
@@ -304,7 +346,7 @@ function disabled(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_DISABLED',
     what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
-    remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table &&\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+    remedy: `An older version is not taken in its place. Which versions there are, and which of them are enabled:\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\nMake a new version, or name another one in key-vault-certificate (/certificates/${name}/VERSION). If this one was disabled because its key leaked, leave it disabled. Otherwise this enables it again:\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
   };
 }
 
@@ -313,7 +355,7 @@ function notFound(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
     what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
-    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\nIf it was deleted, this recovers it:\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
   };
 }
 
@@ -337,8 +379,8 @@ function throttled({ source }: VaultRequest): Refusal {
   };
 }
 
-function loginTo({ tenantId, source }: VaultRequest): string {
-  return tenantId === undefined ? '' : `${loginCommands(source.application.cloud, tenantId)}\n`;
+function loginTo({ tenantId, source }: ReadFrom): string {
+  return `${loginCommands(source.application.cloud, tenantId)}\n`;
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */

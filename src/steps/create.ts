@@ -4,7 +4,7 @@ import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import { createCertificate, type CertificateRequest } from '../certificate/create.ts';
 import { planHandOver, writeHandOver, type HandOver } from '../certificate/hand-over.ts';
 import { privateKeyForms } from '../certificate/upload.ts';
-import { isGone, readConnectors, type Reading } from '../connectors/reading.ts';
+import { known, readConnectors, type Reading } from '../connectors/reading.ts';
 import { renewalOf, type Renewal } from '../connectors/renewal.ts';
 import { trustOf } from '../connectors/trust.ts';
 import { ApiConnectors } from '../graph/api-connectors.ts';
@@ -52,11 +52,13 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
   report(renewals);
   reportFailures(renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : [])));
-  const known = readings.filter((reading) => !isGone(reading)).map(({ connector }) => connector);
+  const connectors = known(readings);
   // One whose certificate is not known could be shut out by the change of trust that follows.
-  const due = known.includes(undefined) ? [] : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+  const due = connectors.includes(undefined)
+    ? []
+    : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
   const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
-  const trust = trustOf(known, certificate, now);
+  const trust = trustOf(connectors, certificate, now);
   logTrust(trust);
   const handOver = certificate && handOverFor(certificate);
   appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));

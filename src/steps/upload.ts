@@ -5,7 +5,7 @@ import { readSource, type CertificateSource, type SourceContent } from '../certi
 import { assess } from '../certificate/suitability.ts';
 import { openCertificate, type CertificateUpload } from '../certificate/upload.ts';
 import { beforeChange, failureOf, type Outcome } from '../connectors/outcome.ts';
-import { readConnectors, type Reading } from '../connectors/reading.ts';
+import { known, readConnectors, type Reading } from '../connectors/reading.ts';
 import { trustOf, type Trust } from '../connectors/trust.ts';
 import { updateConnector } from '../connectors/update.ts';
 import { TargetCheck } from '../connectors/verify-target.ts';
@@ -61,19 +61,27 @@ async function fromHere(inputs: UploadInputs, source: CertificateSource, deadlin
   return { ...(await updateConnectors(found, upload, inputs, deadline)), origin: undefined };
 }
 
-/** A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. */
+/**
+ * A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. Its
+ * outputs are there even if the connectors could not be read.
+ */
 async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: StepDeadline): Promise<Uploaded> {
   const part = new PartDeadline(deadline);
   await using http = new Http({ userAgent: await userAgent(process.env), deadline: part });
   try {
-    const [secret, found] = await group('Key vault and sign-in', async () =>
-      Promise.all([readVault(http, source), findConnectors(http, inputs)]),
-    );
+    const found = findConnectors(http, inputs);
+    // Reported once the outputs of the certificate are set; not at all if that fails.
+    found.catch(() => undefined);
+    const secret = await group('Key vault and sign-in', async () => {
+      const read = await readVault(http, source, maskText);
+      await Promise.allSettled([found]);
+      return read;
+    });
     const upload = await group('Certificate', async () => openSecret(secret, source, inputs, deadline));
     const origin = `${describeSource(source)}, version ${secret.version}`;
-    return { ...(await updateConnectors(found, upload, inputs, deadline)), origin };
+    return { ...(await updateConnectors(await found, upload, inputs, deadline)), origin };
   } finally {
-    // If one of the two failed, the other goes on no longer.
+    // If the vault could not be read, the other goes on no longer.
     part.end();
   }
 }
@@ -111,17 +119,16 @@ async function certificateToUpload(
 
 /** The same for what a vault gave, in the words of a vault. */
 async function openSecret(
-  { content, value, version }: VaultSecret,
+  { content, version, tenantId }: VaultSecret,
   source: VaultSource,
   { minimumDaysLeft }: UploadInputs,
   deadline: StepDeadline,
 ): Promise<CertificateUpload> {
-  maskText(value);
   const notes = [`Read from ${describeSource(source)}, version ${version}.`];
   try {
     return await certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
   } catch (error) {
-    throw explainContent(error, source, version);
+    throw explainContent(error, { source, tenantId }, version);
   }
 }
 
@@ -148,11 +155,7 @@ async function updateConnectors(
   deadline: StepDeadline,
 ): Promise<Omit<Uploaded, 'origin'>> {
   const { certificate } = upload;
-  const trust = trustOf(
-    readings.map(({ connector }) => connector),
-    certificate,
-    new Date(),
-  );
+  const trust = trustOf(known(readings), certificate, new Date());
   showTrust(trust);
   const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: info });
   const ask = verifyTarget ? async (url: string) => await target.verify(url) : undefined;
