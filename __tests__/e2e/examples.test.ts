@@ -727,25 +727,25 @@ describe('scheduled-check.yml', () => {
   });
 
   test('a certificate that expires soon: an issue, with a label of its own', async () => {
-    const { results, calls, skipped } = await check(40, '');
+    const { results, calls, skipped } = await check(20, '');
     expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[0, 'warning']]);
     expect(calls.slice(0, 2)).toEqual([
       LIST,
       'gh [label] [create] [api-connector-certificate] [--force] [--color] [D93F0B] [--description] [Certificates of the API connectors]',
     ]);
     expect(calls[2]).toBe(
-      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that expires first, ${'A1'.repeat(20)}, has 40 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
+      `gh [issue] [create] [--title] [API connector certificates of ${GLOBAL.tenantId} need attention] [--label] [api-connector-certificate] [--body] [An API connector needs attention. The certificate that expires first, ${'A1'.repeat(20)}, has 20 days left (until ${results[0]?.outputs['not-after'] ?? ''}).${END}`,
     );
     expect(calls).toHaveLength(3);
     expect(skipped).toEqual([CLOSE]);
   });
 
   test('the check step is red: a comment on the open issue', async () => {
-    const { results, calls, skipped } = await check(10, '17');
+    const { results, calls, skipped } = await check(5, '17');
     expect(results.map(({ exitCode, outputs }) => [exitCode, outputs['status']])).toEqual([[1, 'failing']]);
     expect(calls[0]).toBe(LIST);
     expect(calls[1]).toMatch(
-      /^gh \[issue\] \[comment\] \[17\] \[--body\] \[The check of the API connectors fails\. .* 10 days/,
+      /^gh \[issue\] \[comment\] \[17\] \[--body\] \[The check of the API connectors fails\. .* 5 days/,
     );
     expect(calls).toHaveLength(2);
     expect(skipped).toEqual([CLOSE]);
