@@ -144,7 +144,7 @@ export function notACertificate(asked: ReadFrom, version: string, why: string, c
   return new Failure(
     'KEY_VAULT_NOT_A_CERTIFICATE',
     `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${clean(why).replace(/\.$/, '')}.`,
-    `Set key-vault-certificate to a certificate of the vault:\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name (and --password, if the file has one):\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
+    `Set key-vault-certificate to a certificate of the vault:\n${loginTo(asked)}\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name (and --password, if the file has one):\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`,
     { cause },
   );
 }
@@ -152,7 +152,7 @@ export function notACertificate(asked: ReadFrom, version: string, why: string, c
 /** How to have the vault renew a certificate now, by its own policy. */
 function renewCommands(asked: ReadFrom): string {
   const { vault, name } = asked.source.certificate;
-  return `Let the vault renew it:\n${loginTo(asked)}az keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+  return `Let the vault renew it:\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
 
 const NEITHER = 'it is neither a PKCS#12 file nor PEM with a certificate and its private key';
@@ -195,7 +195,7 @@ export function explainContent(error: unknown, asked: ReadFrom, version: string)
       return new Failure(
         'KEY_VAULT_KEY_NOT_EXPORTABLE',
         `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`,
-        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}az keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
+        `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
         { cause: error },
       );
     case 'CERTIFICATE_EXPIRED':
@@ -246,7 +246,7 @@ function refusalFor(response: HttpResponse, asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_REFUSED',
     what: 'The key vault refused',
-    remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}az keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
+    remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}\naz keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
   };
 }
 
@@ -288,7 +288,7 @@ function roleMissing(message: string, asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_ROLE_MISSING',
     what: `The application ${asked.source.application.clientId} has no role that lets it read this`,
-    remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}az role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
+    remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}\naz role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
   };
 }
 
@@ -311,7 +311,7 @@ function accessPolicyMissing(message: string, asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_ACCESS_POLICY_MISSING',
     what: `No access policy lets the application ${asked.source.application.clientId} get secrets`,
-    remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}az keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
+    remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}\naz keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
   };
 }
 
@@ -321,7 +321,7 @@ function firewall(message: string, asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_FIREWALL',
     what: `The firewall of the key vault does not let ${address === undefined ? 'this runner' : `the address ${address}`} in`,
-    remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}az keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
+    remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}\naz keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
   };
 }
 
@@ -337,7 +337,7 @@ function publicAccessOff(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
     what: 'The key vault is closed to public networks',
-    remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}az keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
+    remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}\naz keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
   };
 }
 
@@ -346,7 +346,7 @@ function disabled(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_DISABLED',
     what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
-    remedy: `An older version is not taken in its place. Which versions there are, and which of them are enabled:\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\nMake a new version, or name another one in key-vault-certificate (/certificates/${name}/VERSION). If this one was disabled because its key leaked, leave it disabled. Otherwise this enables it again:\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+    remedy: `An older version is not taken in its place. Which versions there are, and which of them are enabled:\n${loginTo(asked)}\naz keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\nMake a new version, or name another one in key-vault-certificate (/certificates/${name}/VERSION). If this one was disabled because its key leaked, leave it disabled. Otherwise this enables it again:\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
   };
 }
 
@@ -355,7 +355,7 @@ function notFound(asked: VaultRequest): Refusal {
   return {
     code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
     what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
-    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\nIf it was deleted, this recovers it:\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+    remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\nIf it was deleted, this recovers it:\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
   };
 }
 
@@ -380,7 +380,7 @@ function throttled({ source }: VaultRequest): Refusal {
 }
 
 function loginTo({ tenantId, source }: ReadFrom): string {
-  return `${loginCommands(source.application.cloud, tenantId)}\n`;
+  return loginCommands(source.application.cloud, tenantId);
 }
 
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
