@@ -97,6 +97,7 @@ describe('the certificate is uploaded', () => {
     const { outcome } = await update(connectorWith(authentication), { certificate: valid, replace, answers });
     expect(outcome).toMatchObject({
       result: 'failed',
+      uploaded: true,
       connector: after,
       failure: {
         code: 'NO_ACTIVE_CERTIFICATE',

@@ -147,6 +147,7 @@ describe('the upload step', () => {
     ['all left', [left], 'true', 'false'],
     ['not in use', [done(before)], 'false', 'true'],
     ['one failed', [left, failed], 'false', 'false'],
+    ['one failed because it is not used', [{ ...failed, uploaded: true } as const], 'false', 'true'],
   ])('is-active of all, uploaded to any: %s', (_, outcomes, isActive, uploaded) => {
     expect(outputs(...outcomes)).toMatchObject({ 'is-active': isActive, uploaded });
   });

@@ -18,12 +18,22 @@ export type Outcome = Common &
         /** What was done, or why nothing was. */
         readonly text: string;
       }
-    | { readonly result: 'failed'; readonly failure: Failure }
+    | {
+        readonly result: 'failed';
+        readonly failure: Failure;
+        /** The certificate is on the connector all the same. */
+        readonly uploaded?: true;
+      }
   );
 
 /** The failure of an outcome, if it has one. */
 export function failureOf(outcome: Outcome): Failure | undefined {
   return outcome.result === 'failed' ? outcome.failure : undefined;
+}
+
+/** Whether the certificate was put on the connector, as far as is known. */
+export function isUploaded(outcome: Outcome): boolean {
+  return outcome.result === 'changed' || (outcome.result === 'failed' && outcome.uploaded === true);
 }
 
 /** Whether the connector authenticates with this certificate now. */

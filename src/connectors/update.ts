@@ -67,7 +67,7 @@ export async function updateConnector(
         certificate,
         new Date(),
       );
-      return { ...after, warnings, result: 'failed', failure };
+      return { ...after, warnings, result: 'failed', failure, uploaded: true };
     }
     warnings.push(...notUsed(after, certificate, new Date()));
     const text = changed(after, certificate, options.replace, now);

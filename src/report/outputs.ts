@@ -3,7 +3,7 @@ import { info, setOutput } from '@actions/core';
 import type { ClientCertificate } from '../certificate/client-certificate.ts';
 import type { HandOver } from '../certificate/hand-over.ts';
 import type { Finding } from '../connectors/expiry.ts';
-import { failureOf, isActive, type Outcome } from '../connectors/outcome.ts';
+import { failureOf, isActive, isUploaded, type Outcome } from '../connectors/outcome.ts';
 import { isComplete, type Trust } from '../connectors/trust.ts';
 import { Failure } from '../failure.ts';
 import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
@@ -43,7 +43,7 @@ export function setHandOverOutputs({ path, password }: HandOver): void {
 /** The outputs about what became of the connectors. */
 export function setConnectorOutputs(outcomes: readonly Outcome[], certificate: ClientCertificate): void {
   setOutput('is-active', String(outcomes.every((outcome) => isActive(outcome, certificate))));
-  setOutput('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+  setOutput('uploaded', String(outcomes.some(isUploaded)));
   setOutput('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 
@@ -98,7 +98,7 @@ function updatedConnector(outcome: Outcome, certificate: ClientCertificate): Rec
   const failure = failureOf(outcome);
   return {
     ...shown(outcome.id, outcome.connector),
-    uploaded: outcome.result === 'changed',
+    uploaded: isUploaded(outcome),
     isActive: isActive(outcome, certificate),
     thumbprint: certificate.thumbprint,
     notBefore: certificate.notBefore.getTime() / 1000,
