@@ -29582,6 +29582,7 @@ function unread(id, failure) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $m: () => (/* binding */ isActive),
+/* harmony export */   bH: () => (/* binding */ isUploaded),
 /* harmony export */   g5: () => (/* binding */ failureOf),
 /* harmony export */   oW: () => (/* binding */ beforeChange)
 /* harmony export */ });
@@ -29593,6 +29594,10 @@ function unread(id, failure) {
 /** The failure of an outcome, if it has one. */
 function failureOf(outcome) {
     return outcome.result === 'failed' ? outcome.failure : undefined;
+}
+/** Whether the certificate was put on the connector, as far as is known. */
+function isUploaded(outcome) {
+    return outcome.result === 'changed' || (outcome.result === 'failed' && outcome.uploaded === true);
 }
 /** Whether the connector authenticates with this certificate now. */
 function isActive({ before, connector }, certificate) {
@@ -29612,7 +29617,7 @@ function beforeChange(error) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   P: () => (/* binding */ readConnectors),
-/* harmony export */   S: () => (/* binding */ isGone)
+/* harmony export */   e: () => (/* binding */ known)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
 /* harmony import */ var _http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(359);
@@ -29634,9 +29639,13 @@ async function readConnectors(connectors, ids) {
 }
 const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 /**
- * Whether the tenant has no such connector, so that there is no certificate in use. Only an ID counts: other text may be the
- * display name of a connector that there is.
+ * The connectors, undefined for one that could not be read. One that the tenant does not have is left out: no certificate of it
+ * is in use.
  */
+function known(readings) {
+    return readings.filter((reading) => !isGone(reading)).map(({ connector }) => connector);
+}
+/** Only an ID counts: other text may be the display name of a connector that there is. */
 function isGone({ id, ...reading }) {
     return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
 }
@@ -29869,6 +29878,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var lib_failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/text/guid.js
+var guid = __nccwpck_require__(9278);
 // EXTERNAL MODULE: ./lib/http/refusal.js
 var refusal = __nccwpck_require__(3988);
 // EXTERNAL MODULE: ./lib/http/retry.js
@@ -30080,6 +30091,7 @@ function listed(connector) {
 
 
 
+
 const PATH = '/identity/apiConnectors';
 /** The API connectors of one tenant. */
 class ApiConnectors {
@@ -30165,13 +30177,21 @@ class ApiConnectors {
     async #comparedWithTheList(id, verdict) {
         const { failure } = verdict;
         const isAboutTheId = failure.code === 'CONNECTOR_NOT_FOUND' || /\bAADB2C90063\b/.test(failure.message);
-        const listed = isAboutTheId ? await this.#listOrNothing() : undefined;
+        // How a text that is no ID is refused is documented nowhere.
+        const mayBe = isAboutTheId || (failure.code === 'GRAPH_REFUSED' && !guid/* GUID */.S.test(id));
+        const listed = mayBe ? await this.#listOrNothing() : undefined;
         if (listed === undefined)
             return verdict;
-        if (listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase())) {
+        const isThere = listed.some((connector) => connector.id.toLowerCase() === id.toLowerCase());
+        const named = listed.filter(({ displayName }) => folded(displayName) === folded(id));
+        if (named.length > 0 && !isThere)
+            return { failure: isName(failure, id, named), retry: 'no' };
+        if (!isAboutTheId)
+            return verdict;
+        if (isThere) {
             return { ...verdict, failure: (0,lib_failure/* withSentence */.wt)(failure, 'The list of API connectors has it.'), retry: 'yes' };
         }
-        return { failure: notFound(failure, id, listed), retry: 'no' };
+        return { failure: notFound(failure, listed), retry: 'no' };
     }
     async #listOrNothing() {
         try {
@@ -30186,18 +30206,28 @@ class ApiConnectors {
     }
 }
 const SHOWN_CONNECTORS = 20;
-function notFound(failure, id, listed) {
-    const named = listed.find(({ displayName }) => displayName.trim().toLowerCase() === id.trim().toLowerCase());
-    if (named) {
-        return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', `${(0,clean/* clean */.uH)(id, 80)} is the display name of an API connector, not its ID.`, `Set connector-id to its ID:\n  ${(0,clean/* clean */.uH)(named.id, 64)}  ${(0,clean/* clean */.uH)(named.displayName, 80)}`, { cause: failure });
-    }
-    const shown = listed.slice(0, SHOWN_CONNECTORS);
-    const lines = shown.map((connector) => `  ${(0,clean/* clean */.uH)(connector.id, 64)}  ${(0,clean/* clean */.uH)(connector.displayName, 80)}`);
-    const more = listed.length > shown.length ? [`  … and ${listed.length - shown.length} more`] : [];
-    const remedy = listed.length === 0 ? 'The tenant has no API connector at all: check tenant-id.' : 'The tenant has these:';
-    return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', failure.message, [remedy, ...lines, ...more].join('\n'), {
-        cause: failure,
-    });
+/** A name as it is compared: neither letter case nor blanks count. */
+function folded(name) {
+    return name.trim().replace(/\s+/g, ' ').toLowerCase();
+}
+function isName(failure, id, named) {
+    const one = named.length === 1;
+    return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', `${(0,clean/* clean */.uH)(id, 80)} is the display name of ${one ? 'an API connector, not its ID' : `${named.length} API connectors, not an ID`}.`, one
+        ? `Set connector-id to its ID:\n${shortList(named, ({ displayName }) => (0,clean/* clean */.uH)(displayName, 80))}`
+        : `Set connector-id to the ID of the right one; these are the IDs and the target URLs:\n${shortList(named, ({ targetUrl }) => (0,clean/* cleanUrl */.TG)(targetUrl, 100))}`, { cause: failure });
+}
+function notFound(failure, listed) {
+    const remedy = listed.length === 0
+        ? 'The tenant has no API connector at all: check tenant-id.'
+        : `The tenant has these:\n${shortList(listed, ({ displayName }) => (0,clean/* clean */.uH)(displayName, 80))}`;
+    return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
+}
+/** The IDs, a line each, with what tells the connectors apart. */
+function shortList(connectors, telling) {
+    const shown = connectors.slice(0, SHOWN_CONNECTORS);
+    const lines = shown.map((connector) => `  ${(0,clean/* clean */.uH)(connector.id, 64)}  ${telling(connector)}`);
+    const rest = connectors.length - shown.length;
+    return [...lines, ...(rest > 0 ? [`  … and ${rest} more`] : [])].join('\n');
 }
 /** The id is one segment of the path, whatever is in it. */
 function pathOf(id) {
@@ -30460,9 +30490,9 @@ function carriedBy(roles) {
 /** For a shell of the Azure CLI, ready to be pasted. */
 function grantCommands({ tenantId, clientId, cloud }, permission) {
     return `${(0,application/* loginCommands */.y0)(cloud, tenantId)}
-SP=$(az ad sp show --id ${clientId} --query id --output tsv)
-MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv)
-ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv)
+SP=$(az ad sp show --id ${clientId} --query id --output tsv) &&
+MS_GRAPH=$(az ad sp show --id 00000003-0000-0000-c000-000000000000 --query id --output tsv) &&
+ROLE=$(az ad sp show --id $MS_GRAPH --query "appRoles[?value=='${permission}'].id" --output tsv) &&
 az rest --method post --url ${cloud.graphOrigin}/v1.0/servicePrincipals/$SP/appRoleAssignments --body "{\\"principalId\\":\\"$SP\\",\\"resourceId\\":\\"$MS_GRAPH\\",\\"appRoleId\\":\\"$ROLE\\"}"`;
 }
 
@@ -31973,6 +32003,8 @@ var key_vault_address = __nccwpck_require__(2638);
 var masks = __nccwpck_require__(8658);
 // EXTERNAL MODULE: ./lib/sign-in/application.js
 var application = __nccwpck_require__(8509);
+// EXTERNAL MODULE: ./lib/text/guid.js
+var guid = __nccwpck_require__(9278);
 ;// CONCATENATED MODULE: ./lib/inputs.js
 /** The inputs of each step, read once, checked, and every secret among them masked. */
 
@@ -31981,7 +32013,7 @@ var application = __nccwpck_require__(8509);
 
 
 
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** The last label has letters only, or is one of another script, as DNS has it (`xn--p1ai`). */
 const DOMAIN = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])$/i;
 const GUID_EXAMPLE = '00000000-0000-0000-0000-000000000000';
@@ -32163,13 +32195,13 @@ function audienceGiven() {
 }
 function tenantId() {
     const value = required('tenant-id', `a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`);
-    if (GUID.test(value) || DOMAIN.test(value))
+    if (guid/* GUID */.S.test(value) || DOMAIN.test(value))
         return value;
     throw invalid('tenant-id', value, `the directory (tenant) ID: a GUID such as ${GUID_EXAMPLE}, or a domain such as contoso.onmicrosoft.com`, 'The overview page of Microsoft Entra ID shows it.');
 }
 function clientId() {
     const value = required('client-id', `a GUID such as ${GUID_EXAMPLE}`);
-    if (GUID.test(value))
+    if (guid/* GUID */.S.test(value))
         return value;
     throw invalid('client-id', value, `the application (client) ID of the app registration: a GUID such as ${GUID_EXAMPLE}`, 'The overview page of the app registration shows it.');
 }
@@ -32177,10 +32209,13 @@ const OWN_LINES = 'Several IDs stand on lines of their own, with nothing between
 /** Control and format characters, and others without a shape; but those that end a line or a cell. */
 const UNSEEN = /(?![\t\r\n])[\p{C}\p{DI}]/u;
 const QUOTATION_MARK = /["'`\p{Pi}\p{Pf}‚„]/u;
-/** What no ID has in it, and what to do about it. */
+/** What neither an ID nor, most likely, a name has in it. An apostrophe within a name is none of these. */
 const IN_NO_ID = [
     [UNSEEN, '', 'Type it by hand: what was copied along cannot be seen.'],
-    [QUOTATION_MARK, '', 'Leave quotation marks out.'],
+    [/(?!['’])(?:[\p{Pi}\p{Pf}"`‚„])|^['’]|['’]$/u, 'a quotation mark', 'Leave quotation marks out.'],
+];
+/** What a line with an ID has in addition to it. Without an ID, it may be a name, which is recognised later. */
+const NEXT_TO_AN_ID = [
     [/\s#/, 'a comment behind an ID', 'A comment stands on a line of its own, which begins with #.'],
     [/,/, 'a comma', OWN_LINES],
     [/;/, 'a semicolon', OWN_LINES],
@@ -32207,7 +32242,7 @@ function connectorIds(text) {
         if (id.length > 256 || id === '.' || id === '..') {
             throw invalid('connector-id', id, `the ID of an API connector, such as ${GUID_EXAMPLE}, or several, one a line`, 'The check step with all: true lists the API connectors of the tenant with their IDs.');
         }
-        for (const [found, what, how] of IN_NO_ID) {
+        for (const [found, what, how] of guid/* GUID_WITHIN */.I.test(id) ? [...IN_NO_ID, ...NEXT_TO_AN_ID] : IN_NO_ID) {
             if (!found.test(id))
                 continue;
             const where = lines.length === 1 ? '' : ` (line ${lines.indexOf(id) + 1})`;
@@ -32221,7 +32256,7 @@ function connectorIds(text) {
 /** Without a vault it is not used; a mistake in it is one all the same. */
 function vaultReader() {
     const value = (0,core/* getInput */.V4)('key-vault-client-id');
-    if (value === '' || GUID.test(value))
+    if (value === '' || guid/* GUID */.S.test(value))
         return value;
     throw invalid('key-vault-client-id', value, `the application (client) ID of the app registration that reads the vault: a GUID such as ${GUID_EXAMPLE}`);
 }
@@ -32314,12 +32349,17 @@ function shown(value) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B6: () => (/* binding */ describeSource),
+/* harmony export */   ci: () => (/* binding */ addressOf),
 /* harmony export */   h6: () => (/* binding */ addressForm),
 /* harmony export */   or: () => (/* binding */ parseAddress)
 /* harmony export */ });
 /** The certificate and its vault, as a person calls them. */
 function describeSource({ certificate: { vault, name } }) {
     return `the key vault ${vault}, certificate ${name}`;
+}
+/** The address, as it is written for the latest version. */
+function addressOf({ certificate: { vault, name }, application: { cloud } }) {
+    return `https://${vault}.${suffixOf(cloud)}/certificates/${name}`;
 }
 /** What an address looks like, for messages. */
 function addressForm(cloud) {
@@ -32358,7 +32398,8 @@ function parseAddress(address, cloud) {
     }
     if (!VAULT.test(vault))
         return { wrong: 'does not name a vault: its name is not of the form that vaults have' };
-    const [, collection = '', name = '', version, ...rest] = path.replace(/\/$/, '').split('/');
+    // The portal shows a vault's address with a slash at its end: `${{ vars.VAULT }}/certificates/NAME` has two.
+    const [, collection = '', name = '', version, ...rest] = path.replace(/^\/\//, '/').replace(/\/$/, '').split('/');
     if (collection.toLowerCase() === 'keys')
         return { wrong: 'names a key (/keys/) and not the certificate' };
     if (!/^(certificates|secrets)$/i.test(collection))
@@ -34238,6 +34279,49 @@ function reportFailures(failures) {
 
 /***/ }),
 
+/***/ 3938:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   J: () => (/* binding */ logConnectorIds),
+/* harmony export */   a: () => (/* binding */ connectorIds)
+/* harmony export */ });
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1382);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4874);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9878);
+/** The IDs of connectors as the input connector-id accepts them, to be copied from the log or the job summary. */
+
+
+
+/** As many as connector-id accepts, far below what fits into a summary. */
+const SHOWN_IDS = 500;
+/** A block with all of them in the job summary; nothing if there are none. */
+function connectorIds(items) {
+    const known = items.flatMap(({ connector }) => connector ?? []);
+    if (known.length === 0)
+        return [];
+    const rest = known.length - SHOWN_IDS;
+    const more = rest > 0 ? [`… and ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_1__/* .plural */ .LS)(rest, 'more connector')}: the log has their IDs.`, ''] : [];
+    return ['**For the input connector-id**', '', ...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_1__/* .fenced */ .OF)(known.slice(0, SHOWN_IDS).flatMap(idLines)), '', ...more];
+}
+/** All of them in the log. */
+function logConnectorIds(items) {
+    const known = items.flatMap(({ connector }) => connector ?? []);
+    if (known.length === 0)
+        return;
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)('For the input connector-id:');
+    for (const line of known.flatMap(idLines))
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_2__/* .info */ .pq)(line);
+}
+/** The ID, below a comment with the name. */
+function idLines({ id, displayName }) {
+    const name = (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(displayName, 80);
+    return [...(name === '' ? [] : [`# ${name}`]), (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_0__/* .clean */ .uH)(id, 256)];
+}
+
+
+/***/ }),
+
 /***/ 3253:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -34296,7 +34380,7 @@ function remedyLines(remedy) {
     let block = [];
     const close = () => {
         if (block.length > 0)
-            lines.push(...fenced(block), '');
+            lines.push(...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_2__/* .fenced */ .OF)(block), '');
         block = [];
     };
     for (const line of remedy.split('\n')) {
@@ -34314,14 +34398,6 @@ function remedyLines(remedy) {
 function isLiteral(line) {
     return /^( {2}|az |gh |openssl |keytool |curl |printf |base64 |bash |[A-Z_]+=|permissions:)/.test(line);
 }
-function fenced(lines) {
-    const longest = Math.max(2, ...lines
-        .join('\n')
-        .split(/[^`]+/)
-        .map((run) => run.length));
-    const fence = '`'.repeat(longest + 1);
-    return [`${fence}text`, ...lines, fence];
-}
 function paragraph(text) {
     return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .markdown */ .wD)(text, LONGEST);
 }
@@ -34335,6 +34411,7 @@ function paragraph(text) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Gd: () => (/* binding */ connectorDetails),
 /* harmony export */   LS: () => (/* binding */ plural),
+/* harmony export */   OF: () => (/* binding */ fenced),
 /* harmony export */   TM: () => (/* binding */ folded),
 /* harmony export */   jh: () => (/* binding */ authentication),
 /* harmony export */   kb: () => (/* binding */ left),
@@ -34364,6 +34441,15 @@ function row(cells) {
 /** Something that is folded until somebody opens it; nothing if there is nothing in it. */
 function details(title, lines) {
     return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, '', ...lines, '</details>', ''];
+}
+/** Lines as they are, whatever is in them. */
+function fenced(lines) {
+    const longest = Math.max(2, ...lines
+        .join('\n')
+        .split(/[^`]+/)
+        .map((run) => run.length));
+    const fence = '`'.repeat(longest + 1);
+    return [`${fence}text`, ...lines, fence];
 }
 /** A list; nothing if it is empty. */
 function list(title, items, most = 20) {
@@ -34506,7 +34592,7 @@ function setHandOverOutputs({ path, password }) {
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('uploaded', String(outcomes.some((outcome) => outcome.result === 'changed')));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('uploaded', String(outcomes.some(_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isUploaded */ .bH)));
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
 }
 /** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
@@ -34551,7 +34637,7 @@ function updatedConnector(outcome, certificate) {
     const failure = (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .failureOf */ .g5)(outcome);
     return {
         ...shown(outcome.id, outcome.connector),
-        uploaded: outcome.result === 'changed',
+        uploaded: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isUploaded */ .bH)(outcome),
         isActive: (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate),
         thumbprint: certificate.thumbprint,
         notBefore: certificate.notBefore.getTime() / 1000,
@@ -34609,6 +34695,8 @@ var graph_connector = __nccwpck_require__(8923);
 var transport_error = __nccwpck_require__(6146);
 // EXTERNAL MODULE: ./lib/text/clean.js
 var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/report/connector-ids.js
+var connector_ids = __nccwpck_require__(3938);
 // EXTERNAL MODULE: ./lib/report/failure-summary.js
 var failure_summary = __nccwpck_require__(3253);
 // EXTERNAL MODULE: ./lib/report/markdown-parts.js
@@ -34674,6 +34762,7 @@ var trust_summary = __nccwpck_require__(8513);
 
 
 
+
 /** The summary of the upload step. */
 function uploadSummary(outcomes, certificate, { tenantId, trust, origin, now }) {
     const worked = outcomes.filter((outcome) => outcome.result !== 'failed');
@@ -34702,7 +34791,7 @@ function uploadSummary(outcomes, certificate, { tenantId, trust, origin, now }) 
     ].join('\n');
 }
 /** The summary of the check step. */
-function checkSummary(findings, { tenantId, now }) {
+function checkSummary(findings, { tenantId, all, now }) {
     const count = (status) => findings.filter((finding) => finding.status === status).length;
     const [failing, warning] = [count('failing'), count('warning')];
     const urgency = { failing: 0, warning: 1, ok: 2 };
@@ -34723,6 +34812,7 @@ function checkSummary(findings, { tenantId, now }) {
             `${{ ok: '✅', warning: '⚠️', failing: '❌' }[finding.status]} ${(0,clean/* markdown */.wD)(findingInShort(finding), 600)}`,
         ])),
         ...timeline(first),
+        ...(all ? (0,connector_ids/* connectorIds */.a)(first) : []),
         ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
@@ -34886,12 +34976,14 @@ function vaultIn(cloud, vault) {
 }
 /**
  * Signs the Azure CLI in, in this cloud: what comes before any command of a remedy, ready to be pasted. A tenant without a
- * subscription, as that of Azure AD B2C, cannot be signed in to otherwise.
+ * subscription, as that of Azure AD B2C, cannot be signed in to otherwise. `az login` ends by asking which subscription to
+ * use, and would read the next pasted line as the answer; so this is the start of a list, which a shell reads to its end
+ * first: of the commands after it, each but the last ends in ` &&` too.
  * @param tenantId undefined if it is not known
  */
 function loginCommands({ azureCliName }, tenantId) {
     const tenant = tenantId ? ` --tenant ${tenantId}` : '';
-    return `az cloud set --name ${azureCliName}\naz login${tenant} --allow-no-subscriptions`;
+    return `az cloud set --name ${azureCliName} &&\naz login${tenant} --allow-no-subscriptions &&`;
 }
 const WITHOUT_API_CONNECTORS = new Map([
     ['us-gov-l4', 'US Government L4'],
@@ -47747,7 +47839,7 @@ const noMatch = {
 };
 const wrongAudience = {
     ...noMatch,
-    remedy: (presented) => `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or replace it (NAME), since there cannot be two:\n${replaceCommands(presented)}`,
+    remedy: (presented) => `${presentedClaims(presented)}\n${subjectForm(presented.idToken.subject)}If the application has a credential with this issuer and subject, set the input audience to the audience of that credential. Or give that credential the audience that GitHub presented, since there cannot be two:\n${changeAudience(presented)}`,
 };
 const entra_refusal_transient = {
     code: 'SERVICE_UNAVAILABLE',
@@ -47902,15 +47994,14 @@ function createCommand(presented) {
 az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
 }
 /** For an application that has a credential with this issuer and subject: a second one is refused. */
-function replaceCommands(presented) {
-    const { clientId, cloud, tenantId } = presented.application;
-    const parameters = credentialParameters(presented);
-    if (parameters === undefined)
+function changeAudience({ application: { clientId, cloud, tenantId }, idToken }) {
+    const [issuer, subject, audience] = [exact(idToken.issuer), exact(idToken.subject), exact(idToken.audience)];
+    if (issuer === undefined || subject === undefined || audience === undefined)
         return NOT_EXACT;
+    const query = `[?issuer==${jmespathLiteral(issuer)}]|[?subject==${jmespathLiteral(subject)}].name|[0]`;
     return `${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}
-az ad app federated-credential list --id ${clientId} --query "[].[name,issuer,subject,audiences[0]]" --output tsv
-az ad app federated-credential delete --id ${clientId} --federated-credential-id NAME
-az ad app federated-credential create --id ${clientId} --parameters ${parameters}`;
+NAME=$(az ad app federated-credential list --id ${clientId} --query ${shellWord(query)} --output tsv) &&
+az ad app federated-credential update --id ${clientId} --federated-credential-id "$NAME" --parameters ${shellWord(JSON.stringify({ audiences: [audience] }))}`;
 }
 const NOT_EXACT = 'No command can be shown, since not every character of these can: there are control characters or a secret in them, or they are very long. Give the environment or the branch another name.';
 /** JSON as one word for a shell, or undefined if it would not be what GitHub presents: a subject fits letter by letter. */
@@ -47919,7 +48010,14 @@ function credentialParameters({ idToken }) {
     if (issuer === undefined || subject === undefined || audience === undefined)
         return undefined;
     const parameters = JSON.stringify({ name: credentialName(issuer, subject), issuer, subject, audiences: [audience] });
-    return `'${parameters.replaceAll("'", "'\\''")}'`;
+    return shellWord(parameters);
+}
+function shellWord(text) {
+    return `'${text.replaceAll("'", "'\\''")}'`;
+}
+/** JSON between backticks, as the queries of the Azure CLI have it. */
+function jmespathLiteral(text) {
+    return `\`${JSON.stringify(text).replaceAll('`', '\\u0060')}\``;
 }
 /** Longer than any claim that a credential can have. */
 const LONGEST_CLAIM = 1000;
@@ -48278,18 +48376,21 @@ async function signIn(http, application, resource, first) {
 }
 /** What Entra also answers while it does not know a new federated credential everywhere. */
 const MAY_BE_NEW = ['FEDERATED_CREDENTIAL_MISMATCH', 'FEDERATED_CREDENTIAL_MISSING'];
-/** What Entra refuses on account of the application, its tenant or its federated credentials. */
-const ABOUT_THE_APPLICATION = [
-    'FEDERATED_CREDENTIAL_MISMATCH',
-    'FEDERATED_CREDENTIAL_LETTER_CASE',
-    'FEDERATED_CREDENTIAL_EXPRESSION',
-    'FEDERATED_CREDENTIAL_MISSING',
-    'APPLICATION_NOT_FOUND',
-    'APPLICATION_DISABLED',
-    'TENANT_NOT_FOUND',
-    'RESOURCE_NOT_FOUND',
-    'CONDITIONAL_ACCESS',
-    'SIGN_IN_REFUSED',
+/** What has nothing to do with an application: the way to the services, GitHub's ID token, and the end of the step. */
+const NOT_ABOUT_AN_APPLICATION = [
+    'ID_TOKEN_UNAVAILABLE',
+    'ID_TOKEN_REFUSED',
+    'RESPONSE_TOO_LARGE',
+    'INTERCEPTED',
+    'REDIRECTED',
+    'NETWORK_UNREACHABLE',
+    'PROXY_INVALID',
+    'PROXY_AUTHENTICATION_REQUIRED',
+    'PROXY_REFUSED',
+    'TLS_NOT_TRUSTED',
+    'STEP_TIMEOUT',
+    'CANCELLED',
+    'INTERNAL_ERROR',
 ];
 /**
  * What a failed sign-in says if the step signs in as two applications; any other error is left as it is.
@@ -48297,7 +48398,7 @@ const ABOUT_THE_APPLICATION = [
  * @param which which of the two it was, a sentence
  */
 function whichApplication(error, which) {
-    if (!(error instanceof failure/* Failure */.HR) || !ABOUT_THE_APPLICATION.includes(error.code))
+    if (!(error instanceof failure/* Failure */.HR) || NOT_ABOUT_AN_APPLICATION.includes(error.code))
         return error;
     return (0,failure/* withSentence */.wt)(error, which);
 }
@@ -48363,7 +48464,7 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   check: () => (/* binding */ check)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_14__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5241);
 /* harmony import */ var _connectors_reading_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(944);
 /* harmony import */ var _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8388);
@@ -48372,11 +48473,12 @@ __nccwpck_require__.r(__webpack_exports__);
 /* harmony import */ var _http_client_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(7515);
 /* harmony import */ var _inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(482);
 /* harmony import */ var _report_annotations_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1116);
-/* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8568);
-/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9038);
-/* harmony import */ var _sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(8509);
-/* harmony import */ var _sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(2613);
-/* harmony import */ var _sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(5578);
+/* harmony import */ var _report_connector_ids_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3938);
+/* harmony import */ var _report_outputs_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(8568);
+/* harmony import */ var _report_summary_js__WEBPACK_IMPORTED_MODULE_10__ = __nccwpck_require__(9038);
+/* harmony import */ var _sign_in_application_js__WEBPACK_IMPORTED_MODULE_11__ = __nccwpck_require__(8509);
+/* harmony import */ var _sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_12__ = __nccwpck_require__(2613);
+/* harmony import */ var _sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_13__ = __nccwpck_require__(5578);
 var __addDisposableResource = (undefined && undefined.__addDisposableResource) || function (env, value, async) {
     if (value !== null && value !== void 0) {
         if (typeof value !== "object" && typeof value !== "function") throw new TypeError("Object expected.");
@@ -48444,32 +48546,36 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 
 
+
 /** inputs → sign-in → connectors → report */
 async function check(deadline) {
     const inputs = (0,_inputs_js__WEBPACK_IMPORTED_MODULE_6__/* .readCheckInputs */ .Y2)();
     const findings = await findAll(inputs, deadline).catch((error) => {
-        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .tryToWriteOutputs */ .Wk)(_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setUncheckedOutputs */ .N);
+        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_9__/* .tryToWriteOutputs */ .Wk)(_report_outputs_js__WEBPACK_IMPORTED_MODULE_9__/* .setUncheckedOutputs */ .N);
         throw error;
     });
-    report(findings, inputs.application.tenantId);
+    report(findings, inputs);
 }
-function report(findings, tenantId) {
+function report(findings, { application: { tenantId }, connectorIds }) {
+    const all = connectorIds === 'all';
     const line = ({ id, connector, text }) => `API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_4__/* .nameOf */ .Vb)(id, connector)}: ${text}`;
     for (const finding of findings)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq)(line(finding));
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_14__/* .info */ .pq)(line(finding));
+    if (all)
+        (0,_report_connector_ids_js__WEBPACK_IMPORTED_MODULE_8__/* .logConnectorIds */ .J)(findings);
     (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .warn */ .R8)(findings.filter(({ status }) => status === 'warning').map(line), 'API connector');
     (0,_report_annotations_js__WEBPACK_IMPORTED_MODULE_7__/* .reportFailures */ .o3)(findings.flatMap((finding) => (finding.status === 'failing' ? [finding.failure] : [])));
-    (0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .appendSummary */ .fe)((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_9__/* .checkSummary */ .Z4)(findings, { tenantId, now: new Date() }));
-    (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .writeOutputs */ .Kn)('The API connectors were read', () => {
-        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_8__/* .setCheckOutputs */ .Pr)(findings);
+    (0,_report_summary_js__WEBPACK_IMPORTED_MODULE_10__/* .appendSummary */ .fe)((0,_report_summary_js__WEBPACK_IMPORTED_MODULE_10__/* .checkSummary */ .Z4)(findings, { tenantId, all, now: new Date() }));
+    (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_9__/* .writeOutputs */ .Kn)('The API connectors were read', () => {
+        (0,_report_outputs_js__WEBPACK_IMPORTED_MODULE_9__/* .setCheckOutputs */ .Pr)(findings);
     });
 }
 async function findAll({ application, connectorIds, thresholds }, deadline) {
     const env_1 = { stack: [], error: void 0, hasError: false };
     try {
-        const http = __addDisposableResource(env_1, new _http_client_js__WEBPACK_IMPORTED_MODULE_5__/* .Http */ .lw({ userAgent: await (0,_sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_12__/* .userAgent */ .N)(process.env), deadline }), true);
-        const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_13__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_11__/* .signIn */ .Jv)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_10__/* .graphIn */ .sZ)(application.cloud)));
-        const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .oh({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_13__/* .info */ .pq }));
+        const http = __addDisposableResource(env_1, new _http_client_js__WEBPACK_IMPORTED_MODULE_5__/* .Http */ .lw({ userAgent: await (0,_sign_in_workflow_run_js__WEBPACK_IMPORTED_MODULE_13__/* .userAgent */ .N)(process.env), deadline }), true);
+        const access = await (0,_actions_core__WEBPACK_IMPORTED_MODULE_14__/* .group */ .Os)('Sign-in', async () => await (0,_sign_in_sign_in_js__WEBPACK_IMPORTED_MODULE_12__/* .signIn */ .Jv)(http, application, (0,_sign_in_application_js__WEBPACK_IMPORTED_MODULE_11__/* .graphIn */ .sZ)(application.cloud)));
+        const connectors = new _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_2__/* .ApiConnectors */ .N(new _graph_client_js__WEBPACK_IMPORTED_MODULE_3__/* .GraphClient */ .oh({ http, application, access, permission: 'APIConnectors.Read.All', log: _actions_core__WEBPACK_IMPORTED_MODULE_14__/* .info */ .pq }));
         const now = new Date();
         if (connectorIds === 'all') {
             return (await connectors.list()).map((connector) => (0,_connectors_expiry_js__WEBPACK_IMPORTED_MODULE_0__/* .judge */ .S4)(connector, { ...thresholds, named: false }, now));
@@ -48599,7 +48705,7 @@ var hand_over = __nccwpck_require__(1465);
 // EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
 var upload = __nccwpck_require__(9541);
 // EXTERNAL MODULE: ./lib/connectors/reading.js
-var connectors_reading = __nccwpck_require__(944);
+var reading = __nccwpck_require__(944);
 // EXTERNAL MODULE: ./lib/connectors/expiry.js
 var connectors_expiry = __nccwpck_require__(5241);
 ;// CONCATENATED MODULE: ./lib/connectors/renewal.js
@@ -48829,11 +48935,13 @@ async function createWhereDue(inputs, deadline) {
     const renewals = readings.map((reading) => renewalOf(reading, inputs.renewDays, now));
     report(renewals);
     (0,annotations/* reportFailures */.o3)(renewals.flatMap((renewal) => (renewal.status === 'failing' ? [renewal.failure] : [])));
-    const known = readings.filter((reading) => !(0,connectors_reading/* isGone */.S)(reading)).map(({ connector }) => connector);
+    const connectors = (0,reading/* known */.e)(readings);
     // One whose certificate is not known could be shut out by the change of trust that follows.
-    const due = known.includes(undefined) ? [] : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
+    const due = connectors.includes(undefined)
+        ? []
+        : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
     const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
-    const trust = (0,connectors_trust/* trustOf */.h)(known, certificate, now);
+    const trust = (0,connectors_trust/* trustOf */.h)(connectors, certificate, now);
     (0,annotations/* logTrust */.f9)(trust);
     const handOver = certificate && handOverFor(certificate);
     (0,summary/* appendSummary */.fe)(createSummary({ tenantId, renewals, certificate, trust, now }));
@@ -48852,7 +48960,7 @@ async function readAll({ application, connectorIds }, deadline) {
         const http = __addDisposableResource(env_1, new http_client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline }), true);
         const access = await (0,core/* group */.Os)('Sign-in', async () => await (0,sign_in/* signIn */.Jv)(http, application, (0,sign_in_application/* graphIn */.sZ)(application.cloud)));
         const graph = new client/* GraphClient */.oh({ http, application, access, permission: 'APIConnectors.Read.All', log: core/* info */.pq });
-        return await (0,connectors_reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
+        return await (0,reading/* readConnectors */.P)(new api_connectors/* ApiConnectors */.N(graph), connectorIds);
     }
     catch (e_1) {
         env_1.error = e_1;
@@ -49095,16 +49203,25 @@ async function updateConnector(connectors, reading, upload, options) {
         const connector = options.replace
             ? await connectors.replaceAuthentication(before, upload, certificate)
             : await connectors.uploadClientCertificate(before, upload, certificate);
-        warnings.push(...warningsAfter(before, connector, certificate));
-        const text = changed({ ...seen, connector }, certificate, options.replace, now);
-        return { ...seen, connector, warnings, result: 'changed', text };
+        const after = { ...seen, connector };
+        warnings.push(...byDatesAlone(before, connector, certificate));
+        if (!(0,graph_connector/* activeCertificate */.OZ)(connector)) {
+            const failure = noneActive(connector, 'has the new certificate now, but does not use it', certificate, new Date());
+            return { ...after, warnings, result: 'failed', failure, uploaded: true };
+        }
+        warnings.push(...notUsed(after, certificate, new Date()));
+        const text = changed(after, certificate, options.replace, now);
+        return { ...after, warnings, result: 'changed', text };
     }
     catch (error) {
         const failure = (0,lib_failure/* asFailure */.h_)(changing ? error : (0,connectors_outcome/* beforeChange */.oW)(error));
         return { ...seen, warnings, result: 'failed', failure };
     }
 }
-/** Why this connector needs no change, or undefined if it does. */
+/**
+ * Why this connector needs no change, or undefined if it does.
+ * @throws Failure NO_ACTIVE_CERTIFICATE if it has the certificate, and neither this nor another one is active
+ */
 function reasonToLeave(connector, { force, replace }, certificate, now) {
     const entries = (0,graph_connector/* entriesOf */.Mc)(connector, certificate);
     if (force || entries.length === 0)
@@ -49114,11 +49231,21 @@ function reasonToLeave(connector, { force, replace }, certificate, now) {
     if (entries.some((entry) => entry.isActive)) {
         return { text: 'already uses this certificate; nothing to do.', warnings: [] };
     }
-    const why = (0,graph_connector/* activeCertificate */.OZ)(connector) ? ': another one was uploaded later' : '';
+    const has = 'has this certificate already, but does not use it';
+    if (!(0,graph_connector/* activeCertificate */.OZ)(connector))
+        throw noneActive(connector, has, certificate, now);
     const text = certificate.notBefore > now
         ? `has this certificate already; the service uses it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
-        : `has this certificate already, but does not use it${why}. If this one is to be used, set force: true to upload it again.`;
+        : `${has}: another one was uploaded later. If this one is to be used, set force: true to upload it again.`;
     return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
+}
+/** The connector has the certificate, and no active one. `what` follows its name. */
+function noneActive(connector, what, certificate, now) {
+    const starts = (0,dates/* isoSeconds */.nE)(certificate.notBefore);
+    const message = `The API connector ${update_name(connector)} ${what}, and no other one is active.`;
+    return certificate.notBefore > now
+        ? new lib_failure/* Failure */.HR('NO_ACTIVE_CERTIFICATE', `${message} It becomes valid on ${starts}.`, 'Upload a certificate that is valid now.')
+        : new lib_failure/* Failure */.HR('NO_ACTIVE_CERTIFICATE', `${message} It is valid from ${starts}, and this runner's clock shows ${(0,dates/* isoSeconds */.nE)(now)}.`, 'If that clock is ahead, set it right: the service uses the certificate once it is valid by its own clock, and the check step then shows it as active. Otherwise set force: true to upload it again.');
 }
 /** @throws Failure if the change would leave the connector without a certificate that works, or is not understood */
 function refuseWhatCannotWork(connector, { replace }, certificate, now) {
@@ -49174,8 +49301,16 @@ function expiresSooner(connector, certificate) {
         `The new certificate expires on ${(0,dates/* isoSeconds */.nE)(certificate.notAfter)}, sooner than one that the API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} has now (${(0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(last))}). Is it the right file?`,
     ];
 }
+/** A warning if the certificate is valid, and the service goes on with another one. */
+function notUsed(after, certificate, now) {
+    if (certificate.notBefore > now || (0,connectors_outcome/* isActive */.$m)(after, certificate))
+        return [];
+    return [
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(after.connector.id, after.connector)} does not use the new certificate yet. It is valid from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, and this runner's clock shows ${(0,dates/* isoSeconds */.nE)(now)}: if that clock is ahead, the service uses the certificate once it is valid by its own clock.`,
+    ];
+}
 /** A warning if the certificate was recognised by its dates alone. */
-function warningsAfter(before, after, certificate) {
+function byDatesAlone(before, after, certificate) {
     if ((0,graph_connector/* entriesOf */.Mc)(after, certificate).some((entry) => (0,thumbprint/* digestOf */.o)(entry.thumbprint)))
         return [];
     const shown = (0,graph_connector/* entriesAfter */.df)(before, after, certificate).map((entry) => entry.thumbprint || 'no thumbprint');
@@ -49274,11 +49409,21 @@ function notAskedFor(shown, why) {
 }
 /** The API did not look at the certificate, as far as can be seen. */
 function checksNothing(shown, answers) {
-    return `${shown} answers HTTP ${answers}: it does not seem to check client certificates.`;
+    return { warning: `${shown} answers HTTP ${answers}: it does not seem to check client certificates.` };
+}
+/** Something rejects calls without a certificate, but with one the call gets lost before anything that is known to check it. */
+function notFound(shown, status, anonymous) {
+    return {
+        warning: `${shown} answers HTTP ${status} with the new certificate and ${anonymous} without any: what is in front of the API may only ask for a certificate, and the code that compares it may not have run. Let the API answer HEAD, and check the certificate for it as for POST.`,
+    };
 }
 /** A fault of the API, before or after it looked at the certificate. */
 function failedItself(shown, status) {
-    return `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+    const warning = `${shown} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;
+    return {
+        warning,
+        afterWaiting: new lib_failure/* Failure */.HR('TARGET_UNREACHABLE', `${warning} Nothing was uploaded.`, 'Look into the log of the API: it has to answer HEAD too. If it was still starting, set verify-wait to more minutes. If it cannot answer HEAD, leave verify-target out.'),
+    };
 }
 /** The API is not up, or has too many requests; undefined if the status says something else. */
 function notUp(shown, status) {
@@ -49441,6 +49586,11 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const REJECTED = [401, 403, 495, 496];
+/**
+ * Not found, method not allowed: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
+ * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
+ */
+const MISSED = [404, 405];
 /** How a target that rejects the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 };
 /** Asks the targets of connectors. They share the time that there is for waiting; it starts with the first of them. */
@@ -49451,7 +49601,8 @@ class TargetCheck {
         this.#options = options;
     }
     /**
-     * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over.
+     * As {@link verifyTarget}, which is repeated until the target accepts the certificate or the time is over. So an answer that
+     * shows nothing about the certificate gives a change of trust the whole time to arrive.
      * @returns a warning if it is not known whether the target looks at the certificate, else undefined
      * @throws Failure TARGET_REFUSES_CERTIFICATE, TARGET_UNREACHABLE, PROXY_INVALID, PROXY_AUTHENTICATION_REQUIRED; the reason
      * of the deadline's signal as soon as the step has to end
@@ -49467,20 +49618,31 @@ class TargetCheck {
         let [logged, loggedAt] = ['', started];
         for (;;) {
             const answer = await this.#ask(targetUrl, identity);
-            if (!isVerdict(answer))
-                return answer;
-            const { failure, retry } = answer;
+            if (answer === undefined)
+                return undefined;
             const rest = this.#until - deadline.now();
-            const waited = Math.round((deadline.now() - started) / 1000);
-            if (retry === 'no' || rest <= 0) {
-                throw waited === 0 ? failure : (0,lib_failure/* withSentence */.wt)(failure, `It was asked again for ${waited} s.`);
-            }
-            if (failure.message !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
-                [logged, loggedAt] = [failure.message, deadline.now()];
-                this.#options.log(`${failure.message} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
+            if (rest <= 0 || isFinal(answer))
+                return this.#conclude(answer, deadline.now() - started);
+            const said = 'warning' in answer ? answer.warning : answer.failure.message;
+            if (said !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
+                [logged, loggedAt] = [said, deadline.now()];
+                this.#options.log(`${said} It is asked again for up to ${Math.ceil(rest / 1000)} s.`);
             }
             await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
         }
+    }
+    /** What the last answer comes to, after so many milliseconds: a warning, or the failure that it throws. */
+    #conclude(answer, waited) {
+        const seconds = Math.round(waited / 1000);
+        const addition = `It was asked again for ${seconds} s.`;
+        const fail = (failure) => {
+            throw seconds === 0 ? failure : (0,lib_failure/* withSentence */.wt)(failure, addition);
+        };
+        if ('failure' in answer)
+            return fail(answer.failure);
+        if (answer.afterWaiting && this.#options.wait > 0)
+            return fail(answer.afterWaiting);
+        return seconds === 0 ? answer.warning : `${answer.warning} ${addition}`;
     }
     /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
     async #ask(targetUrl, identity) {
@@ -49506,8 +49668,9 @@ class TargetCheck {
         return new client/* Http */.lw({ userAgent: version/* PRODUCT */.A, deadline: this.#options.deadline, clientCertificate });
     }
 }
-function isVerdict(answer) {
-    return typeof answer === 'object';
+/** Whether no waiting changes it. */
+function isFinal(answer) {
+    return 'retry' in answer && answer.retry === 'no';
 }
 /**
  * The leaf, its chain and the key as PEM, for a TLS connection.
@@ -49530,7 +49693,7 @@ function tlsIdentity(certificate) {
  * Presents the certificate to the target. `certificateRequested` is whether the target asked for one in the TLS handshake,
  * once that is over; undefined if it failed.
  * @returns a warning if it is not known whether the target looks at certificates; the failure if it rejects this one, or if
- * that is not known either; undefined if it accepts it
+ * it could not be asked; undefined if it accepts it
  */
 async function verifyTarget(withCertificate, without, targetUrl, certificateRequested) {
     const shown = (0,clean/* cleanUrl */.TG)(targetUrl, 200);
@@ -49547,15 +49710,17 @@ async function verifyTarget(withCertificate, without, targetUrl, certificateRequ
     const down = notUp(shown, status);
     if (down !== undefined)
         return down;
+    if (status >= 500)
+        return failedItself(shown, status);
     if (requested === false) {
         return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
     }
-    if (status >= 500)
-        return failedItself(shown, status);
     const anonymous = await ask(without, targetUrl);
-    if (anonymous instanceof transport_error/* TransportError */.w || anonymous.status !== status)
+    if (anonymous instanceof transport_error/* TransportError */.w)
         return undefined;
-    return checksNothing(shown, `${status} with the new certificate and without any`);
+    if (anonymous.status === status)
+        return checksNothing(shown, `${status} with the new certificate and without any`);
+    return MISSED.includes(status) && anonymous.status !== 400 ? notFound(shown, status, anonymous.status) : undefined;
 }
 /** @throws Failure TARGET_UNREACHABLE */
 function refuseOtherSchemes(targetUrl) {
@@ -49631,9 +49796,9 @@ var verdict = __nccwpck_require__(8761);
 
 
 
+
 /** A name that does not resolve may be DNS in trouble. In milliseconds. */
 const RESOLVING = 2_000;
-const CHECK_NAME = 'Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists:\naz keyvault list --query "[].name" --output tsv\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv';
 /** Between two attempts while the vault throttles: 1, 2, 4, 8 seconds, as its documents ask. In milliseconds. */
 const THROTTLE_PAUSE = 1_000;
 /** What a response other than the wanted one means, to the nth request. */
@@ -49678,7 +49843,7 @@ function explainVaultTransport(error, asked) {
         return {
             retry: 'yes',
             within: RESOLVING,
-            failure: new lib_failure/* Failure */.HR('KEY_VAULT_NOT_FOUND', `There seems to be no key vault ${host}: ${(0,clean/* clean */.uH)(why)} (${new Date().toISOString()}).`, `${CHECK_NAME}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`, { cause: error }),
+            failure: new lib_failure/* Failure */.HR('KEY_VAULT_NOT_FOUND', `There seems to be no key vault ${host}: ${(0,clean/* clean */.uH)(why)} (${new Date().toISOString()}).`, `${checkName(asked)}\nA vault with a private endpoint only has a name that runners outside of its network cannot resolve.`, { cause: error }),
         };
     }
     if (failure.code === 'RESPONSE_TOO_LARGE') {
@@ -49689,18 +49854,21 @@ function explainVaultTransport(error, asked) {
         return verdict;
     // It resolves the name itself. With these it reports that it is busy as well, so that this is only a guess.
     const unresolved = isNew && /Proxy response \(50[234]\)/.test(why);
-    const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${CHECK_NAME}` : ''}`;
+    const remedy = `Let the proxy pass CONNECT to port 443 of ${host}, or list it in NO_PROXY.${unresolved ? ` It may also be that the proxy cannot resolve the name. ${checkName(asked)}` : ''}`;
     return { ...verdict, failure: new lib_failure/* Failure */.HR(failure.code, failure.message, remedy, { cause: error }) };
+}
+function checkName({ source }) {
+    return `Check the name of the vault in key-vault-certificate. A deleted vault can be recovered; both lists, in the tenant of the vault:\n${(0,sign_in_application/* loginCommands */.y0)(source.application.cloud, undefined)}\naz keyvault list --query "[].name" --output tsv &&\naz keyvault list-deleted --resource-type vault --query "[].name" --output tsv`;
 }
 /** What a failed sign-in to the vault means; any other error is left as it is. */
 function explainSignIn(error, application, source) {
     const { tenantId, clientId, cloud } = application;
     const { vault } = source.certificate;
-    const input = source.sameApplication ? 'client-id, since key-vault-client-id is not set' : 'key-vault-client-id';
+    const input = source.sameApplication ? 'client-id, which is to read the vault too' : 'key-vault-client-id';
     const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
     if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
         const remedy = source.sameApplication
-            ? `The vault is in another tenant than the API connectors, or client-id is wrong. Make an app registration in the vault's tenant, with a federated credential for this job and the role Key Vault Secrets User on the vault, and set key-vault-client-id to its application (client) ID:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}\naz ad app create --display-name api-connector-certificate-reader --query appId --output tsv\naz ad sp create --id APPLICATION_ID`
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${(0,address/* addressOf */.ci)(source)} --vault-tenant ${tenantId}`
             : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
         const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
         return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
@@ -49721,33 +49889,56 @@ function explainGraphSignIn(error, { tenantId }) {
     return (0,sign_in/* whichApplication */._s)(error, which);
 }
 /** The failure of a secret that is no certificate. `why` is a clause or a sentence; foreign text in it is cleaned here. */
-function notACertificate({ certificate: { vault, name } }, version, why, cause) {
-    return new lib_failure/* Failure */.HR('KEY_VAULT_NOT_A_CERTIFICATE', `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${(0,clean/* clean */.uH)(why).replace(/\.$/, '')}.`, `Set key-vault-certificate to a certificate of the vault:\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name:\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`, { cause });
+function notACertificate(asked, version, why, cause) {
+    const { vault, name } = asked.source.certificate;
+    return new lib_failure/* Failure */.HR('KEY_VAULT_NOT_A_CERTIFICATE', `What the key vault ${vault} has as ${name} (version ${version}) is not one of its certificates: ${(0,clean/* clean */.uH)(why).replace(/\.$/, '')}.`, `Set key-vault-certificate to a certificate of the vault:\n${loginTo(asked)}\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\nA .pfx that was stored as an ordinary secret has to be imported as a certificate, which needs another name (and --password, if the file has one):\naz keyvault certificate import --vault-name ${vault} --name NAME --file cert.pfx`, { cause });
 }
 /** How to have the vault renew a certificate now, by its own policy. */
-function renewCommands({ certificate: { vault, name } }) {
-    return `Let the vault renew it:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
+function renewCommands(asked) {
+    const { vault, name } = asked.source.certificate;
+    return `Let the vault renew it:\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json\nThen run this again. So that it renews by itself, its policy needs the lifetime action AutoRenew.`;
 }
-/** The failures of a certificate that was read, in the words of a vault: the file's own talk of a file and a password. */
-function explainContent(error, source, version) {
+const NEITHER = 'it is neither a PKCS#12 file nor PEM with a certificate and its private key';
+const ENCRYPTED = 'it is encrypted with a password, as no certificate of a vault is';
+/** What a file that cannot be used is, in the words of a vault: those of a file talk of how it was exported, and of its password. */
+const FORMS = {
+    PFX_EMPTY: 'it is empty',
+    PFX_NOT_BASE64: NEITHER,
+    PFX_IS_PEM: NEITHER,
+    PFX_IS_PKCS7: 'it is a PKCS#7 file, which has no private key',
+    PFX_IS_JKS: 'it is a Java keystore',
+    PFX_IS_SSH_KEY: 'it is an SSH key',
+    PFX_IS_PGP_KEY: 'it is a PGP key or message',
+    PFX_NOT_PKCS12: NEITHER,
+    PFX_TRUNCATED: 'it is cut off',
+    PFX_TRAILING_DATA: 'something else stands behind its end',
+    PFX_INVALID: NEITHER,
+    PFX_WRONG_PASSWORD: ENCRYPTED,
+    PFX_PASSWORD_ENCODING: ENCRYPTED,
+    PFX_KEY_PASSWORD_DIFFERS: ENCRYPTED,
+    PFX_DAMAGED: 'it is damaged',
+    PFX_NO_CERTIFICATE: 'it has a private key in it, but no certificate',
+    PFX_KEY_MISMATCH: 'its private key belongs to none of its certificates',
+    PFX_SEVERAL_KEYS: 'it has several private keys in it',
+};
+/** The failures of a certificate that was read, in the words of a vault. */
+function explainContent(error, asked, version) {
     if (!(error instanceof lib_failure/* Failure */.HR))
         return error;
-    const { vault, name } = source.certificate;
+    const { vault, name } = asked.source.certificate;
     const told = `It was read from the key vault ${vault}: ${name}, version ${version}.`;
+    const form = FORMS[error.code];
+    if (form !== undefined)
+        return notACertificate(asked, version, form, error);
     // Most codes need no words of a vault, so not every one has a case.
     const code = error.code;
     switch (code) {
         case 'PFX_NO_PRIVATE_KEY':
         case 'PFX_IS_CERTIFICATE':
-            return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this:\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/' > policy.json\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
-        case 'PFX_EMPTY':
-        case 'PFX_NOT_PKCS12':
-        case 'PFX_TRUNCATED':
-        case 'PFX_WRONG_PASSWORD':
-            return notACertificate(source, version, error.message, error);
+            return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
         case 'CERTIFICATE_EXPIRED':
         case 'CERTIFICATE_EXPIRES_TOO_SOON':
-            return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, renewCommands(source), { cause: error });
+            return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, renewCommands(asked), { cause: error });
         default:
             return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, error.remedy, { cause: error });
     }
@@ -49771,13 +49962,16 @@ function refusalFor(response, asked) {
     const { codes } = (0,error_body/* saidBy */.T)(response);
     const message = messageOf(response);
     const { status } = response;
-    const known = codes.map((code) => byCode(code, message, asked)).find((refusal) => refusal !== undefined);
+    const named = status === 403 ? BY_MESSAGE.filter(([words]) => words.test(message)).map(([, code]) => code) : [];
+    const known = [...codes, ...named]
+        .map((code) => byCode(code, message, asked))
+        .find((refusal) => refusal !== undefined);
     if (known)
         return known;
     if (status === 401 && /AKV10032|invalid issuer/i.test(message))
         return otherTenant(message, asked);
     if (status === 404)
-        return notFound(asked);
+        return refusal_notFound(asked);
     if (status === 429)
         return throttled(asked);
     if (status === 200 || (0,verdict/* retryForStatus */.C)(status) !== 'no') {
@@ -49792,9 +49986,17 @@ function refusalFor(response, asked) {
     return {
         code: 'KEY_VAULT_REFUSED',
         what: 'The key vault refused',
-        remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}az keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
+        remedy: `Look the code up at https://learn.microsoft.com/azure/key-vault/general/rest-error-codes. With the x-ms-request-id, Microsoft's support finds the request. Whether somebody else can read it:\n${loginTo(asked)}\naz keyvault secret show --vault-name ${asked.source.certificate.vault} --name ${asked.source.certificate.name} --query contentType`,
     };
 }
+/** What a message says of itself, if something on the way took the inner code away. */
+const BY_MESSAGE = [
+    [/client address\b[^\r\n]{0,80} is not authorized/i, 'ForbiddenByFirewall'],
+    [/public network access is disabled/i, 'ForbiddenByConnection'],
+    [/not authorized to perform action/i, 'ForbiddenByRbac'],
+    [/does not have secrets get permission/i, 'ForbiddenByPolicy'],
+    [/disabled secret/i, 'SecretDisabled'],
+];
 function byCode(code, message, asked) {
     switch (code) {
         case 'ForbiddenByRbac':
@@ -49810,7 +50012,7 @@ function byCode(code, message, asked) {
             return disabled(asked);
         case 'SecretNotFound':
         case 'CertificateNotFound':
-            return notFound(asked);
+            return refusal_notFound(asked);
         case 'Throttled':
             return throttled(asked);
         default:
@@ -49823,7 +50025,7 @@ function roleMissing(message, asked) {
     return {
         code: 'KEY_VAULT_ROLE_MISSING',
         what: `The application ${asked.source.application.clientId} has no role that lets it read this`,
-        remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}az role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
+        remedy: `A role that was just assigned takes some minutes to work: then run the job again. To assign it:\n${loginTo(asked)}\naz role assignment create --role "Key Vault Secrets User" ${assignee(message, asked)} --scope "${scope}"\nIt reads every secret of the vault: a vault of its own is best.`,
     };
 }
 /** Of a vault, strictly: it stands in a command. A secret's goes on behind it. */
@@ -49842,25 +50044,30 @@ function accessPolicyMissing(message, asked) {
     return {
         code: 'KEY_VAULT_ACCESS_POLICY_MISSING',
         what: `No access policy lets the application ${asked.source.application.clientId} get secrets`,
-        remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}az keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
+        remedy: `The vault uses access policies, not roles. Reading a certificate with its key needs the secret permission get:\n${loginTo(asked)}\naz keyvault set-policy --name ${vault} ${who} --secret-permissions get`,
     };
 }
 function firewall(message, asked) {
     const { vault } = asked.source.certificate;
-    const [, named = ''] = /\bClient address: ([0-9a-f.:]{2,45})/i.exec(message) ?? [];
-    const address = (0,external_node_net_.isIP)(named) === 0 ? undefined : named;
+    const address = addressIn(message);
     return {
         code: 'KEY_VAULT_FIREWALL',
         what: `The firewall of the key vault does not let ${address === undefined ? 'this runner' : `the address ${address}`} in`,
-        remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}az keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
+        remedy: `Runners that GitHub hosts have another address each time: a rule for this one does not last. Run on a runner in a network that the vault lets in (self-hosted, or a larger runner with a static address or in a virtual network of yours). For a runner whose address stays:\n${loginTo(asked)}\naz keyvault network-rule add --name ${vault} --ip-address ${address ?? 'ADDRESS'}`,
     };
+}
+/** The address that the vault saw; a port, brackets or a full stop may stand around it, and IPv4 may be written as IPv6. */
+function addressIn(message) {
+    const [, named = ''] = /\bClient address[: ([]+([0-9a-f.:]{2,64})/i.exec(message) ?? [];
+    const address = /(\d{1,3}\.){3}\d{1,3}/.exec(named)?.[0] ?? named.replace(/\.+$/, '');
+    return (0,external_node_net_.isIP)(address) === 0 ? undefined : address;
 }
 function publicAccessOff(asked) {
     const { vault } = asked.source.certificate;
     return {
         code: 'KEY_VAULT_PUBLIC_ACCESS_OFF',
         what: 'The key vault is closed to public networks',
-        remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}az keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
+        remedy: `Run on a runner in a network with a private endpoint of the vault. Or open the vault, and let its firewall name who may come in:\n${loginTo(asked)}\naz keyvault update --name ${vault} --public-network-access Enabled --default-action Deny`,
     };
 }
 function disabled(asked) {
@@ -49868,15 +50075,15 @@ function disabled(asked) {
     return {
         code: 'KEY_VAULT_CERTIFICATE_DISABLED',
         what: `${version === undefined ? 'The latest version' : 'This version'} of the certificate is disabled`,
-        remedy: `An older version is not taken in its place. Enable it, make a new one, or name another one in key-vault-certificate (/certificates/${name}/VERSION):\n${loginTo(asked)}az keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
+        remedy: `An older version is not taken in its place. Which versions there are, and which of them are enabled:\n${loginTo(asked)}\naz keyvault certificate list-versions --vault-name ${vault} --name ${name} --query "[].{id:id,enabled:attributes.enabled,created:attributes.created}" --output table\nMake a new version, or name another one in key-vault-certificate (/certificates/${name}/VERSION). If this one was disabled because its key leaked, leave it disabled. Otherwise this enables it again:\naz keyvault certificate set-attributes --vault-name ${vault} --name ${name}${version === undefined ? '' : ` --version ${version}`} --enabled true`,
     };
 }
-function notFound(asked) {
+function refusal_notFound(asked) {
     const { vault, name, version } = asked.source.certificate;
     return {
         code: 'KEY_VAULT_CERTIFICATE_NOT_FOUND',
         what: `The key vault has no such certificate${version === undefined ? '' : ', or not this version of it'}`,
-        remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}az keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
+        remedy: `Check key-vault-certificate. What the vault has, and what was deleted and can be recovered (soft-delete keeps it for 7 to 90 days):\n${loginTo(asked)}\naz keyvault certificate list --vault-name ${vault} --query "[].id" --output tsv &&\naz keyvault certificate list-deleted --vault-name ${vault} --query "[].id" --output tsv\nIf it was deleted, this recovers it:\naz keyvault certificate recover --vault-name ${vault} --name ${name}`,
     };
 }
 function otherTenant(message, asked) {
@@ -49897,7 +50104,7 @@ function throttled({ source }) {
     };
 }
 function loginTo({ tenantId, source }) {
-    return tenantId === undefined ? '' : `${(0,sign_in_application/* loginCommands */.y0)(source.application.cloud, tenantId)}\n`;
+    return (0,sign_in_application/* loginCommands */.y0)(source.application.cloud, tenantId);
 }
 /** The outermost message as it came, for what is read out of it; it is shown only through clean. */
 function messageOf(response) {
@@ -49919,13 +50126,15 @@ function messageOf(response) {
 
 
 
+
 const API_VERSION = '7.4';
 /**
  * Reads the certificate with its key: asks the vault for its tenant, signs in there, and gets the secret. The ID token is on
  * its way while the vault is asked, so that this takes as many round trips as a sign-in and one request.
+ * @param mask gets the value before anything else is done with the response: it may be any secret of the vault
  * @throws Failure KEY_VAULT_* for each way in which that cannot be done; what a failed sign-in means
  */
-async function readVault(http, source) {
+async function readVault(http, source, mask) {
     const { certificate, application } = source;
     const { cloud, audience } = application;
     const vault = (0,sign_in_application/* vaultIn */.as)(cloud, certificate.vault);
@@ -49938,10 +50147,14 @@ async function readVault(http, source) {
     const access = await (0,sign_in/* signIn */.Jv)(http, signedIn, vault, first).catch((error) => {
         throw explainSignIn(error, signedIn, source);
     });
-    return await retried(http, { ...asked, tenantId }, async (n) => {
+    const signedInto = { ...asked, tenantId };
+    return await retried(http, signedInto, async (n) => {
         const response = await request(http, vault, certificate, access.token);
-        const secret = response.status === 200 ? secretIn(response.body, asked) : undefined;
-        return secret === undefined ? explainVault(response, { ...asked, tenantId }, n) : { done: secret };
+        const { value } = (0,json/* parseObject */.lj)(response.body);
+        if (typeof value === 'string')
+            mask(value);
+        const secret = response.status === 200 ? secretIn(response.body, signedInto) : undefined;
+        return secret === undefined ? explainVault(response, signedInto, n) : { done: { ...secret, tenantId } };
     });
 }
 async function request(http, vault, { name, version }, token) {
@@ -49991,13 +50204,16 @@ function secretIn(body, asked) {
         return undefined;
     const type = (0,json/* stringOf */.Je)(contentType).trim().toLowerCase();
     if (type === 'application/x-pem-file')
-        return { value, version, content: Buffer.from(value) };
-    if (type !== 'application/x-pkcs12')
-        throw notACertificate(asked.source, version, typeOf(type));
+        return { version, content: Buffer.from(value) };
+    if (type !== 'application/x-pkcs12') {
+        // It may be a password, which is short, and people write anything into a content type.
+        (0,text_secrets/* hide */.jD)(value);
+        throw notACertificate(asked, version, typeOf(type));
+    }
     const base64 = value.replace(/\s/g, '');
     if (!/^[a-z0-9+/]+={0,2}$/i.test(base64))
-        throw notACertificate(asked.source, version, 'its value is not base64');
-    return { value, version, content: Buffer.from(base64, 'base64') };
+        throw notACertificate(asked, version, 'its value is not base64');
+    return { version, content: Buffer.from(base64, 'base64') };
 }
 /** 32 hex digits, at the end of a secret's identifier. */
 function versionIn(id) {
@@ -50127,20 +50343,30 @@ async function fromHere(inputs, source, deadline) {
             await result_1;
     }
 }
-/** A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. */
+/**
+ * A certificate in a vault: it is read while the connectors are, and everything wrong with it is reported before a change. Its
+ * outputs are there even if the connectors could not be read.
+ */
 async function fromVault(inputs, source, deadline) {
     const env_2 = { stack: [], error: void 0, hasError: false };
     try {
         const part = new http_deadline/* PartDeadline */.OG(deadline);
         const http = upload_addDisposableResource(env_2, new client/* Http */.lw({ userAgent: await (0,workflow_run/* userAgent */.N)(process.env), deadline: part }), true);
         try {
-            const [secret, found] = await (0,core/* group */.Os)('Key vault and sign-in', async () => Promise.all([readVault(http, source), findConnectors(http, inputs)]));
+            const found = findConnectors(http, inputs);
+            // Reported once the outputs of the certificate are set; not at all if that fails.
+            found.catch(() => undefined);
+            const secret = await (0,core/* group */.Os)('Key vault and sign-in', async () => {
+                const read = await readVault(http, source, masks/* maskText */.gC);
+                await Promise.allSettled([found]);
+                return read;
+            });
             const upload = await (0,core/* group */.Os)('Certificate', async () => openSecret(secret, source, inputs, deadline));
             const origin = `${(0,address/* describeSource */.B6)(source)}, version ${secret.version}`;
-            return { ...(await updateConnectors(found, upload, inputs, deadline)), origin };
+            return { ...(await updateConnectors(await found, upload, inputs, deadline)), origin };
         }
         finally {
-            // If one of the two failed, the other goes on no longer.
+            // If the vault could not be read, the other goes on no longer.
             part.end();
         }
     }
@@ -50179,14 +50405,13 @@ async function certificateToUpload(content, minimumDaysLeft, deadline) {
     return upload;
 }
 /** The same for what a vault gave, in the words of a vault. */
-async function openSecret({ content, value, version }, source, { minimumDaysLeft }, deadline) {
-    (0,masks/* maskText */.gC)(value);
+async function openSecret({ content, version, tenantId }, source, { minimumDaysLeft }, deadline) {
     const notes = [`Read from ${(0,address/* describeSource */.B6)(source)}, version ${version}.`];
     try {
         return await certificateToUpload({ content, password: '', notes }, minimumDaysLeft, deadline);
     }
     catch (error) {
-        throw explainContent(error, source, version);
+        throw explainContent(error, { source, tenantId }, version);
     }
 }
 /** Signs in to Graph and reads the connectors. */
@@ -50201,7 +50426,7 @@ async function findConnectors(http, { application, connectorIds, source }) {
 /** Sets what the API has to trust, and only then brings each connector to the certificate. */
 async function updateConnectors({ connectors, readings }, upload, { verifyTarget, verifyWait, ...options }, deadline) {
     const { certificate } = upload;
-    const trust = (0,connectors_trust/* trustOf */.h)(readings.map(({ connector }) => connector), certificate, new Date());
+    const trust = (0,connectors_trust/* trustOf */.h)((0,reading/* known */.e)(readings), certificate, new Date());
     showTrust(trust);
     const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
     const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
@@ -50336,6 +50561,21 @@ function unescaped(text) {
         .replace(/\\{1,4}[rn]/g, '\n')
         .replace(/\\{1,4}([/=+"])/g, '$1');
 }
+
+
+/***/ }),
+
+/***/ 9278:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   I: () => (/* binding */ GUID_WITHIN),
+/* harmony export */   S: () => (/* binding */ GUID)
+/* harmony export */ });
+/** How Microsoft writes IDs: of tenants, applications, API connectors. */
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** One somewhere in a text. */
+const GUID_WITHIN = /(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])/i;
 
 
 /***/ }),
@@ -50645,13 +50885,16 @@ const LONGEST_SECRET = 1.5 * 1024 * 1024;
 const FEW_LINES = 16;
 /** Secrets as they are. */
 let known = new Set();
-/** The same, {@link decoded}, with their forms in base64 and hex. */
+/** What the runner was told. */
+let maskedLines = new Set();
+/** The secrets, {@link decoded}, with their forms in base64 and hex. */
 let secrets_forms = new Set();
 /** Where runs of long secrets stand. */
 let runs = new Map();
 /** Forgets all secrets. A process that runs one step after the other calls it before each. */
 function forgetSecrets() {
     known = new Set();
+    maskedLines = new Set();
     secrets_forms = new Set();
     runs = new Map();
 }
@@ -50660,15 +50903,23 @@ function forgetSecrets() {
  * @param shortestLine a line that is shorter is not masked
  */
 function hide(secret, shortestLine = SHORTEST_SECRET) {
-    if (secret.length < SHORTEST_SECRET || known.has(secret))
+    if (secret.length < SHORTEST_SECRET)
         return;
     const lines = secret.split(/\r\n|\r|\n/);
     const masked = lines.filter((line) => line.length >= shortestLine);
     for (const line of masked)
-        (0,core/* setSecret */.Pq)(line);
+        mask(line);
+    if (known.has(secret))
+        return;
     remember(lines.join('\n'));
     if (masked.length <= FEW_LINES)
         masked.forEach(remember);
+}
+function mask(line) {
+    if (maskedLines.has(line))
+        return;
+    maskedLines.add(line);
+    (0,core/* setSecret */.Pq)(line);
 }
 /** Hides what may be a key in a URL: its user information, and the values of its query (`?code=…`). */
 function hideUrl(url) {

@@ -144,7 +144,7 @@ const UNREGISTERED: readonly [number, string, Scenario, readonly string[]][] = [
     700212,
     'FEDERATED_CREDENTIAL_MISMATCH',
     { with: { audience: 'api://ours' } },
-    [presented(SUBJECT, 'api://ours'), createCommand(SUBJECT, 'api://ours')],
+    [presented(SUBJECT, 'api://ours'), `--federated-credential-id "$NAME" --parameters '{"audiences":["api://ours"]}'`],
   ],
   [
     700213,
