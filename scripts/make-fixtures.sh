@@ -165,8 +165,9 @@ for cipher in aes128 aes192 aes256 des3 camellia256 aria256; do
   openssl rsa -in "$work/rsa.key" -traditional -$cipher -passout "pass:$password" 2> /dev/null | pem "dek-info-$cipher" rsa "$password" -
 done
 openssl ec -in "$work/ec.key" -aes256 -passout "pass:$password" 2> /dev/null | pem dek-info-ec ec "$password" -
-openssl rsa -in "$work/rsa.key" -traditional -des -provider legacy -provider default -passout "pass:$password" 2> /dev/null | pem dek-info-des rsa "$password" -
-openssl rsa -in "$work/rsa.key" -traditional -rc2 -provider legacy -provider default -passout "pass:$password" 2> /dev/null | pem dek-info-rc2 rsa "$password" PFX_UNSUPPORTED
+for cipher in des rc2 des-cfb rc2-40-cbc; do
+  openssl rsa -in "$work/rsa.key" -traditional -$cipher -provider legacy -provider default -passout "pass:$password" 2> /dev/null | pem "dek-info-$cipher" rsa "$password" -
+done
 openssl pkcs12 -in "$out/openssl-chain.pfx" -nodes -passin "pass:$password" > "$out/pem/bag-attributes.pem"
 printf '%s\topenssl\t\t%s\t-\n' bag-attributes.pem "$rsa" >> "$pems"
 ssh-keygen -q -t ed25519 -N '' -C throw-away -f "$work/ssh" && pem openssh ec '' PFX_IS_SSH_KEY < "$work/ssh"

@@ -1,5 +1,12 @@
 /** Certificate and key as PEM, as tools write them and as people paste them. */
-import { createCipheriv, createPrivateKey, generateKeyPairSync, hash, X509Certificate } from 'node:crypto';
+import {
+  createCipheriv,
+  createPrivateKey,
+  generateKeyPairSync,
+  getCipherInfo,
+  hash,
+  X509Certificate,
+} from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
@@ -37,6 +44,7 @@ describe('a password', () => {
     const failure = failureOf(() => open(readFixture(file)));
     expect(failure.code).toBe('PFX_WRONG_PASSWORD');
     expect(failure.message).toMatch(/is encrypted, and the input "password" is empty/);
+    expect(failure.remedy).toMatch(/^Set password to/);
   });
 
   test.each(encrypted)('wrong for $file', ({ file }) => {
@@ -150,14 +158,78 @@ describe('certificates in PKCS#7, as authorities deliver them', () => {
   });
 });
 
-/** OpenSSL's own encryption of PEM, with AES-128 (EVP_BytesToKey: one round of MD5). */
-function dekInfo(der: Buffer, padding = true): string {
-  const iv = Buffer.alloc(16, 7);
-  const derived = hash('md5', Buffer.concat([Buffer.from(PASSWORD), iv.subarray(0, 8)]), 'buffer');
-  const cipher = createCipheriv('aes-128-cbc', derived, iv).setAutoPadding(padding);
-  const ciphertext = Buffer.concat([cipher.update(der), cipher.final()]).toString('base64');
-  return `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,${iv.toString('hex').toUpperCase()}\n\n${ciphertext}`;
+interface DekInfoOptions {
+  readonly cipher?: string;
+  readonly password?: Buffer;
+  readonly padding?: boolean;
 }
+
+/** OpenSSL's own encryption of PEM (EVP_BytesToKey: one round of MD5). */
+function dekInfo(der: Buffer, options: DekInfoOptions = {}): string {
+  const { cipher = 'aes-128-cbc', password = Buffer.from(PASSWORD), padding = true } = options;
+  const { keyLength = 0, ivLength = 0 } = getCipherInfo(cipher) ?? {};
+  const iv = Buffer.alloc(ivLength, 7);
+  const md5 = (before: Buffer): Buffer => hash('md5', Buffer.concat([before, password, iv.subarray(0, 8)]), 'buffer');
+  const first = md5(Buffer.alloc(0));
+  const derived = Buffer.concat([first, md5(first)]).subarray(0, keyLength);
+  const encryption = createCipheriv(cipher, derived, iv).setAutoPadding(padding);
+  const ciphertext = Buffer.concat([encryption.update(der), encryption.final()]).toString('base64');
+  return `Proc-Type: 4,ENCRYPTED\nDEK-Info: ${cipher.toUpperCase()},${iv.toString('hex').toUpperCase()}\n\n${ciphertext}`;
+}
+
+describe("OpenSSL's own encryption of PEM", () => {
+  const der = createPrivateKey(key).export({ type: 'pkcs1', format: 'der' });
+  const text = (body: string): string => leaf + block('RSA PRIVATE KEY', body);
+
+  test.each([
+    ...['aes-128-cfb', 'aes-256-cfb1', 'aes-192-cfb8', 'aes-256-ofb', 'aes-256-ctr'],
+    ...['camellia-256-cfb', 'camellia-128-ctr', 'aria-256-ofb', 'sm4-cfb', 'sm4-ctr'],
+    ...['des-ede3-cfb', 'des-ede3-ofb', 'des-ede-cbc'],
+  ])('%s', (cipher) => {
+    const encrypted = text(dekInfo(der, { cipher }));
+    expect(open(encrypted, PASSWORD).certificate.subject).toContain('CN=connector.example');
+    expect(failureOf(() => open(encrypted, 'another')).code).toBe('PFX_WRONG_PASSWORD');
+  });
+
+  test.each(['CAST5-CBC', 'CHACHA20', 'AES-128-WRAP', 'AES-256-GCM', 'TOSTRING', 'X'])(
+    '%s is refused by its name, whatever the password is',
+    (cipher) => {
+      const encrypted = text(dekInfo(der).replace('AES-128-CBC', cipher));
+      for (const password of ['', PASSWORD]) {
+        const failure = failureOf(() => open(encrypted, password));
+        expect(failure.code).toBe('PFX_UNSUPPORTED');
+        expect(failure.message).toContain(`encrypted with ${cipher}, which is not supported`);
+      }
+    },
+  );
+
+  test('an IV that lost its end is damage', () => {
+    expect(failureOf(() => open(text(dekInfo(der).replace('07\n', '\n')), PASSWORD)).code).toBe('PFX_DAMAGED');
+  });
+
+  test.each([
+    ['UTF-8', Buffer.from('pässwort')],
+    ['Latin-1', Buffer.from('pässwort', 'latin1')],
+    ['UTF-8, decomposed', Buffer.from('pässwort'.normalize('NFD'))],
+  ])('with a password in %s', (_name, password) => {
+    expect(open(text(dekInfo(der, { password })), 'pässwort').password).toBe('pässwort');
+  });
+});
+
+describe('an encrypted key whose password is empty', () => {
+  const privateKey = createPrivateKey(key);
+  const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der', cipher: 'aes-128-cbc', passphrase: '' });
+  const pkcs1 = privateKey.export({ type: 'pkcs1', format: 'der' });
+  test.each([
+    ['in PKCS#8', block('ENCRYPTED PRIVATE KEY', pkcs8.toString('base64'))],
+    ['with DEK-Info', block('RSA PRIVATE KEY', dekInfo(pkcs1, { password: Buffer.alloc(0) }))],
+  ])('%s', (_name, encrypted) => {
+    expect(open(leaf + encrypted)).toMatchObject({ password: '' });
+    expect(failureOf(() => open(leaf + encrypted, PASSWORD)).message).toMatch(
+      /private key in the PEM text: .*no password/,
+    );
+  });
+});
 
 describe('a key under the label of another form, which OpenSSL opens', () => {
   const der = createPrivateKey(key);
@@ -264,7 +336,7 @@ describe('what cannot be used, by its cause', () => {
 
   test('DEK-Info whose password fits, and whose end is damaged', () => {
     const der = Buffer.concat([Buffer.of(0x30, 0x82, 0x00, 0x20, 0x02, 0x01, 0x00, 0x02), Buffer.alloc(24)]);
-    const text = leaf + block('RSA PRIVATE KEY', dekInfo(der, false));
+    const text = leaf + block('RSA PRIVATE KEY', dekInfo(der, { padding: false }));
     expect(failureOf(() => open(text, PASSWORD)).code).toBe('PFX_DAMAGED');
     expect(failureOf(() => open(text, 'another')).code).toBe('PFX_WRONG_PASSWORD');
   });

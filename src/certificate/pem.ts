@@ -9,7 +9,7 @@ import { openEncryptedKey, readPrivateKey } from '../pkcs12/private-key.ts';
 import { wrongPassword } from '../pkcs12/password-failures.ts';
 import { clean } from '../text/clean.ts';
 import type { Given } from './choose.ts';
-import { decryptKey, isKnown, type DekInfo } from './dek-info.ts';
+import { decryptKey, type DekInfo } from './dek-info.ts';
 import { unusableArmour } from './other-formats.ts';
 
 /**
@@ -154,29 +154,27 @@ function certificateOf(der: Buffer): X509Certificate | undefined {
 function keyOf({ label, body }: Block, password: string, blocks: readonly Block[]): KeyObject {
   const dekInfo = dekInfoOf(body);
   const der = base64Of(dekInfo?.rest ?? body, label);
-  if (password === '' && dekInfo) throw passwordMissing();
   try {
     const key = parseWhole(dekInfo ? decrypted(dekInfo, der, password) : der);
     const [first, second] = sequence(key, 'the private key');
-    if (first?.tag === TAG.sequence) {
-      if (password === '') throw passwordMissing();
-      return openEncryptedKey(key.encoding, password);
-    }
+    if (first?.tag === TAG.sequence) return openEncryptedKey(key.encoding, password);
     return readPrivateKey(second?.tag === TAG.sequence ? key : parseWhole(pkcs8Of(key, blocks)));
   } catch (error) {
-    throw error instanceof Failure ? ofPem(error) : error;
+    if (!(error instanceof Failure)) throw error;
+    // No password may be the empty one, so that was tried.
+    throw password === '' && error.code === 'PFX_WRONG_PASSWORD' ? passwordMissing() : ofPem(error);
   }
 }
 
 function decrypted(dekInfo: DekInfo, ciphertext: Buffer, password: string): Buffer {
-  if (!isKnown(dekInfo)) {
+  const result = decryptKey(dekInfo, ciphertext, password);
+  if (result === 'unsupported') {
     throw new Failure(
       'PFX_UNSUPPORTED',
       `The private key in the PEM text is encrypted with ${clean(dekInfo.cipher, 40)}, which is not supported.`,
       'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem',
     );
   }
-  const result = decryptKey(dekInfo, ciphertext, password);
   if (result === 'wrong password')
     throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
   if (result === 'damaged') throw damaged();

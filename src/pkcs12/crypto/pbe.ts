@@ -196,8 +196,8 @@ export function beginsAsKey(plaintext: Buffer): boolean {
   return header.test(plaintext.toString('hex', 0, 8));
 }
 
-/** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
-function unpad(plaintext: Buffer, block: number): Buffer | undefined {
+/** Takes off the padding of RFC 8018, section 6.1.1, step 4; undefined if there is none. */
+export function unpad(plaintext: Buffer, block: number): Buffer | undefined {
   const padding = plaintext.at(-1) ?? 0;
   if (padding < 1 || padding > block || plaintext.length < padding) return undefined;
   return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
