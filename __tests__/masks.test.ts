@@ -38,6 +38,21 @@ describe('masks of a text', () => {
     );
     expect(masksOfText(pfx)).toEqual([body]);
   });
+
+  test.each([
+    ['damaged armour', (line: string) => line.slice(1)],
+    ['armour in small letters', (line: string) => line.toLowerCase()],
+    ['the entities that .NET writes', (line: string) => line.replaceAll('+', '&#x2B;')],
+  ])('of a certificate and a key with %s: those of the key', (_, change) => {
+    const [certificate, key] = [`MIIBxTCC${'+C'.repeat(28)}`, `MIIBVAIB${'+K'.repeat(28)}`];
+    const lines = ['-----BEGIN CERTIFICATE-----', certificate, '-----END CERTIFICATE-----'];
+    const pem = [...lines, '-----BEGIN PRIVATE KEY-----', key, '-----END PRIVATE KEY-----'];
+    const masks = masksOfText(
+      pem.map((line) => (line.startsWith('M') && !line.startsWith('-') ? line : change(line))).join('\n'),
+    );
+    expect(masks).toContain(key);
+    expect(masks).not.toContain(certificate);
+  });
 });
 
 describe('masks of a password', () => {
