@@ -128,7 +128,45 @@ describe('base64 in its disguises', () => {
   ])('%s: fixed, and said', (_name, text, note) => {
     const decoded = decode(text);
     expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
+    expect(decoded.notes).toContainEqual(expect.stringMatching(note));
+  });
+
+  test.each([
+    ['a byte order mark', `\ufeff${base64}`, /byte order mark/],
+    ['a byte order mark misread', `ï»¿${base64}`, /byte order mark/],
+    ['UTF-16 misread', `ÿþ${spread(base64)}`, /UTF-16/],
+    ['the url-safe alphabet', pfx.toString('base64url'), /url-safe/],
+    ['quotation marks', `"${base64}"`, /: quotation marks\.$/],
+    ['line breaks spelled out', wrapped(76, '\\n'), /: spelled-out line breaks\.$/],
+    ['a data URL in quotation marks', `"data:;base64,${base64}"`, /: quotation marks, the head of a data URL\.$/],
+    ['characters of zero width', wrapped(76, '\u200b'), /: invisible characters\.$/],
+  ])('%s: left out, and said', (_name, text, note) => {
+    const decoded = decode(text);
+    expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
     expect(decoded.notes).toEqual([expect.stringMatching(note)]);
+  });
+
+  // The bytes of a .pfx are found by its length; text in base64 only as a long run, with nothing like it beside it.
+  describe.each([
+    ['PEM', Buffer.from(readFixture('pem/pkcs8.pem')).toString('base64'), 'pem'],
+    ['base64', Buffer.from(base64).toString('base64'), 'pkcs12'],
+    ['base64 of PEM', times(readFixture('pem/pkcs8.pem').toString(), 2).replaceAll('\n', ''), 'pem'],
+  ])('base64 of %s', (_name, inner, kind) => {
+    test.each([
+      ['a name', `PFX=${inner}`, /a name before it/],
+      ['a name and quotation marks', `export PFX='${inner}'\n`, /a name before it/],
+      ['YAML', `pfx: |\n  ${inner.replace(/.{60}(?=.)/g, '$&\n  ')}\n`, /a name before it|text before it/],
+      ['JSON', JSON.stringify({ value: inner }), /JSON/],
+      ['JSON, wrapped', JSON.stringify({ value: inner.replace(/.{76}/g, '$&\n') }), /JSON/],
+      ['the % mark of zsh', `${inner}%`, /the % mark/],
+      ['a semicolon', `${inner};`, /punctuation mark/],
+    ])('with %s', (_around, text, note) => {
+      for (const given of [text, Buffer.from(text)]) {
+        const decoded = decode(given);
+        expect(decoded.kind).toBe(kind);
+        expect(decoded.notes).toContainEqual(expect.stringMatching(note));
+      }
+    });
   });
 
   test('every LF turned into CR LF, one in its length as well', () => {
@@ -254,7 +292,14 @@ describe('text that is no .pfx', () => {
     ['a mask', '***', 'PFX_NOT_BASE64', /mask/],
     ['an expression', '${{ secrets.PFX }}', 'PFX_NOT_BASE64', /expression/],
     ['one character more', `${base64.replace(/=+$/, '').slice(0, 1000)}A`, 'PFX_NOT_BASE64', /missing/],
-    ['padding in the middle', `${base64.slice(0, 100)}==${base64.slice(100)}`, 'PFX_NOT_BASE64', /padding/],
+    ['padding in the middle', `${base64.slice(0, 100)}==${base64.slice(100)}`, 'PFX_NOT_BASE64', /joined/],
+    ['an equals sign near the start', `PFX=${Buffer.alloc(99, 0xaa).toString('base64')}`, 'PFX_NOT_BASE64', /U\+003D/],
+    [
+      'two values in base64',
+      JSON.stringify({ one: Buffer.from(wrapped(76, '\n')).toString('base64'), two: 'QUJD'.repeat(20) }),
+      'PFX_NOT_BASE64',
+      /it is JSON/,
+    ],
     ['an SSH public key', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me', 'PFX_IS_SSH_KEY', /SSH/],
     ['a DER certificate', der.toString('base64'), 'PFX_IS_CERTIFICATE', /certificate/],
     ['PKCS#7', of('300b06092a864886f70d010702'), 'PFX_IS_PKCS7', /PKCS#7/],
@@ -267,6 +312,12 @@ describe('text that is no .pfx', () => {
       /Git LFS/,
     ],
     ['Ansible Vault', '$ANSIBLE_VAULT;1.1;AES256\n3132\n', 'PFX_NOT_PKCS12', /Ansible Vault/],
+    [
+      'Ansible Vault, as encrypt_string prints it',
+      'pfx: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n          3132\n',
+      'PFX_NOT_PKCS12',
+      /Ansible Vault/,
+    ],
     ['age', Buffer.from('age-encryption.org/v1\n-> X25519 x\n').toString('base64'), 'PFX_NOT_PKCS12', /age/],
     ['openssl enc', Buffer.from('Salted__\x01\x02\x03').toString('base64'), 'PFX_NOT_PKCS12', /openssl enc/],
     ['gpg', of('85010c03aaaaaaaa'), 'PFX_IS_PGP_KEY', /gpg/],
@@ -284,29 +335,109 @@ describe('text that is no .pfx', () => {
       'PFX_NOT_PKCS12',
       /read as text/,
     ],
-    ['hex with blanks', pfx.toString('hex').replace(/../g, '$& '), 'PFX_NOT_PKCS12', /hexadecimal/],
-    [
-      'hex with colons',
-      pfx
-        .toString('hex')
-        .toUpperCase()
-        .replace(/..(?=.)/g, '$&:'),
-      'PFX_NOT_PKCS12',
-      /hexadecimal/,
-    ],
-    ['a hex dump', `00000000: 3082 ${pfx.toString('hex', 2, 16)}  0...`, 'PFX_NOT_PKCS12', /hexadecimal dump/],
-    ['decimal bytes', [...pfx].join(' '), 'PFX_NOT_PKCS12', /decimal/],
-    ['decimal bytes in JSON', JSON.stringify([...pfx]), 'PFX_NOT_PKCS12', /decimal/],
     ['uuencoded', 'begin 644 cert.pfx\nM,((&', 'PFX_NOT_PKCS12', /uuencoded/],
     ['a SecureString', '01000000d08c9ddf0115d1118c7a00c0', 'PFX_NOT_PKCS12', /SecureString/],
     ['JSON without a .pfx', '{"value": "x"}', 'PFX_NOT_BASE64', /JSON/],
     ['YAML without a .pfx', 'apiVersion: v1\nkind: Secret\n', 'PFX_NOT_BASE64', /YAML/],
-    ['hex digits', pfx.toString('hex'), 'PFX_NOT_PKCS12', /hexadecimal/],
   ])('%s', (_name, text, code, message) => {
     const failure = failureOf(() => decode(text));
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
     expect(failure.remedy).not.toBe('');
+  });
+});
+
+describe('bytes that were written as numbers', () => {
+  const hex = pfx.toString('hex');
+  const numbers = (write: (byte: number) => string, between: string): string => [...pfx].map(write).join(between);
+  const octets = (prefix: string, between: string): string => hex.replace(/../g, `${prefix}$&${between}`);
+  const words = (radix: number): string =>
+    Array.from({ length: 8 }, (_, at) =>
+      pfx
+        .readUInt16LE(2 * at)
+        .toString(radix)
+        .padStart(radix === 8 ? 6 : 4, '0'),
+    ).join(' ');
+  test.each([
+    ['hex', hex],
+    ['hex in capitals', `0X${hex.toUpperCase()}`],
+    ['hex in quotation marks', `"${hex}"`],
+    ['hex in SQL', `X'${hex}'`],
+    ['hex with a name', `PFX=${hex}`],
+    ['hex with blanks', octets('', ' ')],
+    ['hex with colons', octets('', ':')],
+    ['escapes of hex', octets('\\x', '')],
+    ['an array in C, as xxd -i writes it', `unsigned char leaf_pfx[] = {\n  ${octets('0x', ', ')}};`],
+    ['an array in C#', `new byte[] { ${octets('0x', ', ')} }`],
+    ['an array in Java', `new byte[] { ${octets('(byte) 0x', ', ')} }`],
+    ['signed bytes of Java', `[${numbers((byte) => String(byte > 127 ? byte - 256 : byte), ', ')}]`],
+    ['decimal', numbers(String, ' ')],
+    ['decimal in JSON', JSON.stringify([...pfx])],
+    ['a Buffer in JSON', JSON.stringify(pfx)],
+    ['a Buffer in the log of Node', `<Buffer ${octets('', ' ').slice(0, 149)} ... 3000 more bytes>`],
+    ['xxd', `00000000: 3082 ${pfx.toString('hex', 2, 16).replace(/..../g, '$& ')}  0...`],
+    ['hexdump -C', `00000000  ${octets('', ' ').slice(0, 23)}  ${octets('', ' ').slice(24, 47)}  |0...|`],
+    ['hexdump', `0000000 ${words(16)}`],
+    ['od', `0000000 ${words(8)}`],
+    ['od -b', `0000000 ${numbers((byte) => byte.toString(8).padStart(3, '0'), ' ')}`],
+    ['Format-Hex', `   Label: String\n\n          Offset Bytes\n0000000000000000 ${octets('', ' ').slice(0, 47)}`],
+    ['a certificate in hex', openFixture('openssl-ec.pfx').leaf.raw.toString('hex')],
+  ])('%s', (_name, text) => {
+    const given = [text, Buffer.from(text), Buffer.from(text).toString('base64')];
+    for (const failure of given.map((content) => failureOf(() => decode(content)))) {
+      expect(failure.code).toBe('PFX_NOT_PKCS12');
+      expect(failure.message).toMatch(/written as numbers \(hexadecimal, decimal or octal\)/);
+    }
+  });
+});
+
+describe('a binary file that was read as text', () => {
+  const latin1 = pfx.toString('latin1');
+  const windows = new TextDecoder('windows-1252').decode(pfx);
+  const letters = (of: (byte: number) => string): string =>
+    [...pfx].map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : of(byte))).join('');
+  const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le');
+  test.each<[string, string | Buffer]>([
+    ['UTF-8', pfx.toString()],
+    ['UTF-8, written as UTF-16', utf16(pfx.toString())],
+    ['Latin-1', latin1],
+    ['Latin-1, written as UTF-8', Buffer.from(latin1)],
+    ['Latin-1, written as UTF-16 by PowerShell 5', utf16(latin1)],
+    ['Windows-1252', windows],
+    ['Windows-1252, written as UTF-8', Buffer.from(windows)],
+    ['Windows-1252, written as UTF-16', utf16(windows)],
+    ['code page 437, written as UTF-8', Buffer.from(letters((byte) => (byte === 0x82 ? 'é' : 'Ç')))],
+    ['MacRoman, written as UTF-8', Buffer.from(letters((byte) => (byte === 0x82 ? 'Ç' : 'ü')))],
+    ['ASCII, with question marks', Buffer.from(letters(() => '?'))],
+    ['ASCII, cut to seven bits', Buffer.from(letters((byte) => String.fromCharCode(byte & 0x7f)))],
+  ])('%s', (_name, given) => {
+    const failure = failureOf(() => decode(given));
+    expect(failure.code).toBe('PFX_NOT_PKCS12');
+    expect(failure.message).toMatch(/read as text/);
+  });
+
+  test('of another kind, with a dollar sign in it', () => {
+    const text = Buffer.from('feedfeed0000000224414243', 'hex').toString('latin1');
+    expect(failureOf(() => decode(text)).message).toMatch(/a binary file that was read as text/);
+  });
+});
+
+describe('a .pfx next to PEM', () => {
+  const armour = `-----BEGIN PKCS12-----\n${wrapped(64, '\n')}\n-----END PKCS12-----\n`;
+  test.each(['pem/pkcs8.pem', 'pem/dek-info-aes256.pem', 'pem/sec1.pem'])('with a private key: %s', (file) => {
+    const pem = readFixture(file).toString();
+    for (const text of [pem + armour, armour + pem, `${base64}\n${pem}`, JSON.stringify({ pem, armour })]) {
+      const failure = failureOf(() => decode(text));
+      expect(failure.code).toBe('PFX_NOT_BASE64');
+      expect(failure.message).toMatch(/a \.pfx and a private key in PEM/);
+    }
+  });
+
+  test.each([
+    ['certificates', openFixture('openssl-ec.pfx').leaf.toString() + armour],
+    ['nothing: it is in the armour of a key itself', armour.replaceAll('PKCS12', 'PRIVATE KEY')],
+  ])('with %s', (_name, text) => {
+    expect(bytesOf(decode(text))?.equals(pfx)).toBe(true);
   });
 });
 
@@ -348,6 +479,13 @@ describe('hostile text is refused or passed over in one go', () => {
     ['percent signs', mebibytes('%2', 2)],
     ['equals signs', `MII${mebibytes('=', 2)}`],
     ['JSON', mebibytes('{"a":"', 2)],
+    ['runs of base64', mebibytes(`${'A'.repeat(63)}!`, 2)],
+    ['a run of base64 with blanks', `!${mebibytes(`A${' '.repeat(70)}`, 2)}`],
+    ['numbers', mebibytes('30 82 ', 2)],
+    ['padding', `!${mebibytes(`${'A'.repeat(64)}=`, 2)}`],
+    ['damaged armour', mebibytes('---- BEGIN CERTIFICATE', 2)],
+    ['blocks with blanks', mebibytes('-----BEGIN CERTIFICATE-----\nMII AAA', 1)],
+    ['ends', `-----BEGIN CERTIFICATE-----${mebibytes(`${'A'.repeat(90)}\n-----END X-----`, 1)}`],
   ])('%s', (_name, text) => {
     expect(failureOf(() => decode(text)).code).toMatch(/^PFX_/);
     expect(failureOf(() => decode(Buffer.from(text.slice(0, 4 * 2 ** 20)))).code).toMatch(/^PFX_/);

@@ -8,6 +8,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { decode } from '../../src/certificate/decode.ts';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
 import { TAG } from '../../src/pkcs12/asn1/ber.ts';
@@ -23,6 +24,8 @@ const blocks = (text: string): string[] => text.match(/-----BEGIN ([A-Z0-9 ]+)--
 const block = (label: string, base64 = 'AAAA'): string =>
   `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 const [leaf = '', authority = '', key = ''] = blocks(pem('bag-attributes'));
+
+const whole = `${key}${leaf}${authority}`;
 
 describe('what OpenSSL writes', () => {
   test.each(fixturesIn('pem'))('$file', ({ file, password, thumbprint, failure }) => {
@@ -71,7 +74,6 @@ describe('a password', () => {
 });
 
 describe('as people paste it', () => {
-  const whole = `${key}${leaf}${authority}`;
   test.each([
     ['CR LF and a byte order mark', `\ufeff${whole.replaceAll('\n', '\r\n')}`],
     ['indented', whole.replace(/^/gm, '    ')],
@@ -119,6 +121,49 @@ describe('as people paste it', () => {
 
   test('as a file in UTF-16', () => {
     expect(open(Buffer.from(`\ufeff${whole}`, 'utf16le')).certificate.keyBits).toBe(2048);
+  });
+
+  const notesOf = (content: string | Buffer): readonly string[] => decode(content).notes;
+  const json = JSON.stringify({ value: whole });
+  test.each<[string, string | Buffer, RegExp]>([
+    ['a byte order mark', `\ufeff${whole}`, /byte order mark/],
+    ['UTF-16', Buffer.from(`\ufeff${whole}`, 'utf16le'), /UTF-16/],
+    ['UTF-16 without its mark', Buffer.from(whole, 'utf16le'), /UTF-16/],
+    ['line breaks spelled out', whole.replaceAll('\n', '\\n'), /escapes/],
+    ['JSON', json, /escapes/],
+    ['base64', Buffer.from(whole).toString('base64'), /encoded in base64/],
+    ['percent signs', encodeURIComponent(whole), /escapes/],
+    ['quoted-printable', whole.replaceAll('=', '=3D'), /escapes/],
+    ['four dashes', whole.replaceAll('-----', '----'), /damaged/],
+    ['long dashes', whole.replaceAll('-----', '—--'), /damaged/],
+    ['the first dash lost', whole.slice(1), /damaged/],
+    ['the last dash lost', whole.trimEnd().slice(0, -1), /damaged/],
+    ['no blanks', whole.replaceAll(' ', ''), /damaged/],
+    ['small letters in the armour', whole.replace(/^-.*/gm, (line) => line.toLowerCase()), /damaged/],
+    ['blanks for plus signs', whole.replaceAll('+', ' '), /plus signs/],
+    ['blanks for plus signs, CR LF', whole.replaceAll('+', ' ').replaceAll('\n', '\r\n'), /plus signs/],
+    ['blanks for plus signs, indented', whole.replaceAll('+', ' ').replace(/^/gm, '    '), /plus signs/],
+    ['blanks for plus signs and for line breaks', whole.replace(/[+\n]/g, ' '), /plus signs/],
+  ])('%s: undone, and said', (_name, given, note) => {
+    expect(open(given).certificate.subject).toContain('CN=connector.example');
+    expect(notesOf(given)).toEqual([expect.stringMatching(note)]);
+  });
+
+  test('nothing is said of PEM as it should be', () => {
+    for (const text of [
+      whole,
+      whole.replaceAll('\n', '\r\n'),
+      whole.replace(/^/gm, '    '),
+      whole.replaceAll('\n', ' '),
+    ]) {
+      expect(notesOf(text)).toEqual([]);
+      expect(notesOf(Buffer.from(text))).toEqual([]);
+    }
+  });
+
+  test('in entities of HTML, with dashes lost', () => {
+    const text = whole.replaceAll('+', '&#x2B;').replaceAll('-----', '---').replaceAll('\n', '&#xA;');
+    expect(open(text).certificate.subject).toContain('CN=connector.example');
   });
 });
 
@@ -273,8 +318,38 @@ describe('a beginning without its end', () => {
     ['one of two keys', leaf + key.slice(0, 200) + key],
     ['an encrypted key', `${leaf}${block('RSA PRIVATE KEY', 'Proc-Type: 4,ENCRYPTED').slice(0, -10)}`],
     ['what is needed, after a comment', `# -----BEGIN to\n${leaf}`],
+    ['a certificate after both, a few letters long', `${key}${leaf}-----BEGIN CERTIFICATE-----\nMIIDEj`],
+    ['the first line of a certificate after both', `${key}${leaf}-----BEGIN CERT`],
+    ['the first word of another block after both', `${key}${leaf}-----BEGIN`],
+    ['all but a dash of a line after both', `${key}${leaf}-----BEGIN CERTIFICATE----`],
   ])('is a text that is cut off, if it is %s', (_name, text) => {
     expect(failureOf(() => open(text)).code).toBe('PFX_TRUNCATED');
+  });
+});
+
+describe('an end without its beginning', () => {
+  const body = (text: string): string => text.slice(text.indexOf('\n') + 1);
+  test.each([
+    ['the certificate', `${body(leaf)}${authority}${key}`],
+    ['the key', `${body(key)}${leaf}`],
+    ['the last one', `${key}${leaf}${body(authority)}`],
+    ['everything', body(key)],
+    ['one in the middle', `${key}${body(leaf)}${authority}`],
+    ['a beginning that is beyond repair', `${leaf.replace('-----BEGIN CERTIFICATE', '# CERT')}${key}`],
+    ['armour without dashes', whole.replaceAll('-----', '')],
+  ])('is damage: %s', (_name, text) => {
+    const failure = failureOf(() => open(text));
+    expect(failure.code).toBe('PFX_INVALID');
+    expect(failure.message).toMatch(/one of its lines -----BEGIN …----- and -----END …----- is damaged or missing/);
+  });
+
+  test.each([
+    ['a comment', '# --- begin certificate ---\n'],
+    ['a comment with an end', '# --- end certificate ---\n'],
+    ['another block', `${'A'.repeat(64)}\n-----END DH PARAMETERS-----\n`],
+  ])('is passed over in %s', (_name, odd) => {
+    for (const text of [odd + key + leaf, key + odd + leaf, key + leaf + odd])
+      expect(open(text).certificate.subject).toContain('CN=connector.example');
   });
 });
 
@@ -304,6 +379,12 @@ describe('what cannot be used, by its cause', () => {
       leaf + key.split('\n').slice(0, 5).join('\n') + leaf,
       'PFX_TRUNCATED',
       /PRIVATE KEY/,
+    ],
+    [
+      'blanks that may be plus signs',
+      leaf + block('PRIVATE KEY', 'MIIB AAAA BBBBC'),
+      'PFX_INVALID',
+      /not base64; blanks in it may have been plus signs/,
     ],
     ['letters that are no base64', leaf + key.replace('\nM', '\n!'), 'PFX_INVALID', /not base64/],
     ['a broken key', leaf + block('PRIVATE KEY', 'MAMCAQA='), 'PFX_INVALID', /private key in the PEM text/],

@@ -50,7 +50,7 @@ describe('what the log says', () => {
     expect(notes).toEqual([
       expect.stringMatching(/^Certificate [0-9A-F]{40}, O=Example, CN=connector\.example: RSA 2048, valid from /),
       'Read from somewhere.',
-      'Only the base64 of the .pfx was used; a name before it was left out.',
+      'Only the base64 was used; a name before it was left out.',
       'Written again as TripleDES-SHA1, which the service accepts (it was RC2-40 (certificates) and TripleDES-SHA1 (key)); key, certificate and password are unchanged.',
     ]);
   });

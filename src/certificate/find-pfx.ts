@@ -11,6 +11,8 @@ export interface FoundPfx {
   readonly bytes: Buffer;
   /** What was left out or put right: a sentence for the log. */
   readonly note: string;
+  /** What else is in the text. @foreign */
+  readonly rest: string;
 }
 
 /**
@@ -23,20 +25,60 @@ export function findPfx(text: string): FoundPfx | undefined {
   const plain = unescaped(text);
   const escaped = plain === text ? [] : candidatesIn(plain);
   const found = onlyWhole([...asItIs, ...escaped]);
-  if (found && asItIs.includes(found)) return { bytes: found.bytes, note: surroundings(found.before, found.after) };
+  if (found && asItIs.includes(found)) return foundPfx(found, surroundings(found.before, found.after));
   if (found)
-    return {
-      bytes: found.bytes,
-      note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
-    };
-  const bytes = withPlusSigns(text);
-  return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
+    return foundPfx(
+      found,
+      'The base64 of the .pfx had escapes in it, such as those of JSON, or invisible characters; they were undone.',
+    );
+  const repaired = withPlusSigns(text);
+  return repaired && foundPfx(repaired, 'In the base64 of the .pfx the plus signs had become blanks; that was undone.');
 }
 
-/** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
-export function withPlusSigns(text: string): Buffer | undefined {
+function foundPfx({ bytes, before, after }: Candidate, note: string): FoundPfx {
+  return { bytes, note, rest: before + after };
+}
+
+/** Whether the base64 of a .pfx lost its plus signs to blanks: it is whole with them. */
+export function lostPlusSigns(text: string): boolean {
+  return withPlusSigns(text) !== undefined;
+}
+
+function withPlusSigns(text: string): Candidate | undefined {
   if (!text.includes(' ')) return undefined;
-  return onlyWhole(candidatesIn(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+')))?.bytes;
+  return onlyWhole(candidatesIn(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+')));
+}
+
+/** Base64 that was found in text. */
+export interface FoundBase64 {
+  readonly base64: string;
+  /** What was left out: a sentence for the log. */
+  readonly note: string;
+}
+
+/** A run of base64 that is longer than this is no word of the text. */
+const LONGEST_WORD = 64;
+
+/**
+ * The one long run of base64 in a text with something around it, on one line or on lines of one length; undefined if there
+ * is none, or a second one. Whether it is whole cannot be told, unlike that of a .pfx.
+ */
+export function findBase64(text: string): FoundBase64 | undefined {
+  let found: FoundBase64 | undefined;
+  for (const { 0: run, index } of text.matchAll(/[A-Za-z0-9+/_\s-]+={0,2}/g)) {
+    if (run.length <= LONGEST_WORD) continue;
+    if (found || run.length === text.length || !hasLinesOfOneLength(run)) return undefined;
+    found = { base64: run.trim(), note: surroundings(text.slice(0, index), text.slice(index + run.length)) };
+  }
+  return found;
+}
+
+function hasLinesOfOneLength(run: string): boolean {
+  const lines = run.trim().split(/[\r\n]+/);
+  const lengths = lines.map((line) => line.trim().length);
+  const [first = 0, last = 0] = [lengths[0], lengths.at(-1)];
+  const hasBlanks = lines.some((line) => /\S\s+\S/.test(line));
+  return !hasBlanks && last <= first && lengths.slice(0, -1).every((length) => length === first);
 }
 
 /**
@@ -175,5 +217,5 @@ function surroundings(before: string, after: string): string {
             ? ''
             : 'text after it',
   ].filter((part) => part !== '');
-  return `Only the base64 of the .pfx was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+  return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
 }

@@ -81,11 +81,32 @@ const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path 
 const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
 const CONVERT_SSH =
   'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
-const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
+const READ_AS_TEXT = 'a binary file that something read as text and wrote again, which changed its bytes';
 const COPY_BINARY =
   'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
 const ENCODE =
   'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
+
+/**
+ * How DER begins (SEQUENCE, its length, INTEGER or SEQUENCE) in bytes that were written as numbers, with anything before it:
+ * hexadecimal with or without separators, decimal (signed in Java), octal, and in words of 16 bits in hexadecimal or octal.
+ */
+const AS_NUMBERS = new RegExp(
+  [
+    sequenceOf('30', '8[0-4]', '[\\da-f]{2}', '(?:02|30)', `[\\s,:;'"-]{0,4}(?:\\(byte\\) ?)?(?:0x|\\\\x)?`),
+    sequenceOf('\\b48', '(?:1[23]\\d|-12[4-8])', '-?\\d{1,3}', '(?:2|48)', '[\\s,;:]{1,4}'),
+    sequenceOf('\\b060', '20[0-4]', '[0-7]{3}', '(?:002|060)', '[\\s,;:]{1,4}'),
+    '\\b8[0-4]30\\s{1,4}[\\da-f]{4}\\s{1,4}(?:0102|8[0-4]30)\\b',
+    '\\b10[01]060\\s{1,4}[0-7]{6}\\s{1,4}(?:000402|10[01]060)\\b',
+  ].join('|'),
+  'i',
+);
+
+/** 0x30, the first byte of the length, up to four more, the first byte of what is inside, and so many more that it is no chance. */
+function sequenceOf(tag: string, length: string, octet: string, inside: string, separator: string): string {
+  const octets = (least: number, most: number): string => `(?:${separator}${octet}){${least},${most}}`;
+  return `${tag}${separator}${length}${octets(0, 4)}${separator}${inside}${octets(8, 8)}`;
+}
 
 /** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
 const TEXT_FORMS: readonly (Form & { readonly begins: RegExp })[] = [
@@ -101,7 +122,7 @@ const TEXT_FORMS: readonly (Form & { readonly begins: RegExp })[] = [
     remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
   },
   {
-    begins: /^\$ANSIBLE_VAULT;/,
+    begins: /\$ANSIBLE_VAULT;/,
     what: 'encrypted with Ansible Vault',
     remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
   },
@@ -119,22 +140,12 @@ const TEXT_FORMS: readonly (Form & { readonly begins: RegExp })[] = [
     remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
   },
   {
-    begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
-    what: 'the .pfx in hexadecimal digits, not in base64',
-    remedy: ENCODE,
-  },
-  {
-    begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
-    what: 'a hexadecimal dump of the .pfx, not base64',
-    remedy: ENCODE,
-  },
-  {
-    begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
-    what: 'the bytes of the .pfx as decimal numbers, not base64',
+    begins: AS_NUMBERS,
+    what: 'the bytes of a file, written as numbers (hexadecimal, decimal or octal), not base64',
     remedy: ENCODE,
   },
   { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
-  { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
+  { begins: /^0(?:[^\x00-\x7f]|[?\x02][^]{2}\x02\x01\x03)/, what: READ_AS_TEXT, remedy: COPY_BINARY },
 ];
 
 const MAGICS: readonly (Form & { readonly hex: string })[] = [
@@ -170,10 +181,13 @@ function isOpenPgp(bytes: Buffer): boolean {
   return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
 }
 
-/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
+/**
+ * A PFX begins with 0x30 0x82, a length, and INTEGER 3. Read as text, 0x82 became a character of its own, which UTF-8 writes
+ * with several bytes (no length in DER begins with these), a question mark, or 0x02.
+ */
 function isReadAsText(bytes: Buffer): boolean {
-  const start = bytes.toString('hex', 0, 6);
-  return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
+  const start = bytes.toString('latin1', 0, 8);
+  return /^0(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[?\x02][^]{2}\x02\x01\x03)/.test(start);
 }
 
 /** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */

@@ -65,12 +65,13 @@ const DASHES = '-----';
 
 /**
  * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
- * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place.
+ * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place. The same
+ * goes for an end without its beginning.
  */
 function blocksOf(text: string): readonly Block[] {
   const blocks: Block[] = [];
   let [position, begin] = [0, text.indexOf(BEGIN)];
-  let passedOver: string | undefined;
+  let [between, passedOver] = ['', undefined as string | undefined];
   while (begin >= 0) {
     const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
     const start = begin + BEGIN.length + label.length + DASHES.length;
@@ -78,7 +79,9 @@ function blocksOf(text: string): readonly Block[] {
     const inside = text.slice(start, next < 0 ? text.length : next);
     const length = inside.indexOf(`${DASHES}END ${label}${DASHES}`);
     if (length >= 0) {
-      blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+      const before = text.slice(position, begin);
+      blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(before) });
+      between += before;
       position = start + length + DASHES.length;
     } else if (isUsed(label) && BODY.test(inside)) throw cutOff(label);
     else passedOver ??= label;
@@ -86,11 +89,26 @@ function blocksOf(text: string): readonly Block[] {
   }
   const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
   if (passedOver !== undefined && !isComplete) throw cutOff(passedOver);
+  if (endsInBegin(text)) throw cutOff(undefined);
+  for (const [, label = ''] of (between + text.slice(position)).matchAll(LONELY_END))
+    if (isUsed(label)) throw damagedArmour();
   return blocks;
 }
 
 /** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
-const BODY = /^\s*(?:$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+const BODY = /^\s*(?:(?:M[A-Za-z0-9+/]{0,14})?$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+/** An end with base64 before it. */
+const LONELY_END = /[A-Za-z0-9+/]{16}[A-Za-z0-9+/\s]{0,99}={0,2}\s{0,40}-----END ([A-Z0-9 ]{1,40})-----/g;
+
+/** Whether the text ends in the first line of a block that is used here: `-----BEGIN CERT`. */
+function endsInBegin(text: string): boolean {
+  const last = text.slice(-64).trimEnd();
+  const line = last.slice(last.lastIndexOf(BEGIN.slice(0, 6)));
+  return (
+    line.startsWith(DASHES) &&
+    [...CERTIFICATES, ...PRIVATE_KEYS].some((label) => `${BEGIN}${label}${DASHES}`.startsWith(line))
+  );
+}
 
 function isUsed(label: string): boolean {
   return CERTIFICATES.has(label) || PRIVATE_KEYS.has(label);
@@ -207,25 +225,67 @@ function dekInfoOf(body: string): (DekInfo & { readonly rest: string }) | undefi
   return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
 }
 
+/** The bytes in base64 with blanks and line breaks, or undefined if it is none. */
+function bytesIn(base64: string): Buffer | undefined {
+  const digits = base64.replace(/\s/g, '');
+  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1;
+  return isBase64 ? Buffer.from(digits, 'base64') : undefined;
+}
+
 function base64Of(body: string, label: string): Buffer {
-  const digits = body.replace(/\s/g, '');
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
-    return Buffer.from(digits, 'base64');
-  }
+  const bytes = bytesIn(body);
+  if (bytes) return bytes;
+  // A comment has other characters, too.
+  const hint = /^[\w+/=\s]*$/.test(body) && /\S \S/.test(body) ? '; blanks in it may have been plus signs (+)' : '';
   throw new Failure(
     'PFX_INVALID',
-    `The PEM text is malformed: what stands between BEGIN ${clean(label, 64)} and its END is not base64.`,
+    `The PEM text is malformed: what stands between BEGIN ${clean(label, 64)} and its END is not base64${hint}.`,
     COPY_AGAIN,
   );
+}
+
+/** The text with plus signs for the blanks in a block, if what is in it is whole DER with them and not without. */
+export function withPlusSigns(text: string): string {
+  return text.replace(/(?<=-----BEGIN [A-Z0-9 ]{1,40}-----)[A-Za-z0-9+/=\s]+(?=-----END )/g, (body) => {
+    if (!/\S \S/.test(body) || isWhole(bytesIn(body))) return body;
+    const repaired = withoutLineBreaks(body).replaceAll(' ', '+');
+    return isWhole(bytesIn(repaired)) ? repaired : body;
+  });
+}
+
+/** Without line breaks and indentation, or without the blanks that took the place of line breaks: each after 64 characters. */
+function withoutLineBreaks(body: string): string {
+  if (!/[\r\n]/.test(body)) return body.slice(1, -1).replace(/([^]{64}) /g, '$1');
+  // The line with END begins with the same blanks.
+  const indentation = body.slice(body.lastIndexOf('\n') + 1);
+  return body.replaceAll(`\n${indentation}`, '').replaceAll('\r', '');
+}
+
+function isWhole(der: Buffer | undefined): boolean {
+  try {
+    return der !== undefined && parseWhole(der).tag === TAG.sequence;
+  } catch {
+    return false;
+  }
 }
 
 const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
 const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
 
-function cutOff(label: string): Failure {
+/** @param label undefined if the text ends before it does */
+function cutOff(label: string | undefined): Failure {
+  const what =
+    label === undefined
+      ? 'it ends in a line -----BEGIN'
+      : `-----BEGIN ${clean(label, 64)}----- has no -----END ${clean(label, 64)}----- after it`;
+  return new Failure('PFX_TRUNCATED', `The PEM text is cut off: ${what}.`, COPY_AGAIN);
+}
+
+/** A line of armour that cannot be repaired. */
+export function damagedArmour(): Failure {
   return new Failure(
-    'PFX_TRUNCATED',
-    `The PEM text is cut off: -----BEGIN ${clean(label, 64)}----- has no -----END ${clean(label, 64)}----- after it.`,
+    'PFX_INVALID',
+    'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.',
     COPY_AGAIN,
   );
 }
