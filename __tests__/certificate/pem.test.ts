@@ -149,6 +149,12 @@ describe('as people paste it', () => {
     expect(notesOf(given)).toEqual([expect.stringMatching(note)]);
   });
 
+  test('below what openssl x509 -text prints', () => {
+    const signature = '30818702420102030405060708090a0b0c'.replace(/..(?=.)/g, '$&:');
+    const text = `Signature Value:\n        ${signature}\n${whole}`;
+    expect(open(text).certificate.subject).toContain('CN=connector.example');
+  });
+
   test('nothing is said of PEM as it should be', () => {
     for (const text of [
       whole,

@@ -24,6 +24,13 @@ export function refuseOtherText(text: string): void {
   const start = text.slice(0, 4096);
   const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
   if (form) throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
+  // OpenSSL prints a signature in this way above a certificate in PEM.
+  if (!text.includes('-----BEGIN ') && AS_NUMBERS.test(start))
+    throw refusal(
+      'PFX_NOT_PKCS12',
+      'the bytes of a file, written as numbers (hexadecimal, decimal or octal), not base64',
+      ENCODE,
+    );
 }
 
 /** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
@@ -138,11 +145,6 @@ const TEXT_FORMS: readonly (Form & { readonly begins: RegExp })[] = [
     begins: /^<(!doctype|html|\?xml)/i,
     what: 'a web page',
     remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
-  },
-  {
-    begins: AS_NUMBERS,
-    what: 'the bytes of a file, written as numbers (hexadecimal, decimal or octal), not base64',
-    remedy: ENCODE,
   },
   { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
   { begins: /^0(?:[^\x00-\x7f]|[?\x02][^]{2}\x02\x01\x03)/, what: READ_AS_TEXT, remedy: COPY_BINARY },
