@@ -1,10 +1,21 @@
 /** Which certificate is uploaded, and which go along with it. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import type { KeyObject, X509Certificate } from 'node:crypto';
-import { choose, type Choice } from '../../src/certificate/choose.ts';
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { choose, type Choice, type Given } from '../../src/certificate/choose.ts';
 import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
 import { certificate, newKeys, privateKeyOf, type Keys } from '../pkcs12/builder.ts';
 import { failureOf } from '../pkcs12/fixtures.ts';
+import {
+  authority as authorityExtension,
+  keyIdentifiers,
+  made,
+  rsaKeys,
+  threePrimeKeys,
+  type Fields,
+  type KeyPair,
+  type Made,
+} from './made.ts';
+import { nothing, oid, sequenceOf } from '../../src/pkcs12/asn1/der.ts';
 
 const MARK = '01';
 let keys: Keys;
@@ -43,10 +54,27 @@ function chosenOf(names: readonly string[], more: readonly X509Certificate[] = [
       container: '.pfx',
       privateKeys: [{ key: privateKey, localKeyId: MARK }],
       certificates: [...certificates, ...others],
-      unreadableCertificates: 0,
+      unreadableCertificates: [],
     },
     new Date(),
   );
+}
+
+function givenOf(container: Given['container'], { privateKey: key }: KeyPair, certificates: readonly Made[]): Given {
+  return {
+    container,
+    privateKeys: [{ key, localKeyId: undefined }],
+    certificates: certificates.map(({ certificate }) => ({ certificate, localKeyId: undefined })),
+    unreadableCertificates: [],
+  };
+}
+
+/** With one bit of its DER changed, counted from the end if negative. */
+function damaged(whole: Made, offset: number): Made {
+  const der = Buffer.from(whole.certificate.raw);
+  const index = offset < 0 ? der.length + offset : offset;
+  der[index] = (der[index] ?? 0) ^ 1;
+  return { ...whole, certificate: new X509Certificate(der) };
 }
 
 describe('of several certificates of the key', () => {
@@ -97,13 +125,18 @@ describe('the chain', () => {
     const stranger = await certificate('CN=Stranger', await newKeys());
     const { chain, notes } = chosenOf(['issued'], [authority.root, stranger, authority.issuing]);
     expect(chain).toEqual([authority.issuing, authority.root]);
-    expect(notes).toEqual([]);
+    expect(notes).toEqual(['Left out, as no part of the chain: "CN=Stranger".']);
   });
 
   test('an issuer by name that did not sign is none', async () => {
     const namesake = await certificate('CN=Issuing', await newKeys());
     expect(chosenOf(['issued'], [namesake, authority.issuing]).chain).toEqual([authority.issuing]);
-    expect(chosenOf(['issued'], [namesake]).chain).toEqual([]);
+    const { chain, notes, warnings } = chosenOf(['issued'], [namesake]);
+    expect(chain).toEqual([]);
+    expect(notes).toEqual(['Left out, as no part of the chain: "CN=Issuing".']);
+    expect(warnings).toEqual([
+      'The chain ends at "CN=connector": "CN=Issuing" in the .pfx has the name of its issuer, but not the key that signed it. It is an older or newer certificate of that issuer, or one of the two is damaged.',
+    ]);
   });
 
   test('what is left out is named, if the issuer of the last certificate is not there', () => {
@@ -143,6 +176,191 @@ describe('the chain', () => {
   });
 });
 
+describe('of issuers with one name', () => {
+  const keyPair = rsaKeys();
+  const ca = (name: string, fields: Fields = {}): Made => made(name, { extensions: [authorityExtension()], ...fields });
+  const chainFor = (leaf: Made, ...others: readonly Made[]): readonly X509Certificate[] =>
+    choose(givenOf('PEM text', keyPair, [leaf, ...others]), new Date()).chain;
+
+  test('the one that signed, of more than twenty', () => {
+    const generations = Array.from({ length: 22 }, () => ca('Gen'));
+    const last = generations.at(-1);
+    expect(chainFor(made('leaf', { keys: keyPair, ...(last && { issuer: last }) }), ...generations)).toEqual([
+      last?.certificate,
+    ]);
+  });
+
+  test('too many to check are refused', () => {
+    const [here, elsewhere] = [ca('Gen'), ca('Gen')];
+    const others = Array.from({ length: 21 }, () => made('Gen', { keys: here, issuer: here }));
+    const wrong = Array.from({ length: 21 }, () => made('leaf', { keys: keyPair, issuer: elsewhere }));
+    const failure = failureOf(() => chainFor(made('leaf', { keys: keyPair }), ...wrong, ...others));
+    expect(failure.code).toBe('PFX_TOO_LARGE');
+    expect(failure.message).toMatch(/more than 400 signatures/);
+  });
+
+  describe('cross-signed: the one that leads to a root that is there', () => {
+    const [root, otherRoot, keysOfIssuer] = [ca('Root'), ca('Other root'), rsaKeys()];
+    const here = ca('Issuing', { keys: keysOfIssuer, issuer: root });
+    const elsewhere = ca('Issuing', { keys: keysOfIssuer, issuer: otherRoot });
+    const leaf = made('leaf', { keys: keyPair, issuer: here });
+    test.each([
+      ['first', [here, elsewhere, root]],
+      ['last', [elsewhere, root, here]],
+    ])('%s in the file', (_where, others) => {
+      expect(chainFor(leaf, ...others)).toEqual([here.certificate, root.certificate]);
+    });
+
+    test('the shorter way, if both roots are there', () => {
+      const crossed = ca('Root', { keys: root, issuer: otherRoot });
+      expect(chainFor(leaf, here, crossed, otherRoot, root)).toEqual([here.certificate, root.certificate]);
+    });
+
+    test('one that is valid now comes first all the same', () => {
+      const expired = ca('Issuing', { keys: keysOfIssuer, issuer: root, from: -20, to: -10 });
+      expect(chainFor(leaf, expired, elsewhere, root)).toEqual([elsewhere.certificate]);
+    });
+
+    test('the longest way, if no root is there', () => {
+      const above = ca('Other root', { keys: otherRoot, issuer: ca('Far root') });
+      expect(chainFor(leaf, here, elsewhere, above)).toEqual([elsewhere.certificate, above.certificate]);
+    });
+  });
+
+  test('two that signed each other lead nowhere, and end', () => {
+    const [a, b] = [ca('A'), ca('B')];
+    const [crossedA, crossedB] = [ca('A', { keys: a, issuer: b }), ca('B', { keys: b, issuer: a })];
+    expect(chainFor(made('leaf', { keys: keyPair, issuer: a }), crossedB, crossedA)).toHaveLength(2);
+  });
+});
+
+describe('damaged certificates', () => {
+  const keyPair = rsaKeys();
+  const ids = keyIdentifiers;
+  const root = made('Root', { extensions: ids('01', '01') });
+  const issuing = made('Issuing', { issuer: root, extensions: ids('02', '01') });
+  const leaf = made('leaf', { keys: keyPair, issuer: issuing, extensions: ids('03', '02') });
+  const self = made('self', { keys: keyPair });
+  const intact = { key: 'AES-256', certificates: 'AES-256', mac: 'HMAC-SHA256' };
+  const chosen = (container: Given['container'], certificates: readonly Made[], mac = 'none'): Choice =>
+    choose({ ...givenOf(container, keyPair, certificates), encryption: { ...intact, mac } }, new Date());
+
+  test.each<[string, readonly Made[], RegExp]>([
+    ['the signature of the leaf', [damaged(leaf, -5), issuing, root], /"CN=leaf" .* is damaged, or .* "CN=Issuing"/],
+    ['the leaf, without a root', [damaged(leaf, -5), issuing], /"CN=leaf" .* is damaged, or .* "CN=Issuing"/],
+    [
+      'the dates of the leaf',
+      [damaged(leaf, leaf.certificate.raw.indexOf('Z') - 3), issuing],
+      /"CN=leaf".* is damaged/,
+    ],
+    [
+      'the name of its issuer',
+      [damaged(leaf, leaf.certificate.raw.indexOf('Issuing')), issuing],
+      /"CN=leaf".* is damaged/,
+    ],
+    ['the signature of the issuer', [leaf, damaged(issuing, -5), root], /"CN=Issuing" .* is damaged, or .* "CN=Root"/],
+    ['the key of the issuer', [leaf, damaged(issuing, 250), root], /"CN=Issuing" .* is damaged, or .* "CN=Root"/],
+    ['the root', [leaf, issuing, damaged(root, -5)], /"CN=Root" .* is damaged: it has the name of its own issuer/],
+    ['a self-signed one', [damaged(self, -5)], /"CN=self" .* is damaged: it has the name of its own issuer/],
+    ['a self-signed one, next to the whole one', [self, damaged(self, -5)], /"CN=self" .* is damaged/],
+    ['the public key of the leaf', [damaged(self, 250)], /"CN=self" .* is damaged/],
+  ])('in PEM are refused: %s', (_what, certificates, message) => {
+    const failure = failureOf(() => chosen('PEM text', certificates));
+    expect(failure.code).toBe('PFX_DAMAGED');
+    expect(failure.message).toMatch(message);
+  });
+
+  test('of a .pfx: the leaf is refused', () => {
+    expect(failureOf(() => chosen('.pfx', [damaged(leaf, -5), issuing], 'HMAC-SHA1')).code).toBe('PFX_DAMAGED');
+    expect(failureOf(() => chosen('.pfx', [damaged(self, -5)])).code).toBe('PFX_DAMAGED');
+  });
+
+  test.each([
+    ['its signature', damaged(issuing, -5)],
+    ['its key', damaged(issuing, 250)],
+  ])('of a .pfx: an issuer is left out, with a warning: %s', (_what, issuer) => {
+    const { chain, notes, warnings } = chosen('.pfx', [leaf, issuer, root]);
+    expect(chain).toEqual([]);
+    expect(notes).toEqual([
+      'The chain ends at "CN=leaf": its issuer "CN=Issuing" in the .pfx is damaged. Left out, as no part of the chain: "CN=Issuing"; "CN=Root".',
+    ]);
+    expect(warnings).toEqual([
+      'The certificate "CN=Issuing" in the .pfx is damaged, or that of its issuer "CN=Root": the signature does not fit. It was left out. If it is needed, export the file again.',
+    ]);
+  });
+
+  test('of a .pfx with a MAC: one that did not sign itself was like that before', () => {
+    const { leaf: certificate, warnings } = chosen('.pfx', [damaged(self, -5), self], 'HMAC-SHA1');
+    expect(thumbprintOf(certificate)).not.toBe(thumbprintOf(self.certificate));
+    expect(warnings).toEqual([expect.stringMatching(/"CN=self" .* is damaged.*The MAC shows/)]);
+  });
+
+  test.each<[string, readonly Made[]]>([
+    ['an authority with another key, by its identifier', [leaf, made('Issuing', { extensions: ids('09', '09') })]],
+    [
+      'an authority with another key, without identifiers',
+      [made('leaf', { keys: keyPair, issuer: made('Issuing') }), issuing],
+    ],
+    [
+      'a leaf with the name of its authority, which is not there',
+      [made('self', { keys: keyPair, issuer: made('self'), extensions: ids('03', '04') })],
+    ],
+  ])('is not: %s', (_what, certificates) => {
+    expect(chosen('PEM text', certificates).chain).toEqual([]);
+  });
+
+  test('is not: a signature that Node cannot check', () => {
+    const md2 = sequenceOf(oid('1.2.840.113549.1.1.2'), nothing());
+    const signed = made('leaf', { keys: keyPair, issuer: issuing, algorithm: md2, extensions: ids('03', '02') });
+    expect(chosen('PEM text', [signed, issuing, root]).leaf).toBe(signed.certificate);
+  });
+});
+
+describe('certificates that cannot be read', () => {
+  const keyPair = rsaKeys();
+  const [issuer, stranger] = [made('Issuing'), made('Stranger')];
+  const leaf = made('leaf', { keys: keyPair, issuer });
+  test('are refused in PEM, though another one fits', () => {
+    const given = { ...givenOf('PEM text', keyPair, [leaf]), unreadableCertificates: [1] };
+    const failure = failureOf(() => choose(given, new Date()));
+    expect(failure.code).toBe('PFX_INVALID');
+    expect(failure.message).toBe('The PEM text is malformed: certificate 1 of the 2 in it cannot be read.');
+  });
+
+  test('are left out of a .pfx, with a warning', () => {
+    const given = { ...givenOf('.pfx', keyPair, [leaf, stranger]), unreadableCertificates: [2, 4] };
+    const { notes, warnings } = choose(given, new Date());
+    expect(notes).toEqual([
+      'The chain ends at "CN=leaf": its issuer "CN=Issuing" is not among the certificates in the .pfx that can be read. Left out, as no part of the chain: "CN=Stranger".',
+    ]);
+    expect(warnings).toEqual([
+      '2 of the 4 certificates in the .pfx (number 2, 4) cannot be read and were left out. If one of them is needed, export the file again.',
+    ]);
+  });
+});
+
+describe('the private key', () => {
+  test('that is damaged in its modulus is not taken for another one', () => {
+    const keyPair = rsaKeys();
+    const pkcs8 = keyPair.privateKey.export({ type: 'pkcs8', format: 'der' });
+    pkcs8[100] = (pkcs8[100] ?? 0) ^ 1;
+    const given = givenOf(
+      'PEM text',
+      { ...keyPair, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) },
+      [made('leaf', { keys: keyPair })],
+    );
+    expect(failureOf(() => choose(given, new Date())).code).toBe('PFX_DAMAGED');
+  });
+
+  test('of more than two primes is refused, since the service may not read it', () => {
+    const keyPair = threePrimeKeys();
+    const given = givenOf('PEM text', keyPair, [made('leaf', { keys: keyPair })]);
+    const failure = failureOf(() => choose(given, new Date()));
+    expect(failure.code).toBe('PFX_UNSUPPORTED');
+    expect(failure.message).toMatch(/RSA with more than two primes/);
+  });
+});
+
 describe('what cannot be chosen', () => {
   test('the subjects in a message are cleaned and cut', async () => {
     const hostile = await certificate(`CN=\u202eevil\u2028::error::${'x'.repeat(300)}`, await newKeys());
@@ -162,7 +380,7 @@ describe('what cannot be chosen', () => {
         { key: await privateKeyOf(another), localKeyId: undefined },
       ],
       certificates: [{ certificate: await certificate('CN=another', another), localKeyId: undefined }],
-      unreadableCertificates: 0,
+      unreadableCertificates: [],
     };
     expect(failureOf(() => choose(given, new Date())).message).toMatch(/several private keys in it, for "CN=another"/);
   });

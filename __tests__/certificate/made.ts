@@ -1,7 +1,16 @@
 /** Throw-away RSA certificates with any field, in DER, for what no tool writes. */
-import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  generatePrimeSync,
+  sign,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
 import {
   bits,
+  element,
   explicit,
   nothing,
   octets,
@@ -10,6 +19,7 @@ import {
   setOf,
   time,
   unsigned,
+  unsignedBytes,
   utf8,
   yes,
 } from '../../src/pkcs12/asn1/der.ts';
@@ -28,6 +38,29 @@ export interface Made extends KeyPair {
 
 export function rsaKeys(): KeyPair {
   return generateKeyPairSync('rsa', { modulusLength: 2048 });
+}
+
+/** An RSA key of three primes (RFC 8017, section 3.2), as `openssl genrsa -primes 3` makes them. */
+export function threePrimeKeys(): KeyPair {
+  const [p, q, r] = [1, 2, 3].map(() => generatePrimeSync(360, { bigint: true })) as [bigint, bigint, bigint];
+  const e = 65_537n;
+  const d = inverse(e, (p - 1n) * (q - 1n) * (r - 1n));
+  const numbers = [p * q * r, e, d, p, q, d % (p - 1n), d % (q - 1n), inverse(q, p)].map(number);
+  const third = sequenceOf(number(r), number(d % (r - 1n)), number(inverse(p * q, r)));
+  const der = sequenceOf(unsigned(1), ...numbers, sequenceOf(third));
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs1' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+function number(value: bigint): Buffer {
+  const hex = value.toString(16);
+  return unsignedBytes(Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex'));
+}
+
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b, x, y] = [modulus, value % modulus, 0n, 1n];
+  while (b > 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return ((x % modulus) + modulus) % modulus;
 }
 
 /** Its time in days from now, or as it is in DER. */
@@ -75,6 +108,14 @@ function timeOf(days: number | Buffer): Buffer {
 
 export function authority(): Buffer {
   return sequenceOf(oid(OID.basicConstraints), yes(), octets(sequenceOf(yes())));
+}
+
+/** The identifiers of the certificate's key and of its issuer's, in hex. */
+export function keyIdentifiers(own: string, issuer: string): Buffer[] {
+  return [
+    sequenceOf(oid(OID.subjectKeyIdentifier), octets(octets(Buffer.from(own, 'hex')))),
+    sequenceOf(oid(OID.authorityKeyIdentifier), octets(sequenceOf(element(0x80, Buffer.from(issuer, 'hex'))))),
+  ];
 }
 
 export function purposes(...oids: readonly string[]): Buffer {

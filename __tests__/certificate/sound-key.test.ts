@@ -1,9 +1,10 @@
 /** Whether the numbers of a private key fit together. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { isSound } from '../../src/certificate/sound-key.ts';
+import { isMultiPrime, isSound } from '../../src/certificate/sound-key.ts';
 import { parseWhole } from '../../src/pkcs12/asn1/ber.ts';
-import { sequenceOf, unsigned } from '../../src/pkcs12/asn1/der.ts';
+import { sequenceOf, unsigned, unsignedBytes } from '../../src/pkcs12/asn1/der.ts';
+import { threePrimeKeys } from './made.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 
@@ -31,6 +32,18 @@ describe('a key', () => {
       expect(isSound(withNumber(index, unsigned(65_537)))).toBe(false);
     },
   );
+
+  test('of RSA with another modulus', () => {
+    const modulus = Buffer.from(rsa.export({ format: 'jwk' }).n ?? '', 'base64url');
+    modulus[100] = (modulus[100] ?? 0) ^ 1;
+    expect(isSound(withNumber(0, unsignedBytes(modulus)))).toBe(false);
+  });
+
+  test('of RSA with three primes is known as such', () => {
+    expect(isMultiPrime(threePrimeKeys().privateKey)).toBe(true);
+    expect(isMultiPrime(rsa)).toBe(false);
+    expect(isMultiPrime(generateKeyPairSync('ed25519').privateKey)).toBe(false);
+  });
 
   test('of RSA without a prime', () => {
     expect(isSound(withNumber(3, unsigned(1)))).toBe(false);

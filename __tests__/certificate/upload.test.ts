@@ -39,8 +39,11 @@ describe('what is sent', () => {
     expect(sent.certificates.map((entry) => thumbprintOf(entry.certificate))).toEqual(
       [certificates[4], certificates[3]].map((each) => each && thumbprintOf(each)),
     );
-    expect(notes).toHaveLength(4);
-    expect(notes[2]).toMatch(/fits 3 certificates: .*\(self-signed\).*\(expired on /);
+    expect(notes.slice(2)).toEqual([
+      expect.stringMatching(/fits 3 certificates: .*\(self-signed\).*\(expired on /),
+      'Left out, as no part of the chain: "CN=Stranger".',
+      'Written again as TripleDES-SHA1, which the service accepts (it was not encrypted); key, certificate and password are unchanged.',
+    ]);
   });
 });
 
@@ -54,6 +57,12 @@ describe('what the log says', () => {
       'Written again as TripleDES-SHA1, which the service accepts (it was RC2-40 (certificates) and TripleDES-SHA1 (key)); key, certificate and password are unchanged.',
     ]);
   });
+});
+
+test('a file that is TripleDES-SHA1 already is written again, and the log says why', () => {
+  expect(opened(readFixture('openssl-3des.pfx'), PASSWORD).notes.at(-1)).toBe(
+    'The .pfx is TripleDES-SHA1 already, which the service accepts. It is written again all the same, so that nothing else in it is sent; key, certificate and password are unchanged.',
+  );
 });
 
 describe('what is to be masked', () => {

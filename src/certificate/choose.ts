@@ -1,11 +1,12 @@
 /** Which of the certificates that were given goes to the service, and which of them are its issuers. */
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { Failure } from '../failure.ts';
-import type { CertificateEntry, PrivateKeyEntry } from '../pkcs12/open.ts';
+import type { CertificateEntry, Encryption, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
 import { DAY, isoSeconds } from '../text/dates.ts';
-import { belongsTogether, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
-import { isSound } from './sound-key.ts';
+import { belongsTogether, isValid, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
+import { chainOf, damagedAmong, originsAmong, type Damaged, type Origin } from './issuers.ts';
+import { isMultiPrime, isSound } from './sound-key.ts';
 
 /** What was given, wherever it comes from. */
 export interface Given {
@@ -13,7 +14,10 @@ export interface Given {
   readonly container: '.pfx' | 'PEM text';
   readonly privateKeys: readonly PrivateKeyEntry[];
   readonly certificates: readonly CertificateEntry[];
-  readonly unreadableCertificates: number;
+  /** Which of the certificates cannot be read, counted from 1. */
+  readonly unreadableCertificates: readonly number[];
+  /** Of a .pfx. */
+  readonly encryption?: Encryption;
 }
 
 /** The certificate to upload. */
@@ -22,36 +26,45 @@ export interface Choice {
   readonly privateKey: KeyObject;
   /** The leaf's issuers in order, as far as they were given. */
   readonly chain: readonly X509Certificate[];
-  /** Sentences for the log: if several certificates fit the key, and if the chain has a gap. */
+  /** Sentences for the log: which certificates were left out, and why. */
   readonly notes: readonly string[];
+  /** What a person should know of the other certificates before this one is uploaded, one sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
  * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
  * key are never part of the chain.
- * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID,
+ *   PFX_UNSUPPORTED, PFX_TOO_LARGE
  */
 export function choose(given: Given, now: Date): Choice {
   const privateKey = onlyKey(given);
-  const isSignedBy = signatureCheck();
-  const certificates = distinct(given.certificates);
+  refuseDamagedKey(given, privateKey);
+  refuseUnreadable(given);
+  const entries = distinct(given.certificates);
+  const certificates = entries.map(({ certificate }) => certificate);
+  const originOf = originsAmong(certificates);
+  const damaged = damagedAmong(certificates, originOf);
   const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
-  const fitting = certificates
+  const fitting = entries
     .filter(({ certificate }) => belongsTogether(certificate, privateKey))
     .map(({ certificate, localKeyIds }) => ({
       certificate,
       validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
-      caSigned: !isSelfSigned(certificate, isSignedBy),
+      caSigned: !isSelfIssued(certificate, originOf(certificate)),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
     .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
   const [chosen, ...left] = fitting;
-  if (!chosen) throw noneFits(given);
-  if (!isSound(privateKey)) throw damagedKey(given);
-  const own = new Set<X509Certificate>(fitting.map(({ certificate }) => certificate));
-  const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
-  const { chain, missing } = issuersOf(chosen.certificate, others, now, isSignedBy);
+  if (!chosen) throw noneFits(given, damaged);
+  const own = new Set(fitting.map(({ certificate }) => certificate));
+  refuseDamaged(given, damaged, own);
+  const others = certificates.filter((certificate) => !own.has(certificate));
+  const sound = others.filter((certificate) => !damaged.some((one) => one.certificate === certificate));
+  const { chain, missing } = chainOf(chosen.certificate, sound, now, originOf);
+  const gap = missing && gapAt(given, missing, damaged, originOf(missing));
   const leftOut = others.filter((certificate) => !chain.includes(certificate));
   return {
     leaf: chosen.certificate,
@@ -59,9 +72,20 @@ export function choose(given: Given, now: Date): Choice {
     chain,
     notes: [
       ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
-      ...(missing && leftOut.length > 0 ? [gapNote(given, missing, leftOut)] : []),
+      ...(leftOut.length === 0 ? [] : [leftOutNote(leftOut, gap)]),
+    ],
+    warnings: [
+      ...warningsOf(given, damaged, own),
+      ...(gap?.isDoubtful
+        ? [`${gap.sentence} It is an older or newer certificate of that issuer, or one of the two is damaged.`]
+        : []),
     ],
   };
+}
+
+/** A damaged one counts as what it was. */
+function isSelfIssued(certificate: X509Certificate, { isSelfSigned, claimed }: Origin): boolean {
+  return isSelfSigned || claimed === certificate;
 }
 
 /** A certificate that fits the key, and what decides for or against it. */
@@ -83,10 +107,6 @@ const RULES: readonly {
   { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
 ];
 
-function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
-  return validFromDate <= now && now <= validToDate;
-}
-
 function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date): string {
   return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
 }
@@ -107,10 +127,59 @@ function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): strin
   return `The private key fits ${left.length + 1} certificates: ${thumbprintOf(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
 }
 
-/** @param last the certificate whose issuer is not there */
-function gapNote({ container }: Given, last: X509Certificate, leftOut: readonly X509Certificate[]): string {
-  const issuer = clean(onOneLine(last.issuer), 100);
-  return `The chain ends at ${namesOf([last])}: its issuer "${issuer}" is not in the ${container}. Left out, as no part of the chain: ${namesOf(leftOut)}.`;
+/** Where the chain ends without a root. */
+interface Gap {
+  readonly sentence: string;
+  /** Whether a certificate with the name of the issuer is there: an authority may have renewed its key, or it is damage. */
+  readonly isDoubtful: boolean;
+}
+
+/** @param last the certificate whose issuer was not found */
+function gapAt(
+  { container, unreadableCertificates }: Given,
+  last: X509Certificate,
+  damaged: readonly Damaged[],
+  { namesakes }: Origin,
+): Gap {
+  const issuer = issuerOf(last);
+  const isDamaged = damaged.some(({ certificate }) => certificate.subject === last.issuer);
+  const isDoubtful = !isDamaged && namesakes.length > 0;
+  const why = isDamaged
+    ? `its issuer ${issuer} in the ${container} is damaged`
+    : isDoubtful
+      ? `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`
+      : unreadableCertificates.length > 0
+        ? `its issuer ${issuer} is not among the certificates in the ${container} that can be read`
+        : `its issuer ${issuer} is not in the ${container}`;
+  return { sentence: `The chain ends at ${nameOf(last)}: ${why}.`, isDoubtful };
+}
+
+function leftOutNote(leftOut: readonly X509Certificate[], gap: Gap | undefined): string {
+  const note = `Left out, as no part of the chain: ${namesOf(leftOut)}.`;
+  return gap && !gap.isDoubtful ? `${gap.sentence} ${note}` : note;
+}
+
+function warningsOf(
+  { container, certificates, unreadableCertificates: unreadable }: Given,
+  damaged: readonly Damaged[],
+  own: ReadonlySet<X509Certificate>,
+): readonly string[] {
+  const count = certificates.length + unreadable.length;
+  const which = unreadable.length > MOST_NAMED ? '' : ` (number ${unreadable.join(', ')})`;
+  return [
+    ...(unreadable.length === 0
+      ? []
+      : [
+          `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
+        ]),
+    ...damaged
+      .slice(0, MOST_NAMED)
+      .map((one) =>
+        own.has(one.certificate)
+          ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so the certificate was like that before; servers may reject it.`
+          : `${whyDamaged(one, container)} It was left out. If it is needed, export the file again.`,
+      ),
+  ];
 }
 
 /** Lists in messages stop here. */
@@ -141,70 +210,6 @@ function distinct(
   return [...byFingerprint.values()];
 }
 
-/** No chain of a client certificate is longer. */
-const LONGEST_CHAIN = 10;
-
-/** The issuers of a leaf, and the last certificate before one that is not there. */
-interface Issuers {
-  readonly chain: readonly X509Certificate[];
-  readonly missing: X509Certificate | undefined;
-}
-
-/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
-function issuersOf(
-  leaf: X509Certificate,
-  others: readonly X509Certificate[],
-  now: Date,
-  isSignedBy: SignatureCheck,
-): Issuers {
-  const chain: X509Certificate[] = [];
-  let current = leaf;
-  while (chain.length < LONGEST_CHAIN && !isSelfSigned(current, isSignedBy)) {
-    const certificate = current;
-    const issuers = others.filter(
-      (other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other),
-    );
-    const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
-    if (!issuer) return { chain, missing: certificate };
-    chain.push(issuer);
-    current = issuer;
-  }
-  return { chain, missing: undefined };
-}
-
-/** An issuer may have the name of what it signed: an authority with a new key, or a leaf that is called as its authority. */
-function isSelfSigned(certificate: X509Certificate, isSignedBy: SignatureCheck): boolean {
-  return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
-}
-
-/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
-function namesIssuer(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(issuer);
-  } catch {
-    return false;
-  }
-}
-
-type SignatureCheck = (certificate: X509Certificate, issuer: X509Certificate) => boolean;
-
-/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
-const MOST_SIGNATURES = 20;
-
-/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
-function signatureCheck(): SignatureCheck {
-  let left = MOST_SIGNATURES;
-  return (certificate, issuer) => {
-    try {
-      const key = issuer.publicKey;
-      return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
-    } catch {
-      // A type of key that Node does not know.
-      return true;
-    }
-  };
-}
-
 const EXPORT_WITH_KEY =
   'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
 const SAME_KEY =
@@ -219,14 +224,26 @@ function noPrivateKey({ container, certificates }: Given): Failure {
   );
 }
 
-function noneFits({ container, certificates, unreadableCertificates }: Given): Failure {
-  if (unreadableCertificates > 0) {
-    return new Failure(
-      'PFX_INVALID',
-      `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`,
-      'Export the certificate with its private key again. It may have been damaged on its way here.',
-    );
-  }
+/** In PEM, which is put together by hand, it may be the very one that is meant. */
+function refuseUnreadable(given: Given): void {
+  if (given.container === 'PEM text' && given.unreadableCertificates.length > 0) throw unreadable(given);
+}
+
+function unreadable({ container, certificates, unreadableCertificates }: Given): Failure {
+  const [position = 1] = unreadableCertificates;
+  const count = certificates.length + unreadableCertificates.length;
+  return new Failure(
+    'PFX_INVALID',
+    `The ${container} is malformed: ${count === 1 ? 'its certificate' : `certificate ${position} of the ${count} in it`} cannot be read.`,
+    container === '.pfx'
+      ? 'Export the certificate with its private key again. It may have been damaged on its way here.'
+      : 'Copy that certificate again, whole: from the line -----BEGIN … to the line -----END ….',
+  );
+}
+
+function noneFits(given: Given, [damaged]: readonly Damaged[]): Failure {
+  const { container, certificates, unreadableCertificates } = given;
+  if (unreadableCertificates.length > 0) return unreadable(given);
   if (certificates.length === 0) {
     return new Failure(
       'PFX_NO_CERTIFICATE',
@@ -234,6 +251,7 @@ function noneFits({ container, certificates, unreadableCertificates }: Given): F
       container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem',
     );
   }
+  if (damaged) return damagedCertificate(given, damaged);
   const subjects = namesOf(certificates.map(({ certificate }) => certificate));
   return new Failure(
     'PFX_KEY_MISMATCH',
@@ -242,12 +260,52 @@ function noneFits({ container, certificates, unreadableCertificates }: Given): F
   );
 }
 
-function damagedKey({ container }: Given): Failure {
-  return new Failure(
+/** Before it is compared with certificates: one with a damaged public number would belong to none of them. */
+function refuseDamagedKey({ container }: Given, privateKey: KeyObject): void {
+  if (isMultiPrime(privateKey)) {
+    throw new Failure(
+      'PFX_UNSUPPORTED',
+      `The private key in the ${container} is RSA with more than two primes, which Java, .NET and others cannot read.`,
+      'Make a new key without -primes, and have a certificate issued for it: openssl req -new -newkey rsa:2048 -keyout key.pem -out request.csr -subj /CN=api-connector',
+    );
+  }
+  if (isSound(privateKey)) return;
+  throw new Failure(
     'PFX_DAMAGED',
     `The private key in the ${container} is damaged: its numbers do not fit together.`,
     'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout',
   );
+}
+
+/**
+ * PEM is put together by hand, so that any damage in it is refused: what is damaged may be what is meant. Of a .pfx, a
+ * damaged issuer is left out. And if its MAC fits, a certificate that did not sign itself has not been damaged on its way.
+ */
+function refuseDamaged(given: Given, damaged: readonly Damaged[], own: ReadonlySet<X509Certificate>): void {
+  const { container, encryption } = given;
+  const isIntact = encryption !== undefined && encryption.mac !== 'none';
+  const refused = damaged.find(
+    ({ certificate, issuer }) =>
+      container === 'PEM text' || (own.has(certificate) && !(isIntact && issuer === certificate)),
+  );
+  if (refused) throw damagedCertificate(given, refused);
+}
+
+function damagedCertificate({ container }: Given, damaged: Damaged): Failure {
+  return new Failure(
+    'PFX_DAMAGED',
+    whyDamaged(damaged, container),
+    damaged.issuer === damaged.certificate
+      ? 'Copy or export it again from its origin. If an authority of the same name issued it, put the certificate of that authority in, too.'
+      : 'Copy or export both again from their origin.',
+  );
+}
+
+function whyDamaged({ certificate, issuer }: Damaged, container: string): string {
+  const name = `The certificate ${nameOf(certificate)} in the ${container}`;
+  return issuer === certificate
+    ? `${name} is damaged: it has the name of its own issuer, and its signature does not fit its key.`
+    : `${name} is damaged, or that of its issuer ${nameOf(issuer)}: the signature does not fit.`;
 }
 
 function severalKeys({ container, privateKeys, certificates }: Given): Failure {
@@ -277,7 +335,15 @@ function publicKeyOf(certificate: X509Certificate): string {
 }
 
 /** Subjects are foreign text. */
+function nameOf(certificate: X509Certificate): string {
+  return `"${clean(subjectOf(certificate), 100)}"`;
+}
+
+function issuerOf({ issuer }: X509Certificate): string {
+  return `"${clean(onOneLine(issuer), 100)}"`;
+}
+
 function namesOf(certificates: readonly X509Certificate[]): string {
-  const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${clean(subjectOf(certificate), 100)}"`);
+  const names = certificates.slice(0, MOST_NAMED).map(nameOf);
   return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
 }

@@ -82,6 +82,11 @@ function readable(date: Date): Date {
 
 const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
 
+/** Whether a certificate is valid at that time. */
+export function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
+  return validFromDate <= now && now <= validToDate;
+}
+
 /** SHA-1 of the certificate, 40 upper-case hex digits. */
 export function thumbprintOf(certificate: X509Certificate): string {
   return hash('sha1', certificate.raw).toUpperCase();

@@ -31,7 +31,7 @@ export function openPem(text: string, password: string): Given {
     container: 'PEM text',
     privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
     certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
-    unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
+    unreadableCertificates: read.flatMap(({ certificate }, i) => (certificate ? [] : [i + 1])),
   };
 }
 

@@ -24,6 +24,8 @@ export interface OpenedCertificate {
   readonly upload: CertificateUpload;
   /** Sentences: what was found, what was chosen, what was done. */
   readonly notes: readonly string[];
+  /** What a person should know of the other certificates that were given, one sentence each. */
+  readonly warnings: readonly string[];
   /** What was derived from the secrets, to be masked before anything else happens. */
   readonly secrets: readonly string[];
 }
@@ -36,7 +38,7 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
   const { password } = source;
   const decoded = decode(source.content);
   const { given, form } = open(decoded, password);
-  const { leaf, privateKey, chain, notes } = choose(given, now);
+  const { leaf, privateKey, chain, notes, warnings } = choose(given, now);
   const certificate = describeCertificate(leaf, privateKey, chain);
   const pkcs12Value = writePkcs12(certificate, password).toString('base64');
   return {
@@ -46,8 +48,9 @@ export function openCertificate(source: SourceContent, now: Date): OpenedCertifi
       ...source.notes,
       ...decoded.notes,
       ...notes,
-      `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
+      `${writtenAgain(form)}; key, certificate and password are unchanged.`,
     ],
+    warnings,
     secrets: secretsOf(source, decoded, certificate, pkcs12Value),
   };
 }
@@ -96,7 +99,21 @@ function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }: C
   return `Certificate ${thumbprint}, ${clean(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${isoSeconds(notBefore)} to ${isoSeconds(notAfter)} (${daysUntil(notAfter, now)} days left).`;
 }
 
+/** Why what is sent is another file than the one that was given. */
+function writtenAgain(form: string): string {
+  return form === SENT_AS
+    ? `The .pfx is ${SENT_AS} already, which the service accepts. It is written again all the same, so that nothing else in it is sent`
+    : `Written again as ${SENT_AS}, which the service accepts (it was ${form})`;
+}
+
+/** What {@link writePkcs12} writes, as {@link protection} names it. */
+const SENT_AS = 'TripleDES-SHA1';
+
 /** In words, such as `AES-256`, or `RC2-40 (certificates) and TripleDES-SHA1 (key)`. */
 function protection({ key, certificates }: Encryption): string {
-  return key === certificates ? key : `${certificates} (certificates) and ${key} (key)`;
+  return key === certificates ? inWords(key) : `${inWords(certificates)} (certificates) and ${inWords(key)} (key)`;
+}
+
+function inWords(scheme: string): string {
+  return scheme === 'none' ? 'not encrypted' : scheme;
 }

@@ -1,5 +1,13 @@
 /** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
-import { expectTag, objectIdentifier, parseWhole, sequence, TAG, type Element } from '../pkcs12/asn1/ber.ts';
+import {
+  expectTag,
+  objectIdentifier,
+  octetString,
+  parseWhole,
+  sequence,
+  TAG,
+  type Element,
+} from '../pkcs12/asn1/ber.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
 
 /** Fields of a certificate. */
@@ -39,10 +47,43 @@ export function readPublicKeyBits(der: Uint8Array): Buffer {
   return keyBits(fieldsOf(der).publicKey);
 }
 
+/**
+ * The OID of the algorithm of a certificate's signature; undefined if the two places where it stands differ, which makes
+ * the signature void. @throws Failure PFX_INVALID
+ */
+export function readSignatureOid(der: Uint8Array): string | undefined {
+  const { signedAlgorithm, signatureAlgorithm } = fieldsOf(der);
+  const [oid] = sequence(signatureAlgorithm, 'the signature of a certificate');
+  const isSame = signedAlgorithm && signatureAlgorithm?.encoding.equals(signedAlgorithm.encoding);
+  return isSame ? objectIdentifier(oid, 'the signature of a certificate') : undefined;
+}
+
+/** Which key a certificate has, and which key signed it (RFC 5280, sections 4.2.1.1 and 4.2.1.2), both in hex. */
+export interface KeyIdentifiers {
+  readonly own: string | undefined;
+  /** `other` if the certificate says in another way which key signed it. */
+  readonly issuer: string | undefined;
+}
+
+/** The two key identifiers of a certificate. @throws Failure PFX_INVALID */
+export function readKeyIdentifiers(der: Uint8Array): KeyIdentifiers {
+  const extensions = fieldsOf(der).rest.find((field) => field.tag === TAG.context3);
+  const own = extension(extensions, OID.subjectKeyIdentifier);
+  const issuer = extension(extensions, OID.authorityKeyIdentifier);
+  // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL, … }.
+  const keyIdentifier = issuer && sequence(issuer, 'the key identifier of an issuer').find(({ tag }) => tag === 0x80);
+  return {
+    own: own && octetString(own, 'a key identifier').toString('hex'),
+    issuer: issuer && (keyIdentifier?.content.toString('hex') ?? 'other'),
+  };
+}
+
 interface Fields {
   readonly publicKey: Element | undefined;
   /** What may come last, the extensions among it. */
   readonly rest: readonly Element[];
+  /** Twice in a certificate: signed, and next to the signature. */
+  readonly signedAlgorithm: Element | undefined;
   readonly signatureAlgorithm: Element | undefined;
 }
 
@@ -50,8 +91,8 @@ function fieldsOf(der: Uint8Array): Fields {
   const [tbs, signatureAlgorithm] = sequence(parseWhole(der), 'a certificate');
   const fields = sequence(tbs, 'a certificate');
   if (fields[0]?.tag === TAG.context0) fields.shift();
-  const [, , , , , publicKey, ...rest] = fields;
-  return { publicKey, rest, signatureAlgorithm };
+  const [, signedAlgorithm, , , , publicKey, ...rest] = fields;
+  return { publicKey, rest, signedAlgorithm, signatureAlgorithm };
 }
 
 /** SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. */

@@ -22,8 +22,8 @@ import {
 export interface Pkcs12Contents {
   readonly privateKeys: readonly PrivateKeyEntry[];
   readonly certificates: readonly CertificateEntry[];
-  /** How many certificates Node could not read. */
-  readonly unreadableCertificates: number;
+  /** Which of the certificates Node could not read, counted from 1. */
+  readonly unreadableCertificates: readonly number[];
   readonly encryption: Encryption;
 }
 
@@ -71,7 +71,7 @@ export function openPkcs12(file: Uint8Array, password: string): Pkcs12Contents {
   return {
     privateKeys: keys,
     certificates: certificates.flatMap(({ entry }) => entry ?? []),
-    unreadableCertificates: certificates.filter(({ entry }) => !entry).length,
+    unreadableCertificates: certificates.flatMap(({ entry }, i) => (entry ? [] : [i + 1])),
     encryption: {
       key: named(keys.map(({ scheme }) => scheme)),
       certificates: named(certificates.map(({ scheme }) => scheme)),

@@ -107,10 +107,10 @@ async function certificateToUpload(
   deadline: StepDeadline,
 ): Promise<CertificateUpload> {
   const now = new Date();
-  const { upload, notes, secrets } = await deadline.blocking(() => openCertificate(content, now));
+  const { upload, notes, warnings, secrets } = await deadline.blocking(() => openCertificate(content, now));
   for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
-  warn(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+  warn([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate');
   writeOutputs('Nothing was changed', () => {
     setCertificateOutputs(upload.certificate);
   });

@@ -174,8 +174,15 @@ export const OID = {
   ecdsaWithSHA1: '1.2.840.10045.4.1',
   sha1WithRSA: '1.3.14.3.2.29',
 
-  // The signature of a certificate that is made here (RFC 4055, section 5)
+  // Other signatures (RFC 4055, section 5; RFC 5758, section 3.2)
   sha256WithRSAEncryption: '1.2.840.113549.1.1.11',
+  sha384WithRSAEncryption: '1.2.840.113549.1.1.12',
+  sha512WithRSAEncryption: '1.2.840.113549.1.1.13',
+  sha224WithRSAEncryption: '1.2.840.113549.1.1.14',
+  ecdsaWithSHA224: '1.2.840.10045.4.3.1',
+  ecdsaWithSHA256: '1.2.840.10045.4.3.2',
+  ecdsaWithSHA384: '1.2.840.10045.4.3.3',
+  ecdsaWithSHA512: '1.2.840.10045.4.3.4',
 
   // Attributes of a name (RFC 5280, appendix A.1)
   commonName: '2.5.4.3',
@@ -185,6 +192,7 @@ export const OID = {
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
+  authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
   anyExtendedKeyUsage: '2.5.29.37.0',
   clientAuth: '1.3.6.1.5.5.7.3.2',
