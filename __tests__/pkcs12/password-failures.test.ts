@@ -79,6 +79,20 @@ describe('a password that opens a part of the file', () => {
       'PFX_WRONG_PASSWORD',
       /protected to users or groups of Active Directory/,
     ],
+    [
+      'nothing, for it ends in a line break, though the file is protected to a domain as well',
+      fileOf([...contentsOf('another'), protectedBag], 'another'),
+      'another\n',
+      'PFX_WRONG_PASSWORD',
+      /without the line break at its end it would/,
+    ],
+    [
+      'nothing, for it is in quotation marks, though the file is protected to a domain as well, without a MAC',
+      fileOf([...contentsOf('another'), protectedBag]),
+      '"another"',
+      'PFX_WRONG_PASSWORD',
+      /without the quotation marks/,
+    ],
     ['nothing', fileOf(contentsOf('another'), 'another'), PASSWORD, 'PFX_WRONG_PASSWORD', /does not open the \.pfx\.$/],
   ])('%s', (_name, file, password, code, message) => {
     const failure = failureOf(() => openPkcs12(file, password));

@@ -6,7 +6,7 @@ import { OID } from './asn1/oids.ts';
 import { WorkBudget } from './crypto/kdf.ts';
 import { readMac, type Mac } from './crypto/mac.ts';
 import { PasswordCandidates } from './crypto/password.ts';
-import { decrypt, encryptionScheme, fitsDamaged, type Encrypted } from './crypto/pbe.ts';
+import { decrypt, encryptionScheme, fitsDamaged, type Encrypted, type EncryptionScheme } from './crypto/pbe.ts';
 import * as failures from './password-failures.ts';
 import { readPrivateKey } from './private-key.ts';
 import {
@@ -210,8 +210,7 @@ function explainMac({ pfx }: Attempt, password: string): Failure {
   const budget = WorkBudget.forHints();
   const attempt = (other: string): Attempt => ({ pfx, passwords: new PasswordCandidates(other), budget });
   if (failures.quietly(() => decryptsAnything(attempt(password)))) return failures.damaged();
-  if (isProtectedToPrincipals(pfx)) return failures.protectedToPrincipals();
-  return failures.wrongPassword(password, (other) => failures.quietly(() => macFits(attempt(other))));
+  return wrongPassword(pfx, password, (other) => opens(attempt(other)));
 }
 
 /** Why a content does not decrypt, though the MAC fits or there is none. */
@@ -221,18 +220,37 @@ function explainContents({ pfx, passwords }: Attempt, password: string): Failure
   const budget = WorkBudget.forHints();
   const attempt = (other: string): Attempt => ({ pfx, passwords: new PasswordCandidates(other), budget });
   if (failures.quietly(() => decryptsAnything(attempt(password), fitsDamaged))) return failures.damagedKey();
-  if (isProtectedToPrincipals(pfx)) return failures.protectedToPrincipals();
-  return failures.wrongPassword(password, (other) => failures.quietly(() => decryptsAnything(attempt(other))));
+  return wrongPassword(pfx, password, (other) => decryptsAnything(attempt(other)));
 }
 
-/** Whether the password decrypts the first thing in the file that is encrypted. */
+function wrongPassword(pfx: Pfx, password: string, fits: (other: string) => boolean): Failure {
+  const tried = (other: string): boolean => failures.quietly(() => fits(other));
+  return failures.wrongPassword(password, tried, isProtectedToPrincipals(pfx));
+}
+
+/** Whether the password fits the MAC, or, if that takes less work, decrypts something. */
+function opens(attempt: Attempt): boolean {
+  const { pfx } = attempt;
+  const cheapest = cheapestEncrypted(pfx);
+  return pfx.mac && (!cheapest || pfx.mac.cost <= cheapest.scheme.cost) ? macFits(attempt) : decryptsAnything(attempt);
+}
+
+/** Whether the password decrypts what takes the least work. */
 function decryptsAnything(
   { pfx, passwords, budget }: Attempt,
   decrypts: typeof decrypt | typeof fitsDamaged = decrypt,
 ): boolean {
-  const [first] = visiblyEncrypted(pfx.contents);
-  if (!first) return false;
-  return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
+  const cheapest = cheapestEncrypted(pfx);
+  return cheapest !== undefined && Boolean(decrypts(cheapest.scheme, cheapest.ciphertext, passwords, budget));
+}
+
+/** The first of those that take the least work to decrypt. */
+function cheapestEncrypted({
+  contents,
+}: Pfx): { readonly scheme: EncryptionScheme; readonly ciphertext: Buffer } | undefined {
+  return visiblyEncrypted(contents)
+    .map(({ algorithm, ciphertext }) => ({ scheme: encryptionScheme(algorithm), ciphertext }))
+    .sort((a, b) => a.scheme.cost - b.scheme.cost)[0];
 }
 
 function isProtectedToPrincipals({ contents }: Pfx): boolean {

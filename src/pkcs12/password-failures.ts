@@ -2,9 +2,17 @@
 import { Failure } from '../failure.ts';
 import { isAscii } from './crypto/password.ts';
 
-/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
-export function wrongPassword(password: string, opensWith: (other: string) => boolean): Failure {
+/**
+ * PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it.
+ * @param isProtectedToPrincipals whether Windows encrypted a password for users or groups of a domain, too
+ */
+export function wrongPassword(
+  password: string,
+  opensWith: (other: string) => boolean,
+  isProtectedToPrincipals = false,
+): Failure {
   const slip = slips(password).find(({ other }) => opensWith(other));
+  if (!slip && isProtectedToPrincipals) return protectedToPrincipals();
   return new Failure(
     'PFX_WRONG_PASSWORD',
     `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`,
@@ -13,12 +21,12 @@ export function wrongPassword(password: string, opensWith: (other: string) => bo
   );
 }
 
-/** Windows made the password up and encrypted it for users or groups of a domain. */
-export function protectedToPrincipals(): Failure {
+/** Windows made the password up and encrypted it for users or groups of a domain, or somebody chose it in addition. */
+function protectedToPrincipals(): Failure {
   return new Failure(
     'PFX_WRONG_PASSWORD',
-    'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.',
-    'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.',
+    'The password does not open the .pfx: it is protected to users or groups of Active Directory. Windows made up a password that nobody knows, unless a password was chosen as well.',
+    'If there is a password, check it. If not, export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.',
   );
 }
 
@@ -76,23 +84,28 @@ const STORE_AGAIN =
   'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
 const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only.';
 
-/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
+/**
+ * What people add to a password or lose from it without seeing it. What can be seen in the given one comes first, then the
+ * likeliest, since not all may be tried.
+ */
 function slips(password: string): Slip[] {
   const all: Slip[] = [
     ['without the line break at its end it would', withoutLineBreaks(password)],
-    ['the file has no password', ''],
     ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
     ['without the blanks at its end it would', password.trimEnd()],
     ['without the blanks at its start it would', password.trimStart()],
     ['without the blanks at both ends it would', password.trim()],
     ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
+    ['the file has no password', ''],
   ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
   const lost: Slip[] = [
     ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
     ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
     ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
   ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
-  return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
+  return [...all, ...lost].filter(
+    ({ other }, i, list) => other !== password && list.findIndex((slip) => slip.other === other) === i,
+  );
 }
 
 /** Without those at its end; a regular expression would take the square of their number. */
