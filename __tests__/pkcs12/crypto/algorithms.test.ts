@@ -19,7 +19,7 @@ describe('what OpenSSL writes', () => {
     ['refused-bf-cbc.pfx', 'Blowfish'],
     ['refused-cast5-cbc.pfx', 'CAST5'],
     ['refused-seed-cbc.pfx', 'SEED'],
-    ['refused-des-cfb.pfx', 'DES in CFB mode'],
+    ['refused-des-cfb.pfx', 'DES or TripleDES in CFB mode'],
     ['refused-rc4.pfx', 'RC4'],
     ['refused-mac-md4.pfx', 'MD4'],
     ['refused-mac-whirlpool.pfx', 'Whirlpool'],
@@ -27,6 +27,18 @@ describe('what OpenSSL writes', () => {
     const failure = failureOf(() => openPkcs12(readFixture(`algorithms/${file}`), PASSWORD));
     expect(failure.message).toContain(` ${name} (`);
   });
+});
+
+test.each([
+  ['seedECB', 'SEED in ECB mode'],
+  ['seedCFB', 'SEED in CFB mode'],
+  ['seedOFB', 'SEED in OFB mode'],
+  ['desEDE', 'TripleDES in ECB mode'],
+  ['desOFB', 'DES in OFB mode'],
+] as const)('%s is refused by the name %s', (cipher, name) => {
+  const scheme = sequenceOf(pbkdf2Of(Buffer.alloc(8), 'hmacWithSHA256', 16), sequenceOf(oid(OID[cipher])));
+  const encrypted = sequenceOf(sequenceOf(oid(OID.pbes2), scheme), octets(Buffer.alloc(16)));
+  expect(failureOf(() => openEncryptedKey(encrypted, PASSWORD)).message).toContain(` ${name} (${OID[cipher]})`);
 });
 
 const PSEUDO_RANDOM_FUNCTIONS = [
