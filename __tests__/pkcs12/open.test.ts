@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { createCipheriv, generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
 import { parseWhole } from '../../src/pkcs12/asn1/ber.ts';
 import { element, explicit, octets, oid, sequenceOf, setOf, unsigned } from '../../src/pkcs12/asn1/der.ts';
 import { OID } from '../../src/pkcs12/asn1/oids.ts';
+import { HASHES, pkcs12Kdf, PURPOSE } from '../../src/pkcs12/crypto/kdf.ts';
+import { bmpString } from '../../src/pkcs12/crypto/password.ts';
 import { openPkcs12 } from '../../src/pkcs12/open.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { bag, certificateBag, keyBag, localKeyId, pfxOfContents } from './builder.ts';
@@ -276,6 +278,56 @@ describe('structures that are odd, and healthy', () => {
     );
     expect(privateKeys[0]?.localKeyId).toMatch(/./);
     expect(certificates[0]?.localKeyId).toBe(privateKeys[0]?.localKeyId);
+  });
+
+  describe('with encryption', () => {
+    const protection = (): { algorithm: Buffer; cipher: ReturnType<typeof createCipheriv> } => {
+      const [salt, secret] = [Buffer.alloc(8, 7), bmpString(PASSWORD)];
+      const derive = (purpose: 1 | 2, length: number): Buffer =>
+        pkcs12Kdf(HASHES.sha1, salt, 1, purpose, length).derive(secret);
+      return {
+        algorithm: sequenceOf(oid(OID.pbeWithSHAAnd3KeyTripleDESCBC), sequenceOf(octets(salt), unsigned(1))),
+        cipher: createCipheriv('des-ede3-cbc', derive(PURPOSE.key, 24), derive(PURPOSE.iv, 8)),
+      };
+    };
+    const shrouded = (plaintext: Buffer): Buffer => {
+      const { algorithm, cipher } = protection();
+      const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+      return bag(OID.pkcs8ShroudedKeyBag, sequenceOf(algorithm, octets(ciphertext)));
+    };
+    const encryptedContent = (...ciphertext: readonly Buffer[]): Buffer => {
+      const info = sequenceOf(oid(OID.data), protection().algorithm, ...ciphertext);
+      return sequenceOf(oid(OID.encryptedData), explicit(0, sequenceOf(unsigned(0), info)));
+    };
+    const withContent = (extra: Buffer, ...bags: readonly Buffer[]): Buffer => {
+      const plain = sequenceOf(oid(OID.data), explicit(0, octets(sequenceOf(...bags))));
+      return sequenceOf(unsigned(3), sequenceOf(oid(OID.data), explicit(0, octets(sequenceOf(extra, plain)))));
+    };
+    const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
+
+    test.each([
+      [
+        'a content of padding alone',
+        withContent(encryptedContent(element(0x80, protection().cipher.final())), key, certificate),
+      ],
+      ['a content without ciphertext', withContent(encryptedContent(element(0x80)), key, certificate)],
+      ['an encrypted content without a content', withContent(encryptedContent(), key, certificate)],
+      ['a data content without a content', withContent(sequenceOf(oid(OID.data)), key, certificate)],
+      ['zero bytes after the key', pfxOfContents([shrouded(Buffer.concat([pkcs8, Buffer.alloc(3)])), certificate])],
+    ])('%s', (_name, file) => {
+      expect(certificateIn(file).thumbprint).toBe(thumbprintOf(leaf));
+      expect(certificateIn(file).privateKey.equals(privateKey)).toBe(true);
+    });
+
+    test('a key that is padding alone is malformed', () => {
+      const failure = failureOf(() => openPkcs12(pfxOfContents([shrouded(Buffer.of()), certificate]), PASSWORD));
+      expect(failure.message).toMatch(/an encrypted private key is empty/);
+    });
+
+    test('a content without ciphertext is no proof of the password', () => {
+      const file = withContent(encryptedContent(element(0x80)), shrouded(pkcs8), certificate);
+      expect(failureOf(() => openPkcs12(file, `${PASSWORD}\n`)).message).toMatch(/without the line break at its end/);
+    });
   });
 
   test.each([

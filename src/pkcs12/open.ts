@@ -1,14 +1,14 @@
 /** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { Failure } from '../failure.ts';
-import { integer, malformed, objectIdentifier, parse, parseWhole, sequence, type Element } from './asn1/ber.ts';
+import { integer, malformed, objectIdentifier, parse, sequence, type Element } from './asn1/ber.ts';
 import { OID } from './asn1/oids.ts';
 import { WorkBudget } from './crypto/kdf.ts';
 import { readMac, type Mac } from './crypto/mac.ts';
 import { PasswordCandidates } from './crypto/password.ts';
 import { decrypt, encryptionScheme, fitsDamaged, type Encrypted, type EncryptionScheme } from './crypto/pbe.ts';
 import * as failures from './password-failures.ts';
-import { readPrivateKey } from './private-key.ts';
+import { readDecryptedKey, readPrivateKey } from './private-key.ts';
 import {
   parseContents,
   publicKeyMode,
@@ -133,6 +133,7 @@ function readAuthSafe(element: Element | undefined): Buffer {
   if (objectIdentifier(type, 'the type of the content') === OID.signedData) throw publicKeyMode('signed with');
   const content = readContent(element);
   if (content.encrypted) throw malformed('its outermost content is encrypted');
+  if (content.data.length === 0) throw malformed('its outermost content is empty');
   return content.data;
 }
 
@@ -147,7 +148,7 @@ function keyOf({ bag, scheme }: OpenBag, unlock: Unlock): readonly (PrivateKeyEn
   if (bag.type === 'key') return [{ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
   if (bag.type !== 'shroudedKey') return [];
   const unlocked = unlock(bag);
-  const key = readPrivateKey(parseWhole(unlocked.plaintext));
+  const key = readDecryptedKey(unlocked.plaintext);
   return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
 }
 
@@ -249,6 +250,7 @@ function cheapestEncrypted({
   contents,
 }: Pfx): { readonly scheme: EncryptionScheme; readonly ciphertext: Buffer } | undefined {
   return visiblyEncrypted(contents)
+    .filter(({ ciphertext }) => ciphertext.length > 0)
     .map(({ algorithm, ciphertext }) => ({ scheme: encryptionScheme(algorithm), ciphertext }))
     .sort((a, b) => a.scheme.cost - b.scheme.cost)[0];
 }

@@ -34,6 +34,12 @@ export function readPrivateKey(pkcs8: Element): KeyObject {
   }
 }
 
+/** The same of what was decrypted. @throws Failure also if that is nothing at all */
+export function readDecryptedKey(plaintext: Buffer): KeyObject {
+  if (plaintext.length === 0) throw malformed('an encrypted private key is empty');
+  return readPrivateKey(parseWhole(plaintext));
+}
+
 /**
  * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
  * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
@@ -43,7 +49,7 @@ export function openEncryptedKey(der: Uint8Array, password: string): KeyObject {
   const scheme = encryptionScheme(algorithm);
   const budget = new WorkBudget();
   const plaintext = decrypt(scheme, ciphertext, new PasswordCandidates(password), budget);
-  if (plaintext) return readPrivateKey(parseWhole(plaintext));
+  if (plaintext) return readDecryptedKey(plaintext);
   const hints = WorkBudget.forHints();
   const fits = (other: string): boolean =>
     failures.quietly(() => fitsDamaged(scheme, ciphertext, new PasswordCandidates(other), hints));

@@ -34,16 +34,18 @@ export function readContent(element: Element | undefined): Content {
   const oid = objectIdentifier(type, 'the type of a content');
   if (oid === OID.envelopedData) throw publicKeyMode('encrypted for');
   if (oid !== OID.data && oid !== OID.encryptedData) return unsupported('the content type', oid);
+  // The content is OPTIONAL.
+  if (oid === OID.data && !wrapper) return { encrypted: false, data: Buffer.alloc(0) };
   const [content] = expectTag(wrapper, TAG.context0, 'a content').children();
   if (oid === OID.data) return { encrypted: false, data: octetString(content, 'the data of a content') };
 
   const [, info] = sequence(content, 'an encrypted content');
   const [innerType, algorithm, ciphertext] = sequence(info, 'an encrypted content');
   objectIdentifier(innerType, 'the type of an encrypted content');
-  // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
-  if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== TAG.context0))
-    throw malformed('an encrypted content is empty');
-  return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
+  // [0] IMPLICIT OCTET STRING OPTIONAL: 0x80 in one piece, 0xa0 in several.
+  if (!algorithm || (ciphertext && ciphertext.tag !== 0x80 && ciphertext.tag !== TAG.context0))
+    throw malformed('an encrypted content is of another type');
+  return { encrypted: true, algorithm, ciphertext: ciphertext?.octets() ?? Buffer.alloc(0) };
 }
 
 /** Public-key integrity and privacy (RFC 7292, section 3.1): a recipient's key takes the place of the password. */

@@ -1,5 +1,5 @@
 /** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
-import { expectTag, integer, malformed, octetString, parseWhole, sequence, TAG, type Element } from '../asn1/ber.ts';
+import { expectTag, integer, malformed, octetString, parse, sequence, TAG, type Element } from '../asn1/ber.ts';
 import { OID } from '../asn1/oids.ts';
 import {
   algorithmIdentifier,
@@ -149,9 +149,10 @@ function rc2EffectiveBits(version: number | undefined): number {
 }
 
 /**
- * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
- * fits one wrong password in 256.
- * @returns undefined if the password does not fit, or the ciphertext is damaged
+ * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE, or nothing at all.
+ * Padding alone fits one wrong password in 256.
+ * @returns the SEQUENCE, or no octets if there is nothing in it; undefined if the password does not fit, or the
+ *   ciphertext is damaged
  */
 export function decrypt(
   scheme: EncryptionScheme,
@@ -159,13 +160,15 @@ export function decrypt(
   passwords: PasswordCandidates,
   budget: WorkBudget,
 ): Buffer | undefined {
+  if (ciphertext.length === 0) return ciphertext;
   if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0) return undefined;
   return passwords.find(scheme.use, (password) => {
     budget.spend(scheme.cost);
     return scheme
       .decrypt(ciphertext, password)
       .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
-      .find((plaintext) => plaintext !== undefined && isSequence(plaintext));
+      .map((plaintext) => plaintext && onlySequence(plaintext))
+      .find((plaintext) => plaintext !== undefined);
   });
 }
 
@@ -203,10 +206,13 @@ export function unpad(plaintext: Buffer, block: number): Buffer | undefined {
   return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
 }
 
-function isSequence(plaintext: Buffer): boolean {
+/** Zero bytes may follow it: OpenSSL reads such keys. Nothing at all, under padding alone, is no lucky guess. */
+function onlySequence(plaintext: Buffer): Buffer | undefined {
+  if (plaintext.length === 0) return plaintext;
   try {
-    return parseWhole(plaintext).tag === TAG.sequence;
+    const { tag, encoding, end } = parse(plaintext);
+    return tag === TAG.sequence && plaintext.subarray(end).every((byte) => byte === 0) ? encoding : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
