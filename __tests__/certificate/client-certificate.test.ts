@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   belongsTogether,
   describeCertificate,
+  validityOf,
   type ClientCertificate,
 } from '../../src/certificate/client-certificate.ts';
 import { assess } from '../../src/certificate/suitability.ts';
@@ -73,6 +74,14 @@ describe('the dates of a certificate, as authorities wrote them', () => {
     const failure = failureOf(() => describedWith(utc('240101000000Z'), utc('280230000000Z')));
     expect(failure.code).toBe('PFX_INVALID');
     expect(failure.message).toMatch(/a date of the certificate cannot be read/);
+  });
+
+  test('one that does not exist is none, whatever Node gives for it', () => {
+    const { certificate } = made('dates', { keys, from: utc('280230000000Z'), to: utc('280230000000Z') });
+    const { validFrom, validTo } = certificate;
+    const random = new Date('2040-01-01');
+    const validity = validityOf({ validFrom, validTo, validFromDate: random, validToDate: random });
+    expect(validity).toEqual({ notBefore: new Date(Number.NaN), notAfter: new Date(Number.NaN) });
   });
 });
 

@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts';
 import type { CertificateEntry, Encryption, PrivateKeyEntry } from '../pkcs12/open.ts';
 import { clean } from '../text/clean.ts';
 import { DAY, isoSeconds } from '../text/dates.ts';
-import { belongsTogether, isValid, onOneLine, subjectOf, thumbprintOf } from './client-certificate.ts';
+import { belongsTogether, isValid, onOneLine, subjectOf, thumbprintOf, validityOf } from './client-certificate.ts';
 import { chainOf, damagedAmong, originsAmong, type Damaged, type Origin } from './issuers.ts';
 import { isMultiPrime, isSound } from './sound-key.ts';
 
@@ -52,7 +52,7 @@ export function choose(given: Given, now: Date): Choice {
     .filter(({ certificate }) => belongsTogether(certificate, privateKey))
     .map(({ certificate, localKeyIds }) => ({
       certificate,
-      validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
+      validity: isValid(certificate, now) ? 2 : validityOf(certificate).notBefore > now ? 1 : 0,
       caSigned: !isSelfIssued(certificate, originOf(certificate)),
       marked: localKeyIds.some((id) => keyIds.has(id)),
     }))
@@ -107,15 +107,16 @@ const RULES: readonly {
   { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
 ];
 
-function whyNotValid({ validFromDate, validToDate }: X509Certificate, now: Date): string {
-  return validToDate < now ? `expired on ${isoSeconds(validToDate)}` : `not valid before ${isoSeconds(validFromDate)}`;
+function whyNotValid(certificate: X509Certificate, now: Date): string {
+  const { notBefore, notAfter } = validityOf(certificate);
+  return notAfter < now ? `expired on ${isoSeconds(notAfter)}` : `not valid before ${isoSeconds(notBefore)}`;
 }
 
 /** The order in the file decides; that the other one lasts longer is for a person to see. */
 function whyLater(chosen: Fitting, other: Fitting): string {
-  const { validToDate } = other.certificate;
-  const isLonger = validToDate.getTime() - chosen.certificate.validToDate.getTime() >= DAY;
-  return isLonger ? `later in the file, though it expires later, on ${isoSeconds(validToDate)}` : 'later in the file';
+  const [{ notAfter }, { notAfter: end }] = [validityOf(other.certificate), validityOf(chosen.certificate)];
+  const isLonger = notAfter.getTime() - end.getTime() >= DAY;
+  return isLonger ? `later in the file, though it expires later, on ${isoSeconds(notAfter)}` : 'later in the file';
 }
 
 function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): string {

@@ -43,14 +43,18 @@ export function describeCertificate(
   chain: readonly X509Certificate[],
 ): ClientCertificate {
   const fields = readCertificate(leaf.raw);
+  const { notBefore, notAfter } = validityOf(leaf);
+  if (Number.isNaN(notBefore.getTime()) || Number.isNaN(notAfter.getTime())) {
+    throw malformed('a date of the certificate cannot be read');
+  }
   return {
     leaf,
     privateKey,
     chain,
     thumbprint: thumbprintOf(leaf),
     sha256: hash('sha256', leaf.raw).toUpperCase(),
-    notBefore: readable(leaf.validFromDate),
-    notAfter: readable(leaf.validToDate),
+    notBefore,
+    notAfter,
     subject: subjectOf(leaf),
     keyType: privateKey.asymmetricKeyType ?? 'unknown',
     keyBits: keyBits(privateKey, fields.publicKeyBits),
@@ -74,17 +78,33 @@ function forClients({ extendedKeyUsage }: CertificateFields): boolean {
   return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
 }
 
-/** Node gives an invalid Date for one that does not exist, such as February 30th. */
-function readable(date: Date): Date {
-  if (Number.isNaN(date.getTime())) throw malformed('a date of the certificate cannot be read');
-  return date;
-}
-
 const CLIENT_PURPOSES: readonly string[] = [OID.clientAuth, OID.anyExtendedKeyUsage];
 
+/** When a certificate is valid (RFC 5280, section 4.1.2.5). A date that does not exist, such as February 30th, is NaN. */
+export interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/** The validity of a certificate. */
+export function validityOf({
+  validFrom,
+  validTo,
+  validFromDate,
+  validToDate,
+}: Pick<X509Certificate, 'validFrom' | 'validTo' | 'validFromDate' | 'validToDate'>): Validity {
+  return { notBefore: dateOf(validFrom, validFromDate), notAfter: dateOf(validTo, validToDate) };
+}
+
+/** For a date that does not exist Node sometimes gives a random one. OpenSSL's text of it is always the same. */
+function dateOf(text: string, date: Date): Date {
+  return text === 'Bad time value' ? new Date(Number.NaN) : date;
+}
+
 /** Whether a certificate is valid at that time. */
-export function isValid({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
-  return validFromDate <= now && now <= validToDate;
+export function isValid(certificate: X509Certificate, now: Date): boolean {
+  const { notBefore, notAfter } = validityOf(certificate);
+  return notBefore <= now && now <= notAfter;
 }
 
 /** SHA-1 of the certificate, 40 upper-case hex digits. */

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { Failure } from '../failure.ts';
 import { clean } from '../text/clean.ts';
 import { DAY, daysUntil, isoSeconds } from '../text/dates.ts';
-import { allowsClientAuth, subjectOf, type ClientCertificate } from './client-certificate.ts';
+import { allowsClientAuth, subjectOf, validityOf, type ClientCertificate } from './client-certificate.ts';
 
 /** The service's documents ask for RSA with 2048 bits. */
 const RSA_BITS = 2048;
@@ -45,12 +45,12 @@ export function assess(certificate: ClientCertificate, now: Date, minimumDaysLef
 
 /** What servers reject a whole chain for, since they look at each certificate of it. */
 function aboutIssuer(issuer: X509Certificate, now: Date): readonly string[] {
-  const { validFromDate, validToDate } = issuer;
+  const { notBefore, notAfter } = validityOf(issuer);
   const what = `The certificate of the issuer "${clean(subjectOf(issuer), 100)}"`;
   const rejected = 'servers may reject the chain. Ask its authority for the current one';
   return [
-    ...(validToDate < now ? [`${what} expired at ${isoSeconds(validToDate)}; ${rejected}.`] : []),
-    ...(validFromDate > now ? [`${what} is not valid before ${isoSeconds(validFromDate)}; ${rejected}.`] : []),
+    ...(notAfter < now ? [`${what} expired at ${isoSeconds(notAfter)}; ${rejected}.`] : []),
+    ...(notBefore > now ? [`${what} is not valid before ${isoSeconds(notBefore)}; ${rejected}.`] : []),
     ...(allowsClientAuth(issuer)
       ? []
       : [
