@@ -27016,96 +27016,23 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 /***/ }),
 
-/***/ 855:
+/***/ 4010:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  AA: () => (/* binding */ allowsClientAuth),
-  Zk: () => (/* binding */ belongsTogether),
-  dF: () => (/* binding */ describeCertificate),
-  GJ: () => (/* binding */ onOneLine),
-  et: () => (/* binding */ subjectOf),
-  rK: () => (/* binding */ thumbprintOf)
-});
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
-var ber = __nccwpck_require__(6625);
-// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
-var oids = __nccwpck_require__(6463);
-;// CONCATENATED MODULE: ./lib/certificate/x509.js
-/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
-
-
-/** Reads a certificate. @throws Failure PFX_INVALID */
-function readCertificate(der) {
-    const { publicKey, rest, signatureAlgorithm } = fieldsOf(der);
-    const [signatureOid, signatureParameters] = (0,ber/* sequence */.K2)(signatureAlgorithm, 'the signature of a certificate');
-    const oid = (0,ber/* objectIdentifier */.RG)(signatureOid, 'the signature of a certificate');
-    const extensions = rest.find((field) => field.tag === ber/* TAG */.Dk.context3);
-    return {
-        signatureOid: oid,
-        pssHashOid: oid === oids/* OID */.V.rsassaPss ? pssHash(signatureParameters) : undefined,
-        digitalSignature: digitalSignature(extensions),
-        extendedKeyUsage: extendedKeyUsage(extensions),
-        publicKeyBits: keyBits(publicKey),
-    };
-}
-/**
- * The public key of a certificate without its algorithm. Nothing else of the certificate is read.
- * @throws Failure PFX_INVALID
- */
-function readPublicKeyBits(der) {
-    return keyBits(fieldsOf(der).publicKey);
-}
-function fieldsOf(der) {
-    const [tbs, signatureAlgorithm] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(der), 'a certificate');
-    const fields = (0,ber/* sequence */.K2)(tbs, 'a certificate');
-    if (fields[0]?.tag === ber/* TAG */.Dk.context0)
-        fields.shift();
-    const [, , , , , publicKey, ...rest] = fields;
-    return { publicKey, rest, signatureAlgorithm };
-}
-/** SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. */
-function keyBits(publicKey) {
-    const [, bits] = (0,ber/* sequence */.K2)(publicKey, 'the public key of a certificate');
-    return bitString(bits);
-}
-/** RSASSA-PSS-params (RFC 4055, section 3.1). */
-function pssHash(parameters) {
-    if (parameters?.tag !== ber/* TAG */.Dk.sequence)
-        return undefined;
-    const hash = parameters.children().find((field) => field.tag === ber/* TAG */.Dk.context0);
-    const [oid] = hash ? (0,ber/* sequence */.K2)(hash.children()[0], 'the hash of a signature') : [];
-    return oid && (0,ber/* objectIdentifier */.RG)(oid, 'the hash of a signature');
-}
-function digitalSignature(extensions) {
-    const value = extension(extensions, oids/* OID */.V.keyUsage);
-    return value && ((bitString(value)[0] ?? 0) & 0x80) !== 0;
-}
-function extendedKeyUsage(extensions) {
-    const value = extension(extensions, oids/* OID */.V.extendedKeyUsage);
-    return (value && (0,ber/* sequence */.K2)(value, 'the extended key usage').map((oid) => (0,ber/* objectIdentifier */.RG)(oid, 'the extended key usage')));
-}
-/** The value of the extension with this OID. */
-function extension(extensions, wanted) {
-    for (const one of extensions ? (0,ber/* sequence */.K2)(extensions.children()[0], 'the extensions of a certificate') : []) {
-        const [id, ...values] = (0,ber/* sequence */.K2)(one, 'an extension of a certificate');
-        if ((0,ber/* objectIdentifier */.RG)(id, 'an extension of a certificate') !== wanted)
-            continue;
-        return (0,ber/* parseWhole */.z2)((0,ber/* expectTag */.yi)(values.at(-1), ber/* TAG */.Dk.octetString, 'an extension of a certificate').octets());
-    }
-    return undefined;
-}
-/** Without the octet that counts the unused bits. */
-function bitString(element) {
-    return (0,ber/* expectTag */.yi)(element, ber/* TAG */.Dk.bitString, 'a bit string of a certificate').content.subarray(1);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/client-certificate.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   AA: () => (/* binding */ allowsClientAuth),
+/* harmony export */   GJ: () => (/* binding */ onOneLine),
+/* harmony export */   Gv: () => (/* binding */ validityOf),
+/* harmony export */   Zk: () => (/* binding */ belongsTogether),
+/* harmony export */   dF: () => (/* binding */ describeCertificate),
+/* harmony export */   et: () => (/* binding */ subjectOf),
+/* harmony export */   fn: () => (/* binding */ isValid),
+/* harmony export */   rK: () => (/* binding */ thumbprintOf)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6625);
+/* harmony import */ var _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6463);
+/* harmony import */ var _x509_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8291);
 /** A client certificate: what is worth knowing about a certificate that goes to the service with its private key. */
 
 
@@ -27117,18 +27044,22 @@ function bitString(element) {
  * @throws Failure PFX_INVALID if the certificate's own fields cannot be read
  */
 function describeCertificate(leaf, privateKey, chain) {
-    const fields = readCertificate(leaf.raw);
+    const fields = (0,_x509_js__WEBPACK_IMPORTED_MODULE_3__/* .readCertificate */ .w$)(leaf.raw);
+    const { notBefore, notAfter } = validityOf(leaf);
+    if (Number.isNaN(notBefore.getTime()) || Number.isNaN(notAfter.getTime())) {
+        throw (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)('a date of the certificate cannot be read');
+    }
     return {
         leaf,
         privateKey,
         chain,
         thumbprint: thumbprintOf(leaf),
-        sha256: (0,external_node_crypto_.hash)('sha256', leaf.raw).toUpperCase(),
-        notBefore: readable(leaf.validFromDate),
-        notAfter: readable(leaf.validToDate),
+        sha256: (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.hash)('sha256', leaf.raw).toUpperCase(),
+        notBefore,
+        notAfter,
         subject: subjectOf(leaf),
         keyType: privateKey.asymmetricKeyType ?? 'unknown',
-        keyBits: client_certificate_keyBits(privateKey, fields.publicKeyBits),
+        keyBits: keyBits(privateKey, fields.publicKeyBits),
         signatureAlgorithm: leaf.signatureAlgorithm ?? fields.signatureOid,
         weakSignatureHash: weakHash(fields),
         allowsDigitalSignature: fields.digitalSignature ?? true,
@@ -27138,7 +27069,7 @@ function describeCertificate(leaf, privateKey, chain) {
 /** Whether an issuer lets what it signed authenticate a TLS client; true also if that cannot be read. */
 function allowsClientAuth(issuer) {
     try {
-        return forClients(readCertificate(issuer.raw));
+        return forClients((0,_x509_js__WEBPACK_IMPORTED_MODULE_3__/* .readCertificate */ .w$)(issuer.raw));
     }
     catch {
         return true;
@@ -27147,16 +27078,23 @@ function allowsClientAuth(issuer) {
 function forClients({ extendedKeyUsage }) {
     return extendedKeyUsage?.some((oid) => CLIENT_PURPOSES.includes(oid)) ?? true;
 }
-/** Node gives an invalid Date for one that does not exist, such as February 30th. */
-function readable(date) {
-    if (Number.isNaN(date.getTime()))
-        throw (0,ber/* malformed */.Qm)('a date of the certificate cannot be read');
-    return date;
+const CLIENT_PURPOSES = [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.clientAuth, _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.anyExtendedKeyUsage];
+/** The validity of a certificate. */
+function validityOf({ validFrom, validTo, validFromDate, validToDate, }) {
+    return { notBefore: dateOf(validFrom, validFromDate), notAfter: dateOf(validTo, validToDate) };
 }
-const CLIENT_PURPOSES = [oids/* OID */.V.clientAuth, oids/* OID */.V.anyExtendedKeyUsage];
+/** For a date that does not exist Node sometimes gives a random one. OpenSSL's text of it is always the same. */
+function dateOf(text, date) {
+    return text === 'Bad time value' ? new Date(Number.NaN) : date;
+}
+/** Whether a certificate is valid at that time. */
+function isValid(certificate, now) {
+    const { notBefore, notAfter } = validityOf(certificate);
+    return notBefore <= now && now <= notAfter;
+}
 /** SHA-1 of the certificate, 40 upper-case hex digits. */
 function thumbprintOf(certificate) {
-    return (0,external_node_crypto_.hash)('sha1', certificate.raw).toUpperCase();
+    return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.hash)('sha1', certificate.raw).toUpperCase();
 }
 /** The subject on one line. @foreign */
 function subjectOf(certificate) {
@@ -27170,18 +27108,18 @@ function onOneLine(name) {
     return (name ?? '').split('\n').join(', ');
 }
 const WEAK_SIGNATURES = {
-    [oids/* OID */.V.md5WithRSAEncryption]: 'md5',
-    [oids/* OID */.V.sha1WithRSAEncryption]: 'sha1',
-    [oids/* OID */.V.dsaWithSHA1]: 'sha1',
-    [oids/* OID */.V.ecdsaWithSHA1]: 'sha1',
-    [oids/* OID */.V.sha1WithRSA]: 'sha1',
+    [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.md5WithRSAEncryption]: 'md5',
+    [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1WithRSAEncryption]: 'sha1',
+    [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dsaWithSHA1]: 'sha1',
+    [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ecdsaWithSHA1]: 'sha1',
+    [_pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1WithRSA]: 'sha1',
 };
 function weakHash({ signatureOid, pssHashOid }) {
-    if (signatureOid === oids/* OID */.V.rsassaPss && (pssHashOid ?? oids/* OID */.V.sha1) === oids/* OID */.V.sha1)
+    if (signatureOid === _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rsassaPss && (pssHashOid ?? _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1) === _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1)
         return 'sha1';
     return WEAK_SIGNATURES[signatureOid];
 }
-function client_certificate_keyBits(privateKey, publicKey) {
+function keyBits(privateKey, publicKey) {
     const { modulusLength, namedCurve } = privateKey.asymmetricKeyDetails ?? {};
     if (modulusLength !== undefined)
         return modulusLength;
@@ -27205,9 +27143,9 @@ function belongsTogether(certificate, privateKey) {
     // An RSA certificate may say that its key is for OAEP only, which OpenSSL takes for another type of key.
     if (privateKey.asymmetricKeyType !== 'rsa')
         return false;
-    const publicKey = (0,external_node_crypto_.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
+    const publicKey = (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createPublicKey)(privateKey).export({ type: 'pkcs1', format: 'der' });
     try {
-        return readPublicKeyBits(certificate.raw).equals(publicKey);
+        return (0,_x509_js__WEBPACK_IMPORTED_MODULE_3__/* .readPublicKeyBits */ .Zv)(certificate.raw).equals(publicKey);
     }
     catch {
         return false;
@@ -27249,24 +27187,51 @@ var ber = __nccwpck_require__(6625);
  */
 function findPfx(text) {
     const asItIs = candidatesIn(text);
-    const plain = (0,escapes/* unescaped */.t)(text);
+    const plain = (0,escapes/* unescaped */.M)(text);
     const escaped = plain === text ? [] : candidatesIn(plain);
     const found = onlyWhole([...asItIs, ...escaped]);
     if (found && asItIs.includes(found))
-        return { bytes: found.bytes, note: surroundings(found.before, found.after) };
+        return foundPfx(found, surroundings(found.before, found.after));
     if (found)
-        return {
-            bytes: found.bytes,
-            note: 'The base64 of the .pfx had escapes in it, such as those of JSON; they were undone.',
-        };
-    const bytes = withPlusSigns(text);
-    return bytes && { bytes, note: 'In the base64 of the .pfx the plus signs had become blanks; that was undone.' };
+        return foundPfx(found, 'The base64 of the .pfx had escapes in it, such as those of JSON, or invisible characters; they were undone.');
+    const repaired = withPlusSigns(text);
+    return repaired && foundPfx(repaired, 'In the base64 of the .pfx the plus signs had become blanks; that was undone.');
 }
-/** The .pfx whose base64 lost its plus signs to blanks, if it is whole with them. */
+function foundPfx({ bytes, before, after }, note) {
+    return { bytes, note, rest: before + after };
+}
+/** Whether the base64 of a .pfx lost its plus signs to blanks: it is whole with them. */
+function lostPlusSigns(text) {
+    return withPlusSigns(text) !== undefined;
+}
 function withPlusSigns(text) {
     if (!text.includes(' '))
         return undefined;
-    return onlyWhole(candidatesIn(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+')))?.bytes;
+    return onlyWhole(candidatesIn(text.replace(/[\r\n\t]/g, '').replaceAll(' ', '+')));
+}
+/** A run of base64 that is longer than this is no word of the text. */
+const LONGEST_WORD = 64;
+/**
+ * The one long run of base64 in a text with something around it, on one line or on lines of one length; undefined if there
+ * is none, or a second one. Whether it is whole cannot be told, unlike that of a .pfx.
+ */
+function findBase64(text) {
+    let found;
+    for (const { 0: run, index } of text.matchAll(/[A-Za-z0-9+/_\s-]+={0,2}/g)) {
+        if (run.length <= LONGEST_WORD)
+            continue;
+        if (found || run.length === text.length || !hasLinesOfOneLength(run))
+            return undefined;
+        found = { base64: run.trim(), note: surroundings(text.slice(0, index), text.slice(index + run.length)) };
+    }
+    return found;
+}
+function hasLinesOfOneLength(run) {
+    const lines = run.trim().split(/[\r\n]+/);
+    const lengths = lines.map((line) => line.trim().length);
+    const [first = 0, last = 0] = [lengths[0], lengths.at(-1)];
+    const hasBlanks = lines.some((line) => /\S\s+\S/.test(line));
+    return !hasBlanks && last <= first && lengths.slice(0, -1).every((length) => length === first);
 }
 /**
  * How long a .pfx says that it is, in bytes, by its first bytes: SEQUENCE, length, INTEGER 3. One of indefinite length
@@ -27393,13 +27358,16 @@ function surroundings(before, after) {
                         ? ''
                         : 'text after it',
     ].filter((part) => part !== '');
-    return `Only the base64 of the .pfx was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+    return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
 }
 
 // EXTERNAL MODULE: ./lib/certificate/other-formats.js
 var other_formats = __nccwpck_require__(5544);
+// EXTERNAL MODULE: ./lib/certificate/pem.js + 1 modules
+var pem = __nccwpck_require__(9010);
 ;// CONCATENATED MODULE: ./lib/certificate/decode.js
 /** From what people paste into a secret, or write into a file, to the bytes of a .pfx or the text of a PEM file. */
+
 
 
 
@@ -27411,7 +27379,7 @@ const LARGEST_PFX = 1024 * 1024;
  * (wrapped, url-safe, without padding, in quotation marks, as a data URL, with JSON's escapes, in armour, encoded
  * several times, UTF-16 misread, with a name before it or a prompt after it), or PEM. What can be fixed for certain,
  * since exactly the .pfx comes out, is fixed and said; what is something else is refused by its name.
- * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
+ * @throws Failure PFX_EMPTY, PFX_NOT_BASE64, PFX_INVALID, PFX_TOO_LARGE, and what {@link refuseOtherFormats} throws
  */
 function decode(content) {
     const decoded = typeof content === 'string' ? decodeInput(content) : decodeFile(Buffer.from(content));
@@ -27427,7 +27395,7 @@ function decodeInput(input) {
     const decoded = decodeText(text, 0);
     if (!decoded)
         throw notBase64(whyNotBase64(text));
-    return decoded;
+    return withNotes(decoded, marksIn(input));
 }
 function decodeFile(bytes) {
     const decoded = decodeBytes(bytes, 0);
@@ -27443,26 +27411,43 @@ const MOST_LAYERS = 5;
  */
 function decodeText(text, layers) {
     (0,other_formats/* refuseOtherText */.cC)(text);
-    if (text.includes('-----BEGIN '))
-        return fromArmour(text);
-    const digits = strictBase64(plainBase64(text));
-    if (digits !== undefined && !lacksPlusSigns(digits, text))
-        return decodeBytes(Buffer.from(digits, 'base64'), layers + 1);
-    const found = findPfx(text);
-    return found && { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
+    const plain = (0,escapes/* unescaped */.M)(text);
+    if (plain.includes('-----BEGIN '))
+        return fromArmour(text, plain);
+    const found = isWholeBase64(text) ? undefined : findPfx(text);
+    if (found)
+        return { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
+    if (SPOKEN_ARMOUR.test(plain))
+        throw (0,pem/* damagedArmour */.iG)();
+    const body = plainBase64(text);
+    const digits = strictBase64(body);
+    if (digits !== undefined)
+        return withNotes(decodeBytes(Buffer.from(digits, 'base64'), layers + 1), disguisesOf(text, body));
+    const part = findBase64(plain);
+    // Base64 of a .pfx is found as such, so this is that of PEM or of base64, or it is something else.
+    if (!part || textIn(Buffer.from(part.base64, 'base64')) === undefined)
+        return undefined;
+    const decoded = decodeText(part.base64, layers);
+    return decoded && withNotes(decoded, [part.note]);
 }
 function decodeBytes(bytes, layers) {
     const text = layers <= MOST_LAYERS ? textIn(bytes) : undefined;
     const decoded = text === undefined ? undefined : decodeText(withoutMarks(text), layers);
-    if (decoded)
-        return decoded;
+    if (decoded) {
+        const isPemInBase64 = decoded.kind === 'pem' && layers > 0;
+        return withNotes(decoded, [...marksIn(bytes.toString('latin1')), ...(isPemInBase64 ? [PEM_IN_BASE64] : [])]);
+    }
     const repaired = withoutCarriageReturns(bytes);
     if (repaired)
         return { kind: 'pkcs12', bytes: repaired, notes: [CARRIAGE_RETURNS] };
     (0,other_formats/* refuseOtherFormats */.tz)(bytes);
     return { kind: 'pkcs12', bytes, notes: layers > 1 ? [MORE_THAN_ONCE] : [] };
 }
+function withNotes(decoded, notes) {
+    return { ...decoded, notes: [...new Set([...notes, ...decoded.notes])] };
+}
 const MORE_THAN_ONCE = 'The .pfx was encoded in base64 more than once; once is enough.';
+const PEM_IN_BASE64 = 'The PEM text was encoded in base64, which is not needed; it was decoded.';
 const CARRIAGE_RETURNS = 'Something turned every line feed in the .pfx into CR LF, as Git does with core.autocrlf; that was undone. Let .gitattributes say: *.pfx binary';
 /** Without what is left of UTF-16 and UTF-32 that were read as something else: zeros and byte order marks. */
 function withoutMarks(text) {
@@ -27471,16 +27456,41 @@ function withoutMarks(text) {
         .replace(/[\0\ufeff]/g, '')
         .trim();
 }
+/** What {@link withoutMarks} leaves out, as sentences for the log. */
+function marksIn(text) {
+    const zeros = text.split('\0').length - 1;
+    if (zeros * 3 > text.length)
+        return ['The base64 or PEM text was in UTF-16 or UTF-32, and was read as that.'];
+    return /^(\ufeff|ï»¿|\ufffd{2})/.test(text)
+        ? ['The base64 or PEM text began with a byte order mark, which was left out.']
+        : [];
+}
 /** `certutil -encode` puts "BEGIN CERTIFICATE" around any file; anything else in armour is PEM. */
-function fromArmour(text) {
-    const plain = (0,escapes/* unescaped */.t)(text);
+function fromArmour(text, plain) {
     const found = findPfx(plain);
     if (found) {
+        if (PRIVATE_KEY.test(found.rest))
+            throw pfxAndPrivateKey();
         const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
         return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
     }
-    return { kind: 'pem', text: plain, notes: [] };
+    const repaired = (0,escapes/* repairedArmour */.t)(text);
+    const whole = (0,pem/* withPlusSigns */.LL)(plain);
+    const notes = [
+        repaired === text
+            ? ''
+            : 'Lines -----BEGIN …----- or -----END …----- of the PEM text were damaged (dashes, blanks or small letters); they were repaired.',
+        plain === repaired
+            ? ''
+            : 'The PEM text had escapes in it, such as those of JSON, or invisible characters; they were undone.',
+        whole === plain ? '' : 'In the PEM text the plus signs had become blanks; that was undone.',
+    ];
+    return { kind: 'pem', text: whole, notes: notes.filter((note) => note !== '') };
 }
+/** A block of a private key with something in it: base64, or the head of an encrypted key. */
+const PRIVATE_KEY = /-----BEGIN [A-Z +]{0,20}PRIVATE[ +]KEY-----\s{0,40}[MP]/;
+/** What is left of armour when too much of it is lost for {@link repairedArmour}. */
+const SPOKEN_ARMOUR = /\b(BEGIN|END)[\s+]{0,3}(?:[A-Z\d]{2,9}[\s+]{0,3})?(?:CERTIFICATE|PRIVATE[\s+]{0,3}KEY)/i;
 /** Without blanks of every kind (those of zero width, too), quotation marks, a data URL's head, spelled-out line breaks. */
 function plainBase64(text) {
     return text
@@ -27488,6 +27498,19 @@ function plainBase64(text) {
         .replace(/^data:[^,]{0,200};base64,/i, '')
         .replace(/\\[rn]/g, '')
         .replace(/[\s\u200b-\u200d\u2060]/g, '');
+}
+/** What {@link plainBase64} leaves out, and the alphabet, as sentences for the log. */
+function disguisesOf(text, body) {
+    const parts = [
+        /^(["'])[^]*\1$/.test(text) ? 'quotation marks' : '',
+        /^["']?data:/i.test(text) ? 'the head of a data URL' : '',
+        /\\[rn]/.test(text) ? 'spelled-out line breaks' : '',
+        /[\u200b-\u200d\u2060]/.test(text) ? 'invisible characters' : '',
+    ].filter((part) => part !== '');
+    return [
+        ...(parts.length === 0 ? [] : [`Left out around or in the base64: ${parts.join(', ')}.`]),
+        ...(/[-_]/.test(body) ? ['The base64 was in the url-safe alphabet, and was read as that.'] : []),
+    ];
 }
 /** The digits of base64 (RFC 4648, sections 4 and 5), or undefined: Node's own decoder would pass over what is wrong. */
 function strictBase64(body) {
@@ -27497,13 +27520,16 @@ function strictBase64(body) {
 function withoutPadding(body) {
     return body.endsWith('==') ? body.slice(0, -2) : body.endsWith('=') ? body.slice(0, -1) : body;
 }
-/** Whether blanks in the text have to be plus signs for the .pfx to be as long as it says that it is. */
-function lacksPlusSigns(digits, text) {
-    const size = pfxSize(Buffer.from(digits, 'base64'));
-    if (size === undefined || (digits.length * 3) / 4 >= size)
+/** Whether nothing but base64 is in the text, and its blanks do not have to be plus signs for the .pfx to be whole. */
+function isWholeBase64(text) {
+    const digits = strictBase64(plainBase64(text));
+    if (digits === undefined)
         return false;
-    return withPlusSigns(text) !== undefined;
+    const size = pfxSize(Buffer.from(digits, 'base64'));
+    return size === undefined || (digits.length * 3) / 4 >= size || !lostPlusSigns(text);
 }
+/** Padding with base64 of some length on both sides. */
+const JOINED = /(?<=[\w+/-]{64})={1,2}[\w+/-]{64}/;
 function whyNotBase64(text) {
     if (looksLikePath(text))
         return 'it looks like a path. Paths go into the input "pfx-file"';
@@ -27513,14 +27539,15 @@ function whyNotBase64(text) {
         return `it has ${digits.length} characters, and base64 never has one more than a multiple of four: some are missing`;
     }
     const character = String.fromCodePoint(digits.codePointAt(position) ?? 0);
-    if (character === '=')
-        return `padding ("=") stands in the middle, at position ${position + 1}: several texts were joined`;
+    const padding = digits.search(JOINED);
+    if (padding >= 0)
+        return `padding ("=") stands in the middle, at position ${padding + 1}: several texts were joined`;
     if (/^\*+$/.test(text))
         return 'it is the mask (***) that a log shows in place of a secret';
+    if (/[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f\ufffd]/.test(text))
+        return 'it is a binary file that was read as text';
     if (/\$\{\{|\$\(|\$\w/.test(text))
         return 'it holds an expression or variable that was not filled in';
-    if (character === '\ufffd')
-        return 'it is the binary file, read as text: its bytes are lost';
     if (/^[{[]/.test(text))
         return 'it is JSON. Take the value with the .pfx out of it';
     if (/^[ \t]*(apiVersion|kind|data|stringData|metadata):/m.test(text.slice(0, 10_000)))
@@ -27567,6 +27594,9 @@ function withoutCarriageReturns(bytes) {
         return undefined;
     const repaired = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
     return repaired.length < bytes.length && pfxSize(repaired) === repaired.length ? repaired : undefined;
+}
+function pfxAndPrivateKey() {
+    return new failure/* Failure */.HR('PFX_NOT_BASE64', 'What was given has a .pfx and a private key in PEM in it, and nothing says which is meant.', 'Give one of them only: the .pfx, or the PEM text with the certificate and its private key.');
 }
 function notBase64(why) {
     return new failure/* Failure */.HR('PFX_NOT_BASE64', `The input "pfx" is not base64: ${why}.`, 'Encode the file on Linux with base64 -w0 cert.pfx, on macOS with base64 -i cert.pfx, in PowerShell with [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")), and store the output as the secret.');
@@ -27691,6 +27721,9 @@ function refuseOtherText(text) {
     const form = TEXT_FORMS.find(({ begins }) => begins.test(start));
     if (form)
         throw refusal(form.code ?? 'PFX_NOT_PKCS12', form.what, form.remedy);
+    // OpenSSL prints a signature in this way above a certificate in PEM.
+    if (!text.includes('-----BEGIN ') && AS_NUMBERS.test(start))
+        throw refusal('PFX_NOT_PKCS12', 'the bytes of a file, written as numbers (hexadecimal, decimal or octal), not base64', ENCODE);
 }
 /** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
 function unusableArmour(labels) {
@@ -27732,9 +27765,25 @@ const PEM_KINDS = {
 const DECRYPT_BEFORE = 'Decrypt it in a step before this one, and give the path of the result as pfx-file.';
 const DECRYPT_GPG = `${DECRYPT_BEFORE} For example: gpg --batch --output cert.pfx --decrypt cert.pfx.gpg`;
 const CONVERT_SSH = 'An API connector needs an X.509 certificate with its key. A key of OpenSSH for which there is a certificate is converted with: ssh-keygen -p -m PKCS8 -f key';
-const READ_AS_TEXT = 'a binary file that something read as text and wrote again, so that its bytes are lost';
+const READ_AS_TEXT = 'a binary file that something read as text and wrote again, which changed its bytes';
 const COPY_BINARY = 'Copy the original again in binary, without a filter or editor in between (Maven filters resources, for example), or store it as text: base64 -w0 cert.pfx';
 const ENCODE = 'Encode the file itself: base64 -w0 cert.pfx on Linux, [Convert]::ToBase64String([IO.File]::ReadAllBytes("cert.pfx")) in PowerShell.';
+/**
+ * How DER begins (SEQUENCE, its length, INTEGER or SEQUENCE) in bytes that were written as numbers, with anything before it:
+ * hexadecimal with or without separators, decimal (signed in Java), octal, and in words of 16 bits in hexadecimal or octal.
+ */
+const AS_NUMBERS = new RegExp([
+    sequenceOf('30', '8[0-4]', '[\\da-f]{2}', '(?:02|30)', `[\\s,:;'"-]{0,4}(?:\\(byte\\) ?)?(?:0x|\\\\x)?`),
+    sequenceOf('\\b48', '(?:1[23]\\d|-12[4-8])', '-?\\d{1,3}', '(?:2|48)', '[\\s,;:]{1,4}'),
+    sequenceOf('\\b060', '20[0-4]', '[0-7]{3}', '(?:002|060)', '[\\s,;:]{1,4}'),
+    '\\b8[0-4]30\\s{1,4}[\\da-f]{4}\\s{1,4}(?:0102|8[0-4]30)\\b',
+    '\\b10[01]060\\s{1,4}[0-7]{6}\\s{1,4}(?:000402|10[01]060)\\b',
+].join('|'), 'i');
+/** 0x30, the first byte of the length, up to four more, the first byte of what is inside, and so many more that it is no chance. */
+function sequenceOf(tag, length, octet, inside, separator) {
+    const octets = (least, most) => `(?:${separator}${octet}){${least},${most}}`;
+    return `${tag}${separator}${length}${octets(0, 4)}${separator}${inside}${octets(8, 8)}`;
+}
 /** Text that is something else, by how it begins. Expressions look at the start only and take linear time. */
 const TEXT_FORMS = [
     {
@@ -27749,7 +27798,7 @@ const TEXT_FORMS = [
         remedy: 'Fetch the file: actions/checkout with lfs: true, or git lfs pull.',
     },
     {
-        begins: /^\$ANSIBLE_VAULT;/,
+        begins: /\$ANSIBLE_VAULT;/,
         what: 'encrypted with Ansible Vault',
         remedy: `${DECRYPT_BEFORE} For example: ansible-vault decrypt --output cert.pfx FILE`,
     },
@@ -27766,23 +27815,8 @@ const TEXT_FORMS = [
         what: 'a web page',
         remedy: 'Was it downloaded without signing in? Give the .pfx itself.',
     },
-    {
-        begins: /^(0x|\\x)?30[\s:,;-]{0,3}(0x|\\x)?8[0-9a-f](?![g-z+/])[\s:,;0-9a-fx\\-]{20}/i,
-        what: 'the .pfx in hexadecimal digits, not in base64',
-        remedy: ENCODE,
-    },
-    {
-        begins: /^[0-9a-f]{4,8}:?[ \t]{1,4}30 ?8[0-9a-f]/i,
-        what: 'a hexadecimal dump of the .pfx, not base64',
-        remedy: ENCODE,
-    },
-    {
-        begins: /^\[?\s{0,4}48[\s,]{1,4}1[23]\d[\s,]/,
-        what: 'the bytes of the .pfx as decimal numbers, not base64',
-        remedy: ENCODE,
-    },
     { begins: /^begin [0-7]{3,4} /, what: 'uuencoded, not base64', remedy: ENCODE },
-    { begins: /^0\ufffd/, what: READ_AS_TEXT, remedy: COPY_BINARY },
+    { begins: /^0(?:[^\x00-\x7f]|[?\x02][^]{2}\x02\x01\x03)/, what: READ_AS_TEXT, remedy: COPY_BINARY },
 ];
 const MAGICS = [
     { hex: 'feedfeed', code: 'PFX_IS_JKS', what: 'a Java keystore (JKS)', remedy: EXPORT_JKS },
@@ -27816,10 +27850,13 @@ function isOpenPgp(bytes) {
     const version = bytes[1 + lengthOctets] ?? 0;
     return (tag === 1 && version === 3) || ([3, 5, 6].includes(tag) && version === 4);
 }
-/** A PFX begins with 0x30 0x82; the second byte is no UTF-8, and became U+FFFD, or what Latin-1 would make of it. */
+/**
+ * A PFX begins with 0x30 0x82, a length, and INTEGER 3. Read as text, 0x82 became a character of its own, which UTF-8 writes
+ * with several bytes (no length in DER begins with these), a question mark, or 0x02.
+ */
 function isReadAsText(bytes) {
-    const start = bytes.toString('hex', 0, 6);
-    return start.startsWith('30efbfbd') || /^30c28[0-9a-f]/.test(start);
+    const start = bytes.toString('latin1', 0, 8);
+    return /^0(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[?\x02][^]{2}\x02\x01\x03)/.test(start);
 }
 /** Of DER there is much. A PFX is a SEQUENCE of an INTEGER and a PKCS#7 content; what is cut off before that may be one. */
 function refuseOtherDer(bytes) {
@@ -27870,14 +27907,16 @@ function refusal(code, what, remedy) {
 
 /***/ }),
 
-/***/ 9541:
+/***/ 9010:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  W: () => (/* binding */ openCertificate),
-  _: () => (/* binding */ privateKeyForms)
+  iG: () => (/* binding */ damagedArmour),
+  Zs: () => (/* binding */ openPem),
+  Yi: () => (/* binding */ privateKeyLines),
+  LL: () => (/* binding */ withPlusSigns)
 });
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -27886,1310 +27925,76 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 var failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
 var ber = __nccwpck_require__(6625);
-// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
-var oids = __nccwpck_require__(6463);
-// EXTERNAL MODULE: ./lib/pkcs12/crypto/kdf.js + 1 modules
-var kdf = __nccwpck_require__(9579);
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/algorithms.js
-/** AlgorithmIdentifiers of PKCS#12 files: which hash, which pseudo-random function, which key derivation. */
-
-
-
-
-/** Reads an AlgorithmIdentifier; `what` it is for goes into errors. */
-function algorithmIdentifier(element, what) {
-    const [oid, parameters] = (0,ber/* sequence */.K2)(element, what);
-    return { oid: (0,ber/* objectIdentifier */.RG)(oid, what), parameters };
-}
-const DIGESTS = {
-    [oids/* OID */.V.md5]: kdf/* HASHES */.T$.md5,
-    [oids/* OID */.V.sha1]: kdf/* HASHES */.T$.sha1,
-    [oids/* OID */.V.sha224]: kdf/* HASHES */.T$.sha224,
-    [oids/* OID */.V.sha256]: kdf/* HASHES */.T$.sha256,
-    [oids/* OID */.V.sha384]: kdf/* HASHES */.T$.sha384,
-    [oids/* OID */.V.sha512]: kdf/* HASHES */.T$.sha512,
-    [oids/* OID */.V.sha512_224]: kdf/* HASHES */.T$.sha512_224,
-    [oids/* OID */.V.sha512_256]: kdf/* HASHES */.T$.sha512_256,
-    [oids/* OID */.V.sha3_224]: kdf/* HASHES */.T$.sha3_224,
-    [oids/* OID */.V.sha3_256]: kdf/* HASHES */.T$.sha3_256,
-    [oids/* OID */.V.sha3_384]: kdf/* HASHES */.T$.sha3_384,
-    [oids/* OID */.V.sha3_512]: kdf/* HASHES */.T$.sha3_512,
-    [oids/* OID */.V.ripemd160]: kdf/* HASHES */.T$.ripemd160,
-    [oids/* OID */.V.sm3]: kdf/* HASHES */.T$.sm3,
-    [oids/* OID */.V.blake2b512]: kdf/* HASHES */.T$.blake2b512,
-    [oids/* OID */.V.blake2s256]: kdf/* HASHES */.T$.blake2s256,
-};
-const HMACS = {
-    [oids/* OID */.V.hmacWithMD5]: kdf/* HASHES */.T$.md5,
-    [oids/* OID */.V.hmacMD5]: kdf/* HASHES */.T$.md5,
-    [oids/* OID */.V.hmacRIPEMD160]: kdf/* HASHES */.T$.ripemd160,
-    [oids/* OID */.V.hmacWithSHA1]: kdf/* HASHES */.T$.sha1,
-    [oids/* OID */.V.hmacSHA1]: kdf/* HASHES */.T$.sha1,
-    [oids/* OID */.V.hmacWithSHA224]: kdf/* HASHES */.T$.sha224,
-    [oids/* OID */.V.hmacWithSHA256]: kdf/* HASHES */.T$.sha256,
-    [oids/* OID */.V.hmacWithSHA384]: kdf/* HASHES */.T$.sha384,
-    [oids/* OID */.V.hmacWithSHA512]: kdf/* HASHES */.T$.sha512,
-    [oids/* OID */.V.hmacWithSHA512_224]: kdf/* HASHES */.T$.sha512_224,
-    [oids/* OID */.V.hmacWithSHA512_256]: kdf/* HASHES */.T$.sha512_256,
-    [oids/* OID */.V.hmacWithSHA3_224]: kdf/* HASHES */.T$.sha3_224,
-    [oids/* OID */.V.hmacWithSHA3_256]: kdf/* HASHES */.T$.sha3_256,
-    [oids/* OID */.V.hmacWithSHA3_384]: kdf/* HASHES */.T$.sha3_384,
-    [oids/* OID */.V.hmacWithSHA3_512]: kdf/* HASHES */.T$.sha3_512,
-    [oids/* OID */.V.hmacWithSM3]: kdf/* HASHES */.T$.sm3,
-    [oids/* OID */.V.hmacWithSM3ByOpenSSL]: kdf/* HASHES */.T$.sm3,
-};
-/** The hash that an AlgorithmIdentifier names. */
-function digestAlgorithm({ oid }) {
-    return DIGESTS[oid] ?? unsupported('the hash', oid);
-}
-/** The hash of the HMAC that an AlgorithmIdentifier names. */
-function hmacAlgorithm({ oid }) {
-    return HMACS[oid] ?? unsupported('the message authentication', oid);
-}
-/** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
-function pkcs5Kdf({ oid, parameters }) {
-    if (oid === oids/* OID */.V.scrypt) {
-        const [salt, N, r, p, length] = (0,ber/* sequence */.K2)(parameters, 'the parameters of scrypt');
-        const saltOctets = (0,ber/* octetString */.J8)(salt, 'the salt of scrypt');
-        const cost = { N: (0,ber/* integer */.nd)(N, 'N of scrypt'), r: (0,ber/* integer */.nd)(r, 'r of scrypt'), p: (0,ber/* integer */.nd)(p, 'p of scrypt') };
-        return {
-            keyLength: length && positive((0,ber/* integer */.nd)(length, 'the key length of scrypt')),
-            derivation: (size) => (0,kdf/* scrypt */.sc)(saltOctets, cost, size),
-        };
-    }
-    if (oid !== oids/* OID */.V.pbkdf2)
-        return unsupported('the key derivation', oid);
-    const [salt, iterations, ...rest] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBKDF2');
-    if (salt?.tag === ber/* TAG */.Dk.sequence)
-        return unsupported('a salt that is kept elsewhere', oids/* OID */.V.pbkdf2);
-    const saltOctets = (0,ber/* octetString */.J8)(salt, 'the salt of PBKDF2');
-    const rounds = (0,ber/* integer */.nd)(iterations, 'the iteration count of PBKDF2');
-    const length = rest[0]?.tag === ber/* TAG */.Dk.integer ? rest.shift() : undefined;
-    const prf = rest[0] === undefined ? kdf/* HASHES */.T$.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
-    return {
-        keyLength: length && positive((0,ber/* integer */.nd)(length, 'the key length of PBKDF2')),
-        derivation: (size) => (0,kdf/* pbkdf2 */.Az)(prf, saltOctets, rounds, size),
-    };
-}
-/** pkcs-12PbeParams (RFC 7292, appendix C) and PBEParameter (RFC 8018, appendix A.3), which look the same. */
-function saltAndIterations(parameters) {
-    const [salt, iterations] = (0,ber/* sequence */.K2)((0,ber/* expectTag */.yi)(parameters, ber/* TAG */.Dk.sequence, 'the encryption parameters'), 'the encryption parameters');
-    return { salt: (0,ber/* octetString */.J8)(salt, 'the salt'), iterations: (0,ber/* integer */.nd)(iterations, 'the iteration count') };
-}
-/** Names of what is known, but not read. */
-const NAMES = {
-    [oids/* OID */.V.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
-    [oids/* OID */.V.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
-    [oids/* OID */.V.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
-    [oids/* OID */.V.blowfishCBC]: 'Blowfish',
-    [oids/* OID */.V.cast5CBC]: 'CAST5',
-    [oids/* OID */.V.desECB]: 'DES in ECB mode',
-    [oids/* OID */.V.desOFB]: 'DES in OFB mode',
-    [oids/* OID */.V.desCFB]: 'DES in CFB mode',
-    [oids/* OID */.V.ideaCBC]: 'IDEA',
-    [oids/* OID */.V.rc4]: 'RC4',
-    [oids/* OID */.V.rc5CBC]: 'RC5',
-    [oids/* OID */.V.seedCBC]: 'SEED',
-    [oids/* OID */.V.md2]: 'MD2',
-    [oids/* OID */.V.md4]: 'MD4',
-    [oids/* OID */.V.whirlpool]: 'Whirlpool',
-    [oids/* OID */.V.gost28147]: 'GOST 28147-89',
-    [oids/* OID */.V.gostMagmaCTR]: 'GOST Magma',
-    [oids/* OID */.V.gostMagmaCTROMAC]: 'GOST Magma',
-    [oids/* OID */.V.gostKuznyechikCTR]: 'GOST Kuznyechik',
-    [oids/* OID */.V.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
-    [oids/* OID */.V.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
-    [oids/* OID */.V.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
-    [oids/* OID */.V.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
-    [oids/* OID */.V.gostR3411_94]: 'GOST R 34.11-94',
-    [oids/* OID */.V.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
-    [oids/* OID */.V.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
-    [oids/* OID */.V.gostR3410_2001]: 'GOST R 34.10-2001',
-    [oids/* OID */.V.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
-    [oids/* OID */.V.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
-    [oids/* OID */.V.dhKeyAgreement]: 'Diffie-Hellman',
-    [oids/* OID */.V.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
-};
-/** Refuses an algorithm by its name. */
-function unsupported(what, oid) {
-    const name = NAMES[oid];
-    throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx uses ${what} ${name === undefined ? oid : `${name} (${oid})`}, which is not supported.`, 'Export the certificate with one of the usual algorithms, such as TripleDES-SHA1 or AES256-SHA256 (what Windows offers), or with: openssl pkcs12 -export');
-}
-function positive(length) {
-    if (length < 1 || length > 1024)
-        throw (0,ber/* malformed */.Qm)(`a key length is ${length}`);
-    return length;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/mac.js
-/** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
-
-
-
-
-
-/** RFC 9579, section 5: a shorter key can be found by trying. */
-const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
-/**
- * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
- * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
- */
-function readMac(element) {
-    const [digestInfo, saltElement, iterationsElement] = (0,ber/* sequence */.K2)(element, 'the MAC');
-    const [algorithmElement, digestElement] = (0,ber/* sequence */.K2)(digestInfo, 'the digest of the MAC');
-    const algorithm = algorithmIdentifier(algorithmElement, 'the algorithm of the MAC');
-    const expected = (0,ber/* octetString */.J8)(digestElement, 'the digest of the MAC');
-    if (algorithm.oid === oids/* OID */.V.pbmac1)
-        return pbmac1(algorithm.parameters, expected);
-    const hash = digestAlgorithm(algorithm);
-    const salt = (0,ber/* octetString */.J8)(saltElement, 'the salt of the MAC');
-    const iterations = iterationsElement === undefined ? 1 : (0,ber/* integer */.nd)(iterationsElement, 'the iteration count of the MAC');
-    return macOf('HMAC', 'pkcs12', hash, (0,kdf/* pkcs12Kdf */.W)(hash, salt, iterations, kdf/* PURPOSE */.F2.mac, hash.length), expected);
-}
-/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
-function pbmac1(parameters, expected) {
-    const [kdfElement, schemeElement] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBMAC1');
-    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation of PBMAC1'));
-    const hash = hmacAlgorithm(algorithmIdentifier(schemeElement, 'the message authentication of PBMAC1'));
-    const { keyLength } = kdf;
-    if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
-        throw (0,ber/* malformed */.Qm)(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
-    }
-    return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
-}
-function macOf(kind, use, hash, { cost, derive }, expected) {
-    return {
-        name: `${kind}-${hash.name.toUpperCase()}`,
-        use,
-        cost,
-        verify: (data, password) => {
-            const actual = (0,external_node_crypto_.createHmac)(hash.name, derive(password)).update(data).digest();
-            return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
-        },
-    };
-}
-
-// EXTERNAL MODULE: ./lib/pkcs12/crypto/password.js
-var crypto_password = __nccwpck_require__(1727);
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc2.js
-/**
- * RC2 in CBC mode (RFC 2268), decryption only. Windows and old OpenSSL encrypt the certificates of a .pfx with its
- * 40-bit form, and Node's OpenSSL has it in the legacy provider only, which an action cannot load.
- */
-/** RFC 2268, section 2: the table from the digits of π, in rows of 16. */
-const PI_TABLE = Buffer.from('d978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2179a59f587b34f1361456d8d09817d32' +
-    'bd8f40eb86b77b0bf09521225c6b4e8254d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626' +
-    '6fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed708e8eade8052eef784aa72ac354d6a2a' +
-    '961ad2715a1549744b9fd05e0418a4ecc2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731' +
-    '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a90d38341bab33ffb0bb480c5fb9b1cd2e' +
-    'c5f3db47e5a59c770aa62068fe7fc1ad', 'hex');
-/**
- * Decrypts and leaves the padding in place.
- * @param effectiveBits the effective key length (RFC 2268, section 2), 1 to 1024
- */
-function rc2CbcDecrypt(key, effectiveBits, iv, input) {
-    const k = expandKey(key, effectiveBits);
-    const output = Buffer.from(input);
-    for (let offset = 0; offset + 8 <= output.length; offset += 8)
-        decryptBlock(k, output, offset);
-    // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
-    for (const [i, byte] of output.entries())
-        output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
-    return output;
-}
-/** RFC 2268, section 2: 64 words of 16 bits. */
-function expandKey(key, effectiveBits) {
-    const pi = (i) => PI_TABLE[i & 0xff] ?? 0;
-    const bytes = Buffer.alloc(128);
-    bytes.set(key.subarray(0, 128));
-    const get = (i) => bytes[i] ?? 0;
-    for (let i = key.length; i < 128; i++)
-        bytes[i] = pi(get(i - 1) + get(i - key.length));
-    const effectiveBytes = Math.ceil(effectiveBits / 8);
-    const mask = 0xff >> (8 * effectiveBytes - effectiveBits);
-    bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
-    for (let i = 127 - effectiveBytes; i >= 0; i--)
-        bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
-    return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
-}
-/** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */
-function decryptBlock(k, block, offset) {
-    let r0 = block.readUInt16LE(offset);
-    let r1 = block.readUInt16LE(offset + 2);
-    let r2 = block.readUInt16LE(offset + 4);
-    let r3 = block.readUInt16LE(offset + 6);
-    const key = (i) => k[i & 63] ?? 0;
-    for (let round = 15; round >= 0; round--) {
-        const j = 4 * round;
-        r3 = (rotateRight(r3, 5) - key(j + 3) - (r2 & r1) - (~r2 & r0)) & 0xffff;
-        r2 = (rotateRight(r2, 3) - key(j + 2) - (r1 & r0) - (~r1 & r3)) & 0xffff;
-        r1 = (rotateRight(r1, 2) - key(j + 1) - (r0 & r3) - (~r0 & r2)) & 0xffff;
-        r0 = (rotateRight(r0, 1) - key(j) - (r3 & r2) - (~r3 & r1)) & 0xffff;
-        if (round === 11 || round === 5) {
-            r3 = (r3 - key(r2)) & 0xffff;
-            r2 = (r2 - key(r1)) & 0xffff;
-            r1 = (r1 - key(r0)) & 0xffff;
-            r0 = (r0 - key(r3)) & 0xffff;
-        }
-    }
-    block.writeUInt16LE(r0, offset);
-    block.writeUInt16LE(r1, offset + 2);
-    block.writeUInt16LE(r2, offset + 4);
-    block.writeUInt16LE(r3, offset + 6);
-}
-function rotateRight(word, bits) {
-    return ((word >>> bits) | (word << (16 - bits))) & 0xffff;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc4.js
-/** RC4, for files of the 1990s: Node's OpenSSL has it in the legacy provider only, which an action cannot load. */
-/** Decrypts (RC4 is its own inverse). */
-function rc4(key, input) {
-    const state = Uint8Array.from({ length: 256 }, (_, i) => i);
-    const get = (i) => state[i & 0xff] ?? 0;
-    const swap = (i, j) => {
-        const kept = get(i);
-        state[i] = get(j);
-        state[j] = kept;
-    };
-    for (let i = 0, j = 0; i < 256; i++) {
-        j = (j + get(i) + (key[i % key.length] ?? 0)) & 0xff;
-        swap(i, j);
-    }
-    const output = Buffer.alloc(input.length);
-    let i = 0;
-    let j = 0;
-    for (const [n, byte] of input.entries()) {
-        i = (i + 1) & 0xff;
-        j = (j + get(i)) & 0xff;
-        swap(i, j);
-        output[n] = byte ^ get(get(i) + get(j));
-    }
-    return output;
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/ciphers.js
-/** The ciphers of PKCS#12 files, by the OIDs of RFC 8018's PBES2 and by name. */
-
-
-
-
-function nodeCipher(name, keyLength, ivLength, padding, modes) {
-    return {
-        name,
-        keyLength,
-        ivLength,
-        padding,
-        decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
-    };
-}
-/** By Node's name of the cipher, with its mode; the padding is left on. */
-function nodeDecrypt(algorithm, key, iv, ciphertext) {
-    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
-    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
-}
-/** RC2 with so many effective bits (RFC 2268). */
-function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
-    return {
-        name,
-        keyLength,
-        ivLength: 8,
-        padding: 8,
-        decrypt: (key, iv, ciphertext) => [rc2CbcDecrypt(key, bits, iv, ciphertext)],
-    };
-}
-/** RC4, for PKCS#12's own schemes. */
-function rc4Cipher(bits) {
-    return {
-        name: `RC4-${bits}`,
-        keyLength: bits / 8,
-        ivLength: 0,
-        padding: 0,
-        decrypt: (key, _iv, ciphertext) => [rc4(key, ciphertext)],
-    };
-}
-/** AES-GCM, which BouncyCastle writes, though RFC 8018 does not know it. `tagLength` in bytes. */
-function aesGcm(bits, tagLength) {
-    return {
-        name: `AES-${bits}-GCM`,
-        keyLength: bits / 8,
-        ivLength: 12,
-        padding: 0,
-        decrypt: (key, iv, input) => {
-            if (input.length < tagLength || iv.length === 0)
-                return [];
-            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
-            decipher.setAuthTag(input.subarray(-tagLength));
-            const plaintext = decipher.update(input.subarray(0, -tagLength));
-            try {
-                decipher.final();
-                return [plaintext];
-            }
-            catch {
-                return [];
-            }
-        },
-    };
-}
-const TRIPLE_DES = nodeCipher('TripleDES', 24, 8, 8, ['des-ede3-cbc']);
-/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
-const DES = {
-    ...TRIPLE_DES,
-    name: 'DES',
-    keyLength: 8,
-    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key, key]), iv, ciphertext),
-};
-/** The third key is the first one again. */
-const TWO_KEY_TRIPLE_DES = {
-    ...TRIPLE_DES,
-    name: 'TripleDES-2KEY',
-    keyLength: 16,
-    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
-};
-/** One cipher of 128-bit blocks in the modes that have an OID. */
-function modesOf(name, node, bits, oids) {
-    return Object.entries(oids).map(([mode, oid]) => {
-        // OpenSSL writes the OID of CFB for its forms with shifts of 8 bits and 1 bit, too.
-        const modes = mode === 'cfb' ? ['cfb', 'cfb8', 'cfb1'].map((form) => `${node}-${form}`) : [`${node}-${mode}`];
-        const [ivLength, padding] = [mode === 'ecb' ? 0 : 16, mode === 'ecb' || mode === 'cbc' ? 16 : 0];
-        const shown = mode === 'cbc' ? name : `${name}-${mode.toUpperCase()}`;
-        return [oid, nodeCipher(shown, bits / 8, ivLength, padding, modes)];
-    });
-}
-/** Ciphers of PBES2 whose only parameter is the IV. */
-const PBES2_CIPHERS = {
-    [oids/* OID */.V.desEDE3CBC]: TRIPLE_DES,
-    [oids/* OID */.V.desCBC]: DES,
-    ...Object.fromEntries([128, 192, 256].flatMap((bits) => [
-        ...modesOf(`AES-${bits}`, `aes-${bits}`, bits, {
-            cbc: oids/* OID */.V[`aes${bits}CBC`],
-            ecb: oids/* OID */.V[`aes${bits}ECB`],
-            cfb: oids/* OID */.V[`aes${bits}CFB`],
-            ofb: oids/* OID */.V[`aes${bits}OFB`],
-        }),
-        ...modesOf(`Camellia-${bits}`, `camellia-${bits}`, bits, {
-            cbc: oids/* OID */.V[`camellia${bits}CBC`],
-            ecb: oids/* OID */.V[`camellia${bits}ECB`],
-            cfb: oids/* OID */.V[`camellia${bits}CFB`],
-            ofb: oids/* OID */.V[`camellia${bits}OFB`],
-            ctr: oids/* OID */.V[`camellia${bits}CTR`],
-        }),
-        ...modesOf(`ARIA-${bits}`, `aria-${bits}`, bits, {
-            cbc: oids/* OID */.V[`aria${bits}CBC`],
-            ecb: oids/* OID */.V[`aria${bits}ECB`],
-            cfb: oids/* OID */.V[`aria${bits}CFB`],
-            ofb: oids/* OID */.V[`aria${bits}OFB`],
-            ctr: oids/* OID */.V[`aria${bits}CTR`],
-        }),
-    ])),
-    [oids/* OID */.V.sm4CFB]: nodeCipher('SM4-CFB', 16, 16, 0, ['sm4-cfb']),
-    ...Object.fromEntries(modesOf('SM4', 'sm4', 128, { cbc: oids/* OID */.V.sm4CBC, ecb: oids/* OID */.V.sm4ECB, ofb: oids/* OID */.V.sm4OFB, ctr: oids/* OID */.V.sm4CTR })),
-};
-/** AES-GCM's key sizes in bits. */
-const GCM_CIPHERS = {
-    [oids/* OID */.V.aes128GCM]: 128,
-    [oids/* OID */.V.aes192GCM]: 192,
-    [oids/* OID */.V.aes256GCM]: 256,
-};
-
-;// CONCATENATED MODULE: ./lib/pkcs12/crypto/pbe.js
-/** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
-
-
-
-
-
-/** RFC 7292, appendix C. */
-const PKCS12_SCHEMES = {
-    [oids/* OID */.V.pbeWithSHAAnd128BitRC4]: rc4Cipher(128),
-    [oids/* OID */.V.pbeWithSHAAnd40BitRC4]: rc4Cipher(40),
-    [oids/* OID */.V.pbeWithSHAAnd3KeyTripleDESCBC]: { ...TRIPLE_DES, name: 'TripleDES-SHA1' },
-    [oids/* OID */.V.pbeWithSHAAnd2KeyTripleDESCBC]: { ...TWO_KEY_TRIPLE_DES, name: 'TripleDES-2KEY-SHA1' },
-    [oids/* OID */.V.pbeWithSHAAnd128BitRC2CBC]: rc2(128),
-    [oids/* OID */.V.pbeWithSHAAnd40BitRC2CBC]: rc2(40),
-};
-/** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
-const PBES1_SCHEMES = {
-    [oids/* OID */.V.pbeWithMD5AndDESCBC]: { cipher: { ...DES, name: 'DES-MD5' }, hash: kdf/* HASHES */.T$.md5 },
-    [oids/* OID */.V.pbeWithMD5AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-MD5'), hash: kdf/* HASHES */.T$.md5 },
-    [oids/* OID */.V.pbeWithSHA1AndDESCBC]: { cipher: { ...DES, name: 'DES-SHA1' }, hash: kdf/* HASHES */.T$.sha1 },
-    [oids/* OID */.V.pbeWithSHA1AndRC2CBC]: { cipher: rc2(64, 8, 'RC2-64-SHA1'), hash: kdf/* HASHES */.T$.sha1 },
-};
-/**
- * Reads an encryption AlgorithmIdentifier.
- * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID; PFX_TOO_MANY_ITERATIONS
- */
-function encryptionScheme(element) {
-    const { oid, parameters } = algorithmIdentifier(element, 'the encryption algorithm');
-    if (oid === oids/* OID */.V.pbes2)
-        return pbes2(parameters);
-    const own = PKCS12_SCHEMES[oid];
-    if (own)
-        return pkcs12Scheme(own, parameters);
-    const pbes1 = PBES1_SCHEMES[oid];
-    if (!pbes1)
-        return unsupported('the encryption', oid);
-    const { salt, iterations } = saltAndIterations(parameters);
-    const { cost, derive } = (0,kdf/* pbkdf1 */.tC)(pbes1.hash, salt, iterations, 16);
-    return {
-        ...pbes1.cipher,
-        use: 'pkcs5',
-        cost,
-        decrypt: (ciphertext, password) => {
-            const derived = derive(password);
-            return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
-        },
-    };
-}
-function pkcs12Scheme(cipher, parameters) {
-    const { salt, iterations } = saltAndIterations(parameters);
-    const key = (0,kdf/* pkcs12Kdf */.W)(kdf/* HASHES */.T$.sha1, salt, iterations, kdf/* PURPOSE */.F2.key, cipher.keyLength);
-    const iv = (0,kdf/* pkcs12Kdf */.W)(kdf/* HASHES */.T$.sha1, salt, iterations, kdf/* PURPOSE */.F2.iv, cipher.ivLength);
-    return {
-        ...cipher,
-        use: 'pkcs12',
-        cost: key.cost + iv.cost,
-        decrypt: (ciphertext, password) => cipher.decrypt(key.derive(password), iv.derive(password), ciphertext),
-    };
-}
-function pbes2(parameters) {
-    const [kdfElement, cipherElement] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBES2');
-    const kdf = pkcs5Kdf(algorithmIdentifier(kdfElement, 'the key derivation'));
-    const { cipher, iv } = pbes2Cipher(algorithmIdentifier(cipherElement, 'the cipher'), kdf.keyLength);
-    if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
-        return unsupported(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, oids/* OID */.V.pbes2);
-    }
-    const { cost, derive } = kdf.derivation(cipher.keyLength);
-    return {
-        ...cipher,
-        use: 'pkcs5',
-        cost,
-        decrypt: (ciphertext, password) => cipher.decrypt(derive(password), iv, ciphertext),
-    };
-}
-function pbes2Cipher({ oid, parameters }, keyLength) {
-    const gcmBits = GCM_CIPHERS[oid];
-    if (gcmBits !== undefined) {
-        const [nonce, tagLength] = (0,ber/* sequence */.K2)(parameters, 'the parameters of AES-GCM');
-        const tag = tagLength === undefined ? 12 : (0,ber/* integer */.nd)(tagLength, 'the tag length of AES-GCM');
-        if (tag < 12 || tag > 16)
-            throw (0,ber/* malformed */.Qm)('the tag length of AES-GCM is out of range');
-        return { cipher: aesGcm(gcmBits, tag), iv: (0,ber/* octetString */.J8)(nonce, 'the nonce of AES-GCM') };
-    }
-    if (oid === oids/* OID */.V.rc2CBC) {
-        const fields = (0,ber/* sequence */.K2)(parameters, 'the parameters of RC2');
-        const version = fields.length > 1 ? (0,ber/* integer */.nd)(fields.shift(), 'the RC2 version') : undefined;
-        const bits = rc2EffectiveBits(version);
-        return checkedIv(rc2(bits, keyLength ?? 16), (0,ber/* octetString */.J8)(fields[0], 'the IV of RC2'));
-    }
-    const cipher = PBES2_CIPHERS[oid] ?? unsupported('the cipher', oid);
-    // ECB has no IV: OpenSSL writes an empty one, others NULL or nothing.
-    if (cipher.ivLength === 0)
-        return { cipher, iv: Buffer.alloc(0) };
-    return checkedIv(cipher, (0,ber/* octetString */.J8)((0,ber/* expectTag */.yi)(parameters, ber/* TAG */.Dk.octetString, 'the IV'), 'the IV'));
-}
-function checkedIv(cipher, iv) {
-    if (iv.length !== cipher.ivLength)
-        throw (0,ber/* malformed */.Qm)(`the IV of ${cipher.name} has ${iv.length} bytes`);
-    return { cipher, iv };
-}
-/** RFC 8018, appendix B.2.3: small sizes are written in the code of RFC 2268, section 6. */
-function rc2EffectiveBits(version) {
-    const coded = { 160: 40, 120: 64, 58: 128 };
-    if (version === undefined)
-        return 32;
-    const bits = coded[version] ?? version;
-    if (coded[version] === undefined && (version < 256 || version > 1024))
-        throw (0,ber/* malformed */.Qm)('the RC2 version is unknown');
-    return bits;
-}
-/**
- * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE. Padding alone
- * fits one wrong password in 256.
- * @returns undefined if the password does not fit, or the ciphertext is damaged
- */
-function decrypt(scheme, ciphertext, passwords, budget) {
-    if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0)
-        return undefined;
-    return passwords.find(scheme.use, (password) => {
-        budget.spend(scheme.cost);
-        return scheme
-            .decrypt(ciphertext, password)
-            .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
-            .find((plaintext) => plaintext !== undefined && isSequence(plaintext));
-    });
-}
-/**
- * Whether the password fits a ciphertext that {@link decrypt} cannot decrypt: what comes out begins like a private key,
- * though it does not end like one. So the ciphertext is damaged.
- */
-function fitsDamaged(scheme, ciphertext, passwords, budget) {
-    const whole = scheme.padding === 0 ? ciphertext.length : ciphertext.length - (ciphertext.length % scheme.padding);
-    const fits = passwords.find(scheme.use, (password) => {
-        budget.spend(scheme.cost);
-        return scheme.decrypt(ciphertext.subarray(0, whole), password).some(beginsAsKey) || undefined;
-    });
-    return fits ?? false;
-}
-/**
- * SEQUENCE, its length, INTEGER 0 or 1, and then a SEQUENCE (PKCS#8), an OCTET STRING (EC) or an INTEGER (RSA, DSA). By
- * chance once in 2^38 times.
- */
-function beginsAsKey(plaintext) {
-    const header = /^30(82....|81..|[0-7].)02010[01](30|04|02)/;
-    return header.test(plaintext.toString('hex', 0, 8));
-}
-/** Takes off the padding of RFC 8018, section 6.1.1, step 4. */
-function unpad(plaintext, block) {
-    const padding = plaintext.at(-1) ?? 0;
-    if (padding < 1 || padding > block || plaintext.length < padding)
-        return undefined;
-    return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
-}
-function isSequence(plaintext) {
-    try {
-        return (0,ber/* parseWhole */.z2)(plaintext).tag === ber/* TAG */.Dk.sequence;
-    }
-    catch {
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/password-failures.js
-/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
-
-
-/** PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it. */
-function wrongPassword(password, opensWith) {
-    const slip = slips(password).find(({ other }) => opensWith(other));
-    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`, slip?.remedy ??
-        'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.');
-}
-/** Windows made the password up and encrypted it for users or groups of a domain. */
-function protectedToPrincipals() {
-    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The password does not open the .pfx: it is protected to users or groups of Active Directory, and Windows made up a password that nobody knows.', 'Export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.');
-}
-/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
-function damaged() {
-    return new failure/* Failure */.HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
-}
-/** Without a MAC, a damaged key and a key with a password of its own look the same. */
-function damagedKey() {
-    return new failure/* Failure */.HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
-}
-/** The MAC fits and a content does not decrypt. */
-function contentsUnreadable(password) {
-    if (!(0,crypto_password/* isAscii */.ER)(password)) {
-        return new failure/* Failure */.HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
-    }
-    return new failure/* Failure */.HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
-}
-/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
-function quietly(question) {
-    try {
-        return question();
-    }
-    catch {
-        return false;
-    }
-}
-const STORE_AGAIN = 'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
-const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only.';
-/** What people add to a password or lose from it without seeing it. The likeliest first, since not all may be tried. */
-function slips(password) {
-    const all = [
-        ['without the line break at its end it would', withoutLineBreaks(password)],
-        ['the file has no password', ''],
-        ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
-        ['without the blanks at its end it would', password.trimEnd()],
-        ['without the blanks at its start it would', password.trimStart()],
-        ['without the blanks at both ends it would', password.trim()],
-        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
-    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
-    const lost = [
-        ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
-        ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
-        ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
-    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
-    return [...all.slice(0, 2), ...lost, ...all.slice(2)].filter(({ other }) => other !== password);
-}
-/** Without those at its end; a regular expression would take the square of their number. */
-function withoutLineBreaks(password) {
-    let end = password.length;
-    while (password[end - 1] === '\n' || password[end - 1] === '\r')
-        end--;
-    return password.slice(0, end);
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/private-key.js
-/** A private key in PKCS#8 (RFC 5958), in the clear or encrypted, as a key that Node works with. */
-
-
-
-
-
-
-
-
-/** The largest modulus of an RSA key, in bits: OpenSSL uses none that is larger. */
-const MOST_RSA_BITS = 16_384;
-/** FIPS 186-4 ends at 3,072. Node computes the public key, which takes minutes for a very large one. */
-const MOST_DSA_BITS = 4_096;
-const MOST_DSA_EXPONENT_BITS = 512;
-/** Of any other type, in bytes: the largest post-quantum key is a third of that. */
-const LARGEST_KEY = 16 * 1024;
-/**
- * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
- * @throws Failure PFX_UNSUPPORTED for a key that is too large or of a type that Node does not know, PFX_INVALID for a
- *   broken key
- */
-function readPrivateKey(pkcs8) {
-    const [, algorithm, key] = (0,ber/* sequence */.K2)(pkcs8, 'the private key');
-    const { oid, parameters } = algorithmIdentifier(algorithm, 'the private key');
-    refuseLarge(oid, parameters, (0,ber/* octetString */.J8)(key, 'the private key'));
-    try {
-        return (0,external_node_crypto_.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
-    }
-    catch {
-        // OpenSSL's own message might quote the key, so it is not kept as the cause.
-        if (!KNOWN_KEY_TYPES.has(oid))
-            return unsupported('a private key of the type', oid);
-        throw (0,ber/* malformed */.Qm)('the private key cannot be read');
-    }
-}
-/**
- * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
- * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
- */
-function openEncryptedKey(der, password) {
-    const { algorithm, ciphertext } = readEncryptedKey((0,ber/* parseWhole */.z2)(der));
-    const scheme = encryptionScheme(algorithm);
-    const budget = new kdf/* WorkBudget */.nH();
-    const plaintext = decrypt(scheme, ciphertext, new crypto_password/* PasswordCandidates */.OD(password), budget);
-    if (plaintext)
-        return readPrivateKey((0,ber/* parseWhole */.z2)(plaintext));
-    const hints = kdf/* WorkBudget */.nH.forHints();
-    const fits = (other) => quietly(() => fitsDamaged(scheme, ciphertext, new crypto_password/* PasswordCandidates */.OD(other), hints));
-    throw fits(password) ? damagedKey() : wrongPassword(password, fits);
-}
-/** The encryption of a private key and what is encrypted. */
-function readEncryptedKey(element) {
-    const [algorithm, ciphertext] = (0,ber/* sequence */.K2)(element, 'an encrypted private key');
-    return {
-        algorithm: (0,ber/* expectTag */.yi)(algorithm, ber/* TAG */.Dk.sequence, 'the encryption of a private key'),
-        ciphertext: (0,ber/* octetString */.J8)(ciphertext, 'an encrypted private key'),
-    };
-}
-/** Before OpenSSL sees it: some of what it computes for a key grows with the third power of its size. */
-function refuseLarge(oid, parameters, key) {
-    switch (oid) {
-        case oids/* OID */.V.rsaEncryption:
-        case oids/* OID */.V.rsassaPss: {
-            const [, modulus] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(key), 'the RSA key');
-            refuseBits('RSA', bits(modulus, 'the modulus'), MOST_RSA_BITS);
-            break;
-        }
-        case oids/* OID */.V.dsa: {
-            // The parameters may also be left out, which OpenSSL rejects.
-            const [p] = parameters?.tag === ber/* TAG */.Dk.sequence ? parameters.children() : [];
-            refuseBits('DSA', p ? bits(p, 'the prime') : 0, MOST_DSA_BITS);
-            if (bits((0,ber/* parseWhole */.z2)(key), 'the private key') > MOST_DSA_EXPONENT_BITS)
-                throw (0,ber/* malformed */.Qm)('the DSA key is too large');
-            break;
-        }
-        case oids/* OID */.V.dhKeyAgreement:
-        case oids/* OID */.V.dhPublicNumber:
-            // No certificate has such a key; reading one takes the better part of a second.
-            unsupported('a private key of the type', oid);
-            break;
-        default:
-            if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
-                throw (0,ber/* malformed */.Qm)(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
-    }
-}
-function bits(element, what) {
-    return (0,ber/* expectTag */.yi)(element, ber/* TAG */.Dk.integer, what).content.length * 8;
-}
-function refuseBits(type, found, most) {
-    // An INTEGER has a zero byte in front if its first bit is set.
-    if (found > most + 8)
-        unsupported(`a private key of ${found} bits (at most ${most} are accepted) of the type`, type);
-}
-/** A key of one of these types that cannot be read is broken, not unknown. */
-const KNOWN_KEY_TYPES = new Set([
-    oids/* OID */.V.rsaEncryption,
-    oids/* OID */.V.rsassaPss,
-    oids/* OID */.V.dsa,
-    oids/* OID */.V.ecPublicKey,
-    oids/* OID */.V.x25519,
-    oids/* OID */.V.x448,
-    oids/* OID */.V.ed25519,
-    oids/* OID */.V.ed448,
-]);
-
-;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
-/** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
-
-
-
-
-
-const MAX_NESTING = 8;
-/** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
-function readContent(element) {
-    const [type, wrapper] = (0,ber/* sequence */.K2)(element, 'a content');
-    const oid = (0,ber/* objectIdentifier */.RG)(type, 'the type of a content');
-    if (oid === oids/* OID */.V.envelopedData)
-        throw publicKeyMode('encrypted for');
-    if (oid !== oids/* OID */.V.data && oid !== oids/* OID */.V.encryptedData)
-        return unsupported('the content type', oid);
-    const [content] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'a content').children();
-    if (oid === oids/* OID */.V.data)
-        return { encrypted: false, data: (0,ber/* octetString */.J8)(content, 'the data of a content') };
-    const [, info] = (0,ber/* sequence */.K2)(content, 'an encrypted content');
-    const [innerType, algorithm, ciphertext] = (0,ber/* sequence */.K2)(info, 'an encrypted content');
-    (0,ber/* objectIdentifier */.RG)(innerType, 'the type of an encrypted content');
-    // [0] IMPLICIT OCTET STRING: 0x80 in one piece, 0xa0 in several.
-    if (!algorithm || (ciphertext?.tag !== 0x80 && ciphertext?.tag !== ber/* TAG */.Dk.context0))
-        throw (0,ber/* malformed */.Qm)('an encrypted content is empty');
-    return { encrypted: true, algorithm, ciphertext: ciphertext.octets() };
-}
-/** Public-key integrity and privacy (RFC 7292, section 3.1): a recipient's key takes the place of the password. */
-function publicKeyMode(how) {
-    return new failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
-}
-/**
- * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
- * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
- */
-function readSafeContents(octets) {
-    return octets.length === 0 ? [] : readBags((0,ber/* parseWhole */.z2)(octets), 0);
-}
-function readBags(safeContents, nesting) {
-    if (nesting > MAX_NESTING)
-        throw (0,ber/* malformed */.Qm)(`SafeContents are nested more than ${MAX_NESTING} deep`);
-    // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
-    const bags = nesting > 0 && safeContents.tag === ber/* TAG */.Dk.set ? safeContents : (0,ber/* expectTag */.yi)(safeContents, ber/* TAG */.Dk.sequence, 'SafeContents');
-    return bags.children().flatMap((bag) => readBag(bag, nesting));
-}
-/** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
-function readBag(element, nesting) {
-    const [id, wrapper, attributes] = (0,ber/* sequence */.K2)(element, 'a bag');
-    const type = (0,ber/* objectIdentifier */.RG)(id, 'the type of a bag');
-    if (!READ_BAGS.has(type))
-        return [];
-    const [value] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'the value of a bag').children();
-    if (!value)
-        throw (0,ber/* malformed */.Qm)('a bag is empty');
-    if (type === oids/* OID */.V.safeContentsBag)
-        return readBags(value, nesting + 1);
-    if (type === oids/* OID */.V.secretBag)
-        return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
-    const localKeyId = readLocalKeyId(attributes);
-    if (type === oids/* OID */.V.keyBag)
-        return [{ type: 'key', pkcs8: (0,ber/* expectTag */.yi)(value, ber/* TAG */.Dk.sequence, 'a private key'), localKeyId }];
-    if (type === oids/* OID */.V.pkcs8ShroudedKeyBag)
-        return [{ type: 'shroudedKey', ...readEncryptedKey(value), localKeyId }];
-    const [certificateType, certificate] = (0,ber/* sequence */.K2)(value, 'a certificate bag');
-    if ((0,ber/* objectIdentifier */.RG)(certificateType, 'the type of a certificate') !== oids/* OID */.V.x509Certificate)
-        return [];
-    const [octets] = (0,ber/* expectTag */.yi)(certificate, ber/* TAG */.Dk.context0, 'a certificate').children();
-    return [{ type: 'certificate', der: (0,ber/* octetString */.J8)(octets, 'a certificate'), localKeyId }];
-}
-const READ_BAGS = new Set([
-    oids/* OID */.V.keyBag,
-    oids/* OID */.V.pkcs8ShroudedKeyBag,
-    oids/* OID */.V.certBag,
-    oids/* OID */.V.secretBag,
-    oids/* OID */.V.safeContentsBag,
-]);
-/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
-function isProtectedPassword(secretBag) {
-    const [type] = (0,ber/* sequence */.K2)(secretBag, 'a secret bag');
-    return (0,ber/* objectIdentifier */.RG)(type, 'the type of a secret') === oids/* OID */.V.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
-}
-/**
- * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
- * It only breaks ties, so that of one that is something else the bytes are compared.
- */
-function readLocalKeyId(attributes) {
-    if (attributes === undefined)
-        return undefined;
-    for (const attribute of (0,ber/* expectTag */.yi)(attributes, ber/* TAG */.Dk.set, 'the attributes of a bag').children()) {
-        const [id, values] = (0,ber/* sequence */.K2)(attribute, 'an attribute of a bag');
-        if ((0,ber/* objectIdentifier */.RG)(id, 'the type of an attribute') !== oids/* OID */.V.localKeyId)
-            continue;
-        const [value] = (0,ber/* expectTag */.yi)(values, ber/* TAG */.Dk.set, 'the values of an attribute').children();
-        if (value)
-            return value.tag === ber/* TAG */.Dk.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
-    }
-    return undefined;
-}
-/** The elements of a SEQUENCE OF. */
-function parseContents(octets) {
-    return (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(octets), 'the contents');
-}
-
-;// CONCATENATED MODULE: ./lib/pkcs12/open.js
-/** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
-
-
-
-
-
-
-
-
-
-
-
-/**
- * Everything in a PKCS#12 file.
- * @param password as it was typed; '' opens files with an empty password and files without one
- * @throws Failure PFX_* for each way in which a file cannot be opened, never with a secret in it
- */
-function openPkcs12(file, password) {
-    const pfx = readPfx(file);
-    const attempt = { pfx, passwords: new crypto_password/* PasswordCandidates */.OD(password), budget: new kdf/* WorkBudget */.nH() };
-    refuseTooMuchWork(pfx);
-    if (!macFits(attempt))
-        throw explainMac(attempt, password);
-    const unlock = (encrypted) => {
-        const scheme = encryptionScheme(encrypted.algorithm);
-        const plaintext = decrypt(scheme, encrypted.ciphertext, attempt.passwords, attempt.budget);
-        if (!plaintext)
-            throw explainContents(attempt, password);
-        return { plaintext, scheme: scheme.name };
-    };
-    const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
-    refuseTooMany(bags);
-    const keys = bags.flatMap((bag) => keyOf(bag, unlock));
-    const certificates = bags.flatMap(certificateOf);
-    return {
-        privateKeys: keys,
-        certificates: certificates.flatMap(({ entry }) => entry ?? []),
-        unreadableCertificates: certificates.filter(({ entry }) => !entry).length,
-        encryption: {
-            key: named(keys.map(({ scheme }) => scheme)),
-            certificates: named(certificates.map(({ scheme }) => scheme)),
-            mac: pfx.mac?.name ?? 'none',
-        },
-    };
-}
-const NO_ENCRYPTION = 'none';
-function readPfx(file) {
-    const outer = (0,ber/* parse */.qg)(file);
-    const rest = file.subarray(outer.end);
-    if (!rest.every((byte) => HARMLESS_AT_THE_END.has(byte)))
-        throw trailingData(rest.length);
-    const [version, authSafe, macData] = (0,ber/* sequence */.K2)(outer, 'the file');
-    const number = (0,ber/* integer */.nd)(version, 'the version');
-    if (number !== 3)
-        throw (0,ber/* malformed */.Qm)(`its version is ${number}; only version 3 is known`);
-    const content = readAuthSafe(authSafe);
-    return {
-        authSafe: content,
-        contents: parseContents(content).map(readContent),
-        mac: macData && readMac(macData),
-    };
-}
-const HARMLESS_AT_THE_END = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
-function readAuthSafe(element) {
-    const [type] = (0,ber/* sequence */.K2)(element, 'the content');
-    if ((0,ber/* objectIdentifier */.RG)(type, 'the type of the content') === oids/* OID */.V.signedData)
-        throw publicKeyMode('signed with');
-    const content = readContent(element);
-    if (content.encrypted)
-        throw (0,ber/* malformed */.Qm)('its outermost content is encrypted');
-    return content.data;
-}
-function bagsOf(content, unlock) {
-    const { plaintext, scheme } = content.encrypted
-        ? unlock(content)
-        : { plaintext: content.data, scheme: NO_ENCRYPTION };
-    return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
-}
-function keyOf({ bag, scheme }, unlock) {
-    if (bag.type === 'key')
-        return [{ key: readPrivateKey(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
-    if (bag.type !== 'shroudedKey')
-        return [];
-    const unlocked = unlock(bag);
-    const key = readPrivateKey((0,ber/* parseWhole */.z2)(unlocked.plaintext));
-    return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
-}
-function certificateOf({ bag, scheme, }) {
-    if (bag.type !== 'certificate')
-        return [];
-    try {
-        return [{ entry: { certificate: new external_node_crypto_.X509Certificate(bag.der), localKeyId: bag.localKeyId }, scheme }];
-    }
-    catch {
-        return [{ scheme }];
-    }
-}
-function named(schemes) {
-    return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
-}
-/** What is seen to be too much is refused before any of it is done. */
-function refuseTooMuchWork({ contents, mac }) {
-    const budget = new kdf/* WorkBudget */.nH();
-    if (mac)
-        budget.spend(mac.cost);
-    for (const { algorithm } of visiblyEncrypted(contents))
-        budget.spend(encryptionScheme(algorithm).cost);
-}
-/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
-const MOST_OF_A_KIND = 200;
-function refuseTooMany(bags) {
-    const count = (...types) => bags.filter(({ bag }) => types.includes(bag.type)).length;
-    const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
-    if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND)
-        return;
-    throw new failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Export the one certificate that is meant, with its key.');
-}
-/** The contents that are encrypted, and the encrypted keys in those that are not. */
-function visiblyEncrypted(contents) {
-    return contents.flatMap((content) => content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'));
-}
-function macFits({ pfx, passwords, budget }) {
-    const { mac } = pfx;
-    if (!mac)
-        return true;
-    const fits = passwords.find(mac.use, (bytes) => {
-        budget.spend(mac.cost);
-        return mac.verify(pfx.authSafe, bytes) || undefined;
-    });
-    return fits ?? false;
-}
-/** Why the MAC does not fit: another password, or a file that was changed. */
-function explainMac({ pfx }, password) {
-    const budget = kdf/* WorkBudget */.nH.forHints();
-    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
-    if (quietly(() => decryptsAnything(attempt(password))))
-        return damaged();
-    if (isProtectedToPrincipals(pfx))
-        return protectedToPrincipals();
-    return wrongPassword(password, (other) => quietly(() => macFits(attempt(other))));
-}
-/** Why a content does not decrypt, though the MAC fits or there is none. */
-function explainContents({ pfx, passwords }, password) {
-    if (pfx.mac)
-        return contentsUnreadable(password);
-    if (passwords.used)
-        return damagedKey();
-    const budget = kdf/* WorkBudget */.nH.forHints();
-    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
-    if (quietly(() => decryptsAnything(attempt(password), fitsDamaged)))
-        return damagedKey();
-    if (isProtectedToPrincipals(pfx))
-        return protectedToPrincipals();
-    return wrongPassword(password, (other) => quietly(() => decryptsAnything(attempt(other))));
-}
-/** Whether the password decrypts the first thing in the file that is encrypted. */
-function decryptsAnything({ pfx, passwords, budget }, decrypts = decrypt) {
-    const [first] = visiblyEncrypted(pfx.contents);
-    if (!first)
-        return false;
-    return Boolean(decrypts(encryptionScheme(first.algorithm), first.ciphertext, passwords, budget));
-}
-function isProtectedToPrincipals({ contents }) {
-    const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
-    return inTheClear.some(({ type }) => type === 'protectedPassword');
-}
-function trailingData(length) {
-    return new failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
-}
-
-// EXTERNAL MODULE: ./lib/pkcs12/write.js
-var write = __nccwpck_require__(4123);
-// EXTERNAL MODULE: ./lib/text/clean.js
-var clean = __nccwpck_require__(4874);
-// EXTERNAL MODULE: ./lib/text/dates.js
-var dates = __nccwpck_require__(9006);
-// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
-var secrets = __nccwpck_require__(3014);
-// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
-var client_certificate = __nccwpck_require__(855);
-;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
-/** Whether a private key is whole. Public numbers alone show which certificate it belongs to, not that it works. */
-
-/**
- * Whether the numbers of the key fit together: a key that was damaged without a MAC that would tell, or copied by hand,
- * may still look like one. OpenSSL does not check that when it reads a key.
- */
-function isSound(privateKey) {
-    return privateKey.asymmetricKeyType === 'rsa' ? rsaFits(privateKey.export({ format: 'jwk' })) : signs(privateKey);
-}
-/** RFC 8017, section 3.2. */
-function rsaFits(jwk) {
-    const [n, e, d, p, q, dp, dq, qi] = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => BigInt(`0x0${Buffer.from(jwk[name], 'base64url').toString('hex')}`));
-    if (p <= 1n || q <= 1n)
-        return false;
-    const isMultiPrime = p * q !== n && n % (p * q) === 0n;
-    return ((p * q === n || isMultiPrime) &&
-        (e * d) % (p - 1n) === 1n &&
-        (e * d) % (q - 1n) === 1n &&
-        d % (p - 1n) === dp &&
-        d % (q - 1n) === dq &&
-        (qi * q) % p === 1n);
-}
-function signs(privateKey) {
-    const data = Buffer.from('api-connector');
-    const hash = ['ec', 'dsa', 'rsa-pss'].includes(privateKey.asymmetricKeyType ?? '') ? 'sha256' : null;
-    let signature;
-    try {
-        signature = (0,external_node_crypto_.sign)(hash, data, privateKey);
-    }
-    catch {
-        // A type of key that signs nothing, or not with this hash.
-        return true;
-    }
-    return (0,external_node_crypto_.verify)(hash, data, (0,external_node_crypto_.createPublicKey)(privateKey), signature);
-}
-
-;// CONCATENATED MODULE: ./lib/certificate/choose.js
-/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
-
-
-
-
-
-
-/**
- * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
- * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
- * key are never part of the chain.
- * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID
- */
-function choose(given, now) {
-    const privateKey = onlyKey(given);
-    const isSignedBy = signatureCheck();
-    const certificates = distinct(given.certificates);
-    const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
-    const fitting = certificates
-        .filter(({ certificate }) => (0,client_certificate/* belongsTogether */.Zk)(certificate, privateKey))
-        .map(({ certificate, localKeyIds }) => ({
-        certificate,
-        validity: isValid(certificate, now) ? 2 : certificate.validFromDate > now ? 1 : 0,
-        caSigned: !isSelfSigned(certificate, isSignedBy),
-        marked: localKeyIds.some((id) => keyIds.has(id)),
-    }))
-        .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
-    const [chosen, ...left] = fitting;
-    if (!chosen)
-        throw noneFits(given);
-    if (!isSound(privateKey))
-        throw choose_damagedKey(given);
-    const own = new Set(fitting.map(({ certificate }) => certificate));
-    const others = certificates.map(({ certificate }) => certificate).filter((certificate) => !own.has(certificate));
-    const { chain, missing } = issuersOf(chosen.certificate, others, now, isSignedBy);
-    const leftOut = others.filter((certificate) => !chain.includes(certificate));
-    return {
-        leaf: chosen.certificate,
-        privateKey,
-        chain,
-        notes: [
-            ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
-            ...(missing && leftOut.length > 0 ? [gapNote(given, missing, leftOut)] : []),
-        ],
-    };
-}
-/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
-const RULES = [
-    { rank: ({ validity }) => validity, why: whyNotValid },
-    { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
-    { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
-];
-function isValid({ validFromDate, validToDate }, now) {
-    return validFromDate <= now && now <= validToDate;
-}
-function whyNotValid({ validFromDate, validToDate }, now) {
-    return validToDate < now ? `expired on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}`;
-}
-/** The order in the file decides; that the other one lasts longer is for a person to see. */
-function whyLater(chosen, other) {
-    const { validToDate } = other.certificate;
-    const isLonger = validToDate.getTime() - chosen.certificate.validToDate.getTime() >= dates/* DAY */.d_;
-    return isLonger ? `later in the file, though it expires later, on ${(0,dates/* isoSeconds */.nE)(validToDate)}` : 'later in the file';
-}
-function choiceNote(chosen, left, now) {
-    const reasons = left.slice(0, MOST_NAMED).map((other) => {
-        const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
-        return `${(0,client_certificate/* thumbprintOf */.rK)(other.certificate)} (${rule?.why(other.certificate, now) ?? whyLater(chosen, other)})`;
-    });
-    const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
-    return `The private key fits ${left.length + 1} certificates: ${(0,client_certificate/* thumbprintOf */.rK)(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
-}
-/** @param last the certificate whose issuer is not there */
-function gapNote({ container }, last, leftOut) {
-    const issuer = (0,clean/* clean */.uH)((0,client_certificate/* onOneLine */.GJ)(last.issuer), 100);
-    return `The chain ends at ${namesOf([last])}: its issuer "${issuer}" is not in the ${container}. Left out, as no part of the chain: ${namesOf(leftOut)}.`;
-}
-/** Lists in messages stop here. */
-const MOST_NAMED = 5;
-function onlyKey(given) {
-    const [first] = given.privateKeys;
-    if (!first)
-        throw noPrivateKey(given);
-    if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
-        throw severalKeys(given);
-    return first.key;
-}
-function samePublicKey(a, b) {
-    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
-}
-/** Each certificate once, with all its marks. */
-function distinct(entries) {
-    const byFingerprint = new Map();
-    for (const { certificate, localKeyId } of entries) {
-        const { fingerprint256 } = certificate;
-        const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
-        byFingerprint.set(fingerprint256, known);
-        if (localKeyId !== undefined)
-            known.localKeyIds.push(localKeyId);
-    }
-    return [...byFingerprint.values()];
-}
-/** No chain of a client certificate is longer. */
-const LONGEST_CHAIN = 10;
-/** The issuers from the leaf upwards, the root included. Of several that could be the issuer, one that is valid now. */
-function issuersOf(leaf, others, now, isSignedBy) {
-    const chain = [];
-    let current = leaf;
-    while (chain.length < LONGEST_CHAIN && !isSelfSigned(current, isSignedBy)) {
-        const certificate = current;
-        const issuers = others.filter((other) => !chain.includes(other) && namesIssuer(certificate, other) && isSignedBy(certificate, other));
-        const issuer = issuers.find((other) => isValid(other, now)) ?? issuers[0];
-        if (!issuer)
-            return { chain, missing: certificate };
-        chain.push(issuer);
-        current = issuer;
-    }
-    return { chain, missing: undefined };
-}
-/** An issuer may have the name of what it signed: an authority with a new key, or a leaf that is called as its authority. */
-function isSelfSigned(certificate, isSignedBy) {
-    return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
-}
-/** Names and key identifiers (RFC 5280, section 6.1.3), without the signature. */
-function namesIssuer(certificate, issuer) {
-    try {
-        return certificate.checkIssued(issuer);
-    }
-    catch {
-        return false;
-    }
-}
-/** So many signatures are checked for one choice; a chain takes two or three, and a huge key many milliseconds for each. */
-const MOST_SIGNATURES = 20;
-/** Whether one certificate signed another. If that cannot be checked, the names have to do. */
-function signatureCheck() {
-    let left = MOST_SIGNATURES;
-    return (certificate, issuer) => {
-        try {
-            const key = issuer.publicKey;
-            return key.asymmetricKeyType === 'dsa' || left-- <= 0 || certificate.verify(key);
-        }
-        catch {
-            // A type of key that Node does not know.
-            return true;
-        }
-    };
-}
-const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
-const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
-function noPrivateKey({ container, certificates }) {
-    const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
-    return new failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem');
-}
-function noneFits({ container, certificates, unreadableCertificates }) {
-    if (unreadableCertificates > 0) {
-        return new failure/* Failure */.HR('PFX_INVALID', `The ${container} is malformed: ${certificates.length === 0 ? 'its certificate' : 'a certificate in it'} cannot be read.`, 'Export the certificate with its private key again. It may have been damaged on its way here.');
-    }
-    if (certificates.length === 0) {
-        return new failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
-    }
-    const subjects = namesOf(certificates.map(({ certificate }) => certificate));
-    return new failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
-}
-function choose_damagedKey({ container }) {
-    return new failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
-}
-function severalKeys({ container, privateKeys, certificates }) {
-    const publicKeys = new Set(privateKeys.map(({ key }) => derOf((0,external_node_crypto_.createPublicKey)(key))));
-    const owners = certificates
-        .map(({ certificate }) => certificate)
-        .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
-    return new failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
-        ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
-        : 'Leave the one private key that is meant, with its certificate, in the text.');
-}
-function derOf(publicKey) {
-    return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
-}
-function publicKeyOf(certificate) {
-    try {
-        return derOf(certificate.publicKey);
-    }
-    catch {
-        return 'a type of key that Node does not know';
-    }
-}
-/** Subjects are foreign text. */
-function namesOf(certificates) {
-    const names = certificates.slice(0, MOST_NAMED).map((certificate) => `"${(0,clean/* clean */.uH)((0,client_certificate/* subjectOf */.et)(certificate), 100)}"`);
-    return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
-}
-
-// EXTERNAL MODULE: ./lib/certificate/decode.js + 1 modules
-var decode = __nccwpck_require__(9771);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
 var der = __nccwpck_require__(3767);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/pkcs12/open.js + 2 modules
+var pkcs12_open = __nccwpck_require__(963);
+// EXTERNAL MODULE: ./lib/pkcs12/private-key.js
+var private_key = __nccwpck_require__(5637);
+// EXTERNAL MODULE: ./lib/pkcs12/password-failures.js
+var password_failures = __nccwpck_require__(6867);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/ciphers.js + 2 modules
+var ciphers = __nccwpck_require__(7673);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/password.js
+var crypto_password = __nccwpck_require__(1727);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/pbe.js
+var pbe = __nccwpck_require__(609);
 ;// CONCATENATED MODULE: ./lib/certificate/dek-info.js
 /** Private keys that OpenSSL encrypted in PEM itself (RFC 1421's DEK-Info): `openssl rsa -aes256`, and every key before 2010. */
 
 
 
-/** Key lengths in bytes. The IV is one block: 8 bytes for DES, else 16. */
-const KEY_LENGTHS = {
-    'DES-CBC': 8,
-    'DES-EDE3-CBC': 24,
-    'AES-128-CBC': 16,
-    'AES-192-CBC': 24,
-    'AES-256-CBC': 32,
-    'CAMELLIA-128-CBC': 16,
-    'CAMELLIA-192-CBC': 24,
-    'CAMELLIA-256-CBC': 32,
-    'ARIA-128-CBC': 16,
-    'ARIA-192-CBC': 24,
-    'ARIA-256-CBC': 32,
-    'SM4-CBC': 16,
-};
-/** Whether the cipher is one that Node has. */
-function isKnown({ cipher, iv }) {
-    return KEY_LENGTHS[cipher] !== undefined && iv.length === (cipher.startsWith('DES') ? 8 : 16);
-}
+
 /**
- * Decrypts a key whose cipher {@link isKnown}. That the password does not fit shows in the first bytes, which are those
- * of a private key; damage anywhere else shows at the end.
+ * Decrypts a key. That the password does not fit shows in the first bytes, which are those of a private key; damage
+ * anywhere else shows at the end, if the cipher has padding.
  */
-function decryptKey({ cipher, iv }, ciphertext, password) {
-    const derived = bytesToKey(password, iv.subarray(0, 8), KEY_LENGTHS[cipher] ?? 0);
-    const whole = ciphertext.subarray(0, ciphertext.length - (ciphertext.length % iv.length));
-    const [padded = whole] = cipher === 'DES-CBC' ? DES.decrypt(derived, iv, whole) : [nodeDecrypt(cipher.toLowerCase(), derived, iv, whole)];
-    if (!beginsAsKey(padded))
+function decryptKey({ cipher: name, iv }, ciphertext, password) {
+    const cipher = cipherOf(name);
+    if (!cipher)
+        return 'unsupported';
+    if (iv.length !== cipher.ivLength)
+        return 'damaged';
+    const rest = cipher.padding === 0 ? 0 : ciphertext.length % cipher.padding;
+    const whole = ciphertext.subarray(0, ciphertext.length - rest);
+    const plaintext = new crypto_password/* PasswordCandidates */.OD(password).find('pkcs5', (bytes) => cipher.decrypt(bytesToKey(bytes, iv.subarray(0, 8), cipher.keyLength), iv, whole).find(pbe/* beginsAsKey */.sc));
+    if (!plaintext)
         return 'wrong password';
-    const padding = padded.at(-1) ?? 0;
-    const fits = whole.length === ciphertext.length &&
-        padding >= 1 &&
-        padding <= iv.length &&
-        padded.subarray(-padding).every((byte) => byte === padding);
-    return fits ? { der: padded.subarray(0, -padding) } : 'damaged';
+    const der = cipher.padding === 0 ? plaintext : (0,pbe/* unpad */.Vl)(plaintext, cipher.padding);
+    return der && rest === 0 ? { der } : 'damaged';
+}
+/** RC2 by its effective bits. */
+const RC2_BITS = { 'RC2-CBC': 128, 'RC2-64-CBC': 64, 'RC2-40-CBC': 40 };
+/** The families that Node has, in the modes that need a key and an IV only. */
+const IN_NODE = /^(AES|ARIA|CAMELLIA|DES|SM4)(-\w+)?-(CBC|CFB[18]?|OFB|CTR)$/;
+function cipherOf(name) {
+    const rc2Bits = RC2_BITS[name];
+    if (rc2Bits !== undefined)
+        return (0,ciphers/* rc2 */.Mh)(rc2Bits);
+    if (!IN_NODE.test(name))
+        return undefined;
+    // OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher.
+    const keys = /^DES-(?!EDE)/.test(name) ? 3 : 1;
+    const node = (keys === 3 ? name.replace('DES', 'DES-EDE3') : name).toLowerCase();
+    const { keyLength, ivLength = 0, blockSize = 1 } = (0,external_node_crypto_.getCipherInfo)(node) ?? {};
+    if (keyLength === undefined)
+        return undefined;
+    return {
+        name,
+        keyLength: keyLength / keys,
+        ivLength,
+        // Only a mode with padding works on whole blocks.
+        padding: blockSize === 1 ? 0 : blockSize,
+        decrypt: (key, iv, ciphertext) => [(0,ciphers/* nodeDecrypt */.SV)(node, Buffer.concat(Array(keys).fill(key)), iv, ciphertext)],
+    };
 }
 /** EVP_BytesToKey with MD5 and one round. */
 function bytesToKey(password, salt, length) {
-    const secret = Buffer.concat([Buffer.from(password, 'utf8'), salt]);
+    const secret = Buffer.concat([password, salt]);
     let [digest, key] = [Buffer.alloc(0), Buffer.alloc(0)];
     while (key.length < length) {
         digest = (0,external_node_crypto_.hash)('md5', Buffer.concat([digest, secret]), 'buffer');
@@ -29227,14 +28032,14 @@ function openPem(text, password) {
     if (keys.length === 0)
         refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
     const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
-    if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND)
+    if (Math.max(ders.length, keys.length) > pkcs12_open/* MOST_OF_A_KIND */.F)
         throw tooMany(keys.length, ders.length);
-    const read = ders.map(({ der, block }) => ({ certificate: pem_certificateOf(der), localKeyId: block.localKeyId }));
+    const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
     return {
         container: 'PEM text',
-        privateKeys: keys.map((block) => ({ key: pem_keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+        privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
         certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
-        unreadableCertificates: read.filter(({ certificate }) => !certificate).length,
+        unreadableCertificates: read.flatMap(({ certificate }, i) => (certificate ? [] : [i + 1])),
     };
 }
 /** The lines of base64 in the blocks of private keys: what is secret in PEM text. */
@@ -29256,12 +28061,13 @@ const BEGIN = '-----BEGIN ';
 const DASHES = '-----';
 /**
  * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
- * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place.
+ * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place. The same
+ * goes for an end without its beginning.
  */
 function blocksOf(text) {
     const blocks = [];
     let [position, begin] = [0, text.indexOf(BEGIN)];
-    let passedOver;
+    let [between, passedOver] = ['', undefined];
     while (begin >= 0) {
         const label = text.slice(begin + BEGIN.length, begin + BEGIN.length + 64).split(DASHES)[0] ?? '';
         const start = begin + BEGIN.length + label.length + DASHES.length;
@@ -29269,7 +28075,9 @@ function blocksOf(text) {
         const inside = text.slice(start, next < 0 ? text.length : next);
         const length = inside.indexOf(`${DASHES}END ${label}${DASHES}`);
         if (length >= 0) {
-            blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(text.slice(position, begin)) });
+            const before = text.slice(position, begin);
+            blocks.push({ label, body: inside.slice(0, length), localKeyId: localKeyIdIn(before) });
+            between += before;
             position = start + length + DASHES.length;
         }
         else if (isUsed(label) && BODY.test(inside))
@@ -29281,10 +28089,24 @@ function blocksOf(text) {
     const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
     if (passedOver !== undefined && !isComplete)
         throw cutOff(passedOver);
+    if (endsInBegin(text))
+        throw cutOff(undefined);
+    for (const [, label = ''] of (between + text.slice(position)).matchAll(LONELY_END))
+        if (isUsed(label))
+            throw damagedArmour();
     return blocks;
 }
 /** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
-const BODY = /^\s*(?:$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+const BODY = /^\s*(?:(?:M[A-Za-z0-9+/]{0,14})?$|Proc-Type:|[A-Za-z0-9+/]{16})/;
+/** An end with base64 before it. */
+const LONELY_END = /[A-Za-z0-9+/]{16}[A-Za-z0-9+/\s]{0,99}={0,2}\s{0,40}-----END ([A-Z0-9 ]{1,40})-----/g;
+/** Whether the text ends in the first line of a block that is used here: `-----BEGIN CERT`. */
+function endsInBegin(text) {
+    const last = text.slice(-64).trimEnd();
+    const line = last.slice(last.lastIndexOf(BEGIN.slice(0, 6)));
+    return (line.startsWith(DASHES) &&
+        [...CERTIFICATES, ...PRIVATE_KEYS].some((label) => `${BEGIN}${label}${DASHES}`.startsWith(line)));
+}
 function isUsed(label) {
     return CERTIFICATES.has(label) || PRIVATE_KEYS.has(label);
 }
@@ -29327,7 +28149,7 @@ function ofSignedData(signedData) {
     const certificates = (0,ber/* sequence */.K2)(signedData, 'PKCS#7').find(({ tag }) => tag === ber/* TAG */.Dk.context0);
     return (certificates?.children() ?? []).map(({ encoding }) => encoding);
 }
-function pem_certificateOf(der) {
+function certificateOf(der) {
     try {
         return new external_node_crypto_.X509Certificate(der);
     }
@@ -29336,34 +28158,32 @@ function pem_certificateOf(der) {
     }
 }
 /** By what is in the block: OpenSSL opens a key under the label of another form, too. */
-function pem_keyOf({ label, body }, password, blocks) {
+function keyOf({ label, body }, password, blocks) {
     const dekInfo = dekInfoOf(body);
     const der = base64Of(dekInfo?.rest ?? body, label);
-    if (password === '' && dekInfo)
-        throw passwordMissing();
     try {
         const key = (0,ber/* parseWhole */.z2)(dekInfo ? decrypted(dekInfo, der, password) : der);
         const [first, second] = (0,ber/* sequence */.K2)(key, 'the private key');
-        if (first?.tag === ber/* TAG */.Dk.sequence) {
-            if (password === '')
-                throw passwordMissing();
-            return openEncryptedKey(key.encoding, password);
-        }
-        return readPrivateKey(second?.tag === ber/* TAG */.Dk.sequence ? key : (0,ber/* parseWhole */.z2)(pkcs8Of(key, blocks)));
+        if (first?.tag === ber/* TAG */.Dk.sequence)
+            return (0,private_key/* openEncryptedKey */.uH)(key.encoding, password);
+        return (0,private_key/* readPrivateKey */.$k)(second?.tag === ber/* TAG */.Dk.sequence ? key : (0,ber/* parseWhole */.z2)(pkcs8Of(key, blocks)));
     }
     catch (error) {
-        throw error instanceof failure/* Failure */.HR ? ofPem(error) : error;
+        if (!(error instanceof failure/* Failure */.HR))
+            throw error;
+        // No password may be the empty one, so that was tried.
+        throw password === '' && error.code === 'PFX_WRONG_PASSWORD' ? passwordMissing() : ofPem(error);
     }
 }
 function decrypted(dekInfo, ciphertext, password) {
-    if (!isKnown(dekInfo)) {
+    const result = decryptKey(dekInfo, ciphertext, password);
+    if (result === 'unsupported') {
         throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, 'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem');
     }
-    const result = decryptKey(dekInfo, ciphertext, password);
     if (result === 'wrong password')
-        throw wrongPassword(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
+        throw (0,password_failures/* wrongPassword */.lr)(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
     if (result === 'damaged')
-        throw pem_damaged();
+        throw damaged();
     return result.der;
 }
 /** The older forms of keys as PKCS#8 (RFC 5958): EC (RFC 5915), OpenSSL's own of DSA, and RSA (RFC 8017). */
@@ -29380,7 +28200,7 @@ function pkcs8Of(key, blocks) {
         return pkcs8(oids/* OID */.V.rsaEncryption, (0,der/* nothing */.s6)(), key.encoding);
     const [, p, q, g, , x] = fields.map((field) => (0,ber/* expectTag */.yi)(field, ber/* TAG */.Dk.integer, 'a number of the DSA key').encoding);
     if (!p || !q || !g || !x)
-        throw pem_damaged();
+        throw damaged();
     return pkcs8(oids/* OID */.V.dsa, (0,der/* sequenceOf */.nD)(p, q, g), x);
 }
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
@@ -29392,31 +28212,71 @@ function dekInfoOf(body) {
         return undefined;
     return { cipher: cipher.toUpperCase(), iv: Buffer.from(iv, 'hex'), rest: body.slice(all.length) };
 }
+/** The bytes in base64 with blanks and line breaks, or undefined if it is none. */
+function bytesIn(base64) {
+    const digits = base64.replace(/\s/g, '');
+    const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1;
+    return isBase64 ? Buffer.from(digits, 'base64') : undefined;
+}
 function base64Of(body, label) {
-    const digits = body.replace(/\s/g, '');
-    if (/^[A-Za-z0-9+/]+={0,2}$/.test(digits) && digits.replace(/=/g, '').length % 4 !== 1) {
-        return Buffer.from(digits, 'base64');
+    const bytes = bytesIn(body);
+    if (bytes)
+        return bytes;
+    // A comment has other characters, too.
+    const hint = /^[\w+/=\s]*$/.test(body) && /\S \S/.test(body) ? '; blanks in it may have been plus signs (+)' : '';
+    throw new failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64${hint}.`, COPY_AGAIN);
+}
+/** The text with plus signs for the blanks in a block, if what is in it is whole DER with them and not without. */
+function withPlusSigns(text) {
+    return text.replace(/(?<=-----BEGIN [A-Z0-9 ]{1,40}-----)[A-Za-z0-9+/=\s]+(?=-----END )/g, (body) => {
+        if (!/\S \S/.test(body) || isWhole(bytesIn(body)))
+            return body;
+        const repaired = withoutLineBreaks(body).replaceAll(' ', '+');
+        return isWhole(bytesIn(repaired)) ? repaired : body;
+    });
+}
+/** Without line breaks and indentation, or without the blanks that took the place of line breaks: each after 64 characters. */
+function withoutLineBreaks(body) {
+    if (!/[\r\n]/.test(body))
+        return body.slice(1, -1).replace(/([^]{64}) /g, '$1');
+    // The line with END begins with the same blanks.
+    const indentation = body.slice(body.lastIndexOf('\n') + 1);
+    return body.replaceAll(`\n${indentation}`, '').replaceAll('\r', '');
+}
+function isWhole(der) {
+    try {
+        return der !== undefined && (0,ber/* parseWhole */.z2)(der).tag === ber/* TAG */.Dk.sequence;
     }
-    throw new failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64.`, COPY_AGAIN);
+    catch {
+        return false;
+    }
 }
 const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
 const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
+/** @param label undefined if the text ends before it does */
 function cutOff(label) {
-    return new failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: -----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it.`, COPY_AGAIN);
+    const what = label === undefined
+        ? 'it ends in a line -----BEGIN'
+        : `-----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it`;
+    return new failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: ${what}.`, COPY_AGAIN);
 }
-function pem_damaged() {
+/** A line of armour that cannot be repaired. */
+function damagedArmour() {
+    return new failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.', COPY_AGAIN);
+}
+function damaged() {
     return new failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
 }
 function passwordMissing() {
     return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
 }
 function tooMany(keys, certificates) {
-    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
+    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pkcs12_open/* MOST_OF_A_KIND */.F} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
 }
 /** The same failure, said of the key in PEM instead of a .pfx. */
 function ofPem({ code, message, remedy }) {
     if (code === 'PFX_DAMAGED')
-        return pem_damaged();
+        return damaged();
     if (code === 'PFX_WRONG_PASSWORD') {
         const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
         // A slip in the password has a remedy of its own.
@@ -29426,6 +28286,472 @@ function ofPem({ code, message, remedy }) {
     return new failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN);
 }
 
+
+/***/ }),
+
+/***/ 9632:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  W: () => (/* binding */ openCertificate),
+  _: () => (/* binding */ privateKeyForms)
+});
+
+// EXTERNAL MODULE: ./lib/pkcs12/open.js + 2 modules
+var pkcs12_open = __nccwpck_require__(963);
+// EXTERNAL MODULE: ./lib/pkcs12/write.js
+var write = __nccwpck_require__(4123);
+// EXTERNAL MODULE: ./lib/text/clean.js
+var clean = __nccwpck_require__(4874);
+// EXTERNAL MODULE: ./lib/text/dates.js
+var dates = __nccwpck_require__(9006);
+// EXTERNAL MODULE: ./lib/text/secrets.js + 1 modules
+var secrets = __nccwpck_require__(3014);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js
+var client_certificate = __nccwpck_require__(4010);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/certificate/x509.js
+var x509 = __nccwpck_require__(8291);
+;// CONCATENATED MODULE: ./lib/certificate/issuers.js
+
+
+
+
+/** Those that are damaged. What a damaged issuer signed cannot be checked, and is not among them. */
+function damagedAmong(certificates, originOf) {
+    return certificates.flatMap((certificate) => {
+        const { claimed } = originOf(certificate);
+        const isIssuerDamaged = claimed && claimed !== certificate && originOf(claimed).claimed;
+        return claimed && !isIssuerDamaged ? [{ certificate, issuer: claimed }] : [];
+    });
+}
+/**
+ * Finds origins among these certificates; each is found once.
+ * @throws Failure PFX_TOO_LARGE if more signatures would have to be checked than a choice is worth
+ */
+function originsAmong(certificates) {
+    const known = new Map();
+    const check = limitedCheck();
+    return (certificate) => {
+        const origin = known.get(certificate) ?? findOrigin(certificate, certificates, check);
+        known.set(certificate, origin);
+        return origin;
+    };
+}
+function findOrigin(certificate, all, check) {
+    const isNamedAsIssuer = certificate.subject === certificate.issuer;
+    const itself = isNamedAsIssuer ? check(certificate, certificate) : 'not signed';
+    const others = all.filter((other) => other !== certificate);
+    const candidates = (itself === 'signed' ? [] : others)
+        .filter((other) => namesIssuer(certificate, other))
+        .map((issuer) => ({ issuer, answer: check(certificate, issuer) }));
+    const signed = candidates.filter(({ answer }) => answer === 'signed');
+    if (itself === 'signed' || (itself === 'unknown' && signed.length === 0))
+        return SELF_SIGNED;
+    const possible = signed.length > 0 ? signed : candidates.filter(({ answer }) => answer === 'unknown');
+    if (possible.length > 0)
+        return { ...SELF_SIGNED, isSelfSigned: false, issuers: possible.map(({ issuer }) => issuer) };
+    const { own, issuer: wanted } = identifiersOf(certificate);
+    const namesItself = isNamedAsIssuer && (wanted === undefined || wanted === own);
+    const isClaimed = (other) => wanted !== undefined && wanted === identifiersOf(other).own && check(certificate, other) === 'not signed';
+    return {
+        isSelfSigned: false,
+        issuers: [],
+        namesakes: others.filter(({ subject }) => subject === certificate.issuer),
+        claimed: namesItself ? certificate : others.find(isClaimed),
+    };
+}
+const SELF_SIGNED = { isSelfSigned: true, issuers: [], namesakes: [], claimed: undefined };
+function identifiersOf(certificate) {
+    try {
+        return (0,x509/* readKeyIdentifiers */.mO)(certificate.raw);
+    }
+    catch {
+        return { own: undefined, issuer: undefined };
+    }
+}
+/** No chain of a client certificate is longer. */
+const LONGEST_CHAIN = 10;
+/**
+ * The shortest way from the leaf up to a root, the root included; without a root, the longest way. Of several issuers of
+ * one certificate, those that are valid now are followed, if there are any.
+ * @param others the certificates that may be issuers
+ */
+function chainOf(leaf, others, now, originOf) {
+    const left = new Set(others);
+    let longest = [];
+    // Grows while it is gone through, so that shorter ways come before longer ones.
+    const ways = [[]];
+    for (const way of ways) {
+        const { isSelfSigned, issuers } = originOf(way.at(-1) ?? leaf);
+        if (isSelfSigned)
+            return { chain: way, missing: undefined };
+        if (way.length > longest.length)
+            longest = way;
+        if (way.length === LONGEST_CHAIN)
+            continue;
+        const possible = issuers.filter((issuer) => left.has(issuer));
+        const valid = possible.filter((issuer) => (0,client_certificate/* isValid */.fn)(issuer, now));
+        for (const issuer of valid.length > 0 ? valid : possible) {
+            left.delete(issuer);
+            ways.push([...way, issuer]);
+        }
+    }
+    return { chain: longest, missing: longest.length === LONGEST_CHAIN ? undefined : (longest.at(-1) ?? leaf) };
+}
+/** Names and key identifiers, without the signature. */
+function namesIssuer(certificate, issuer) {
+    try {
+        return certificate.checkIssued(issuer);
+    }
+    catch {
+        return false;
+    }
+}
+/** More than the certificates that may be given; each takes up to 10 ms with the largest keys. */
+const MOST_SIGNATURES = 400;
+function limitedCheck() {
+    let left = MOST_SIGNATURES;
+    return (certificate, issuer) => {
+        if (left-- <= 0)
+            throw tooManySignatures();
+        return checkSignature(certificate, issuer);
+    };
+}
+/** Whether one certificate signed another. Node gives false as well for an algorithm that it does not know. */
+function checkSignature(certificate, issuer) {
+    try {
+        const key = issuer.publicKey;
+        if (key.asymmetricKeyType === 'dsa')
+            return 'unknown';
+        if (certificate.verify(key))
+            return 'signed';
+        const algorithm = (0,x509/* readSignatureOid */.Rj)(certificate.raw);
+        return algorithm === undefined || CHECKED_SIGNATURES.has(algorithm) ? 'not signed' : 'unknown';
+    }
+    catch {
+        // A type of key that Node does not know.
+        return 'unknown';
+    }
+}
+/** The signatures that any Node can check. */
+const CHECKED_SIGNATURES = new Set([
+    oids/* OID */.V.md5WithRSAEncryption,
+    oids/* OID */.V.sha1WithRSAEncryption,
+    oids/* OID */.V.sha224WithRSAEncryption,
+    oids/* OID */.V.sha256WithRSAEncryption,
+    oids/* OID */.V.sha384WithRSAEncryption,
+    oids/* OID */.V.sha512WithRSAEncryption,
+    oids/* OID */.V.rsassaPss,
+    oids/* OID */.V.ecdsaWithSHA1,
+    oids/* OID */.V.ecdsaWithSHA224,
+    oids/* OID */.V.ecdsaWithSHA256,
+    oids/* OID */.V.ecdsaWithSHA384,
+    oids/* OID */.V.ecdsaWithSHA512,
+    oids/* OID */.V.ed25519,
+    oids/* OID */.V.ed448,
+]);
+function tooManySignatures() {
+    return new failure/* Failure */.HR('PFX_TOO_LARGE', `Too many certificates have the name of an issuer: which of them is the issuer would take more than ${MOST_SIGNATURES} signatures to check.`, 'Leave the one certificate that is meant, its issuers and its key.');
+}
+
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
+;// CONCATENATED MODULE: ./lib/certificate/sound-key.js
+/** Whether a private key is whole. Public numbers alone show which certificate it belongs to, not that it works. */
+
+
+/**
+ * Whether the numbers of the key fit together: a key that was damaged without a MAC that would tell, or copied by hand,
+ * may still look like one. OpenSSL does not check that when it reads a key.
+ */
+function isSound(privateKey) {
+    return privateKey.asymmetricKeyType === 'rsa' ? rsaFits(privateKey.export({ format: 'jwk' })) : signs(privateKey);
+}
+/** Whether an RSA key has more than two primes (RFC 8017, appendix A.1.2): version 1, which many readers do not know. */
+function isMultiPrime(privateKey) {
+    if (privateKey.asymmetricKeyType !== 'rsa')
+        return false;
+    const [version] = (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(privateKey.export({ type: 'pkcs1', format: 'der' })), 'the RSA key');
+    return (0,ber/* integer */.nd)(version, 'the version of the RSA key') !== 0;
+}
+/** RFC 8017, section 3.2, for two primes. */
+function rsaFits(jwk) {
+    const [n, e, d, p, q, dp, dq, qi] = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi'].map((name) => BigInt(`0x0${Buffer.from(jwk[name], 'base64url').toString('hex')}`));
+    return (p > 1n &&
+        q > 1n &&
+        p * q === n &&
+        (e * d) % (p - 1n) === 1n &&
+        (e * d) % (q - 1n) === 1n &&
+        d % (p - 1n) === dp &&
+        d % (q - 1n) === dq &&
+        (qi * q) % p === 1n);
+}
+function signs(privateKey) {
+    const data = Buffer.from('api-connector');
+    const hash = ['ec', 'dsa', 'rsa-pss'].includes(privateKey.asymmetricKeyType ?? '') ? 'sha256' : null;
+    let signature;
+    try {
+        signature = (0,external_node_crypto_.sign)(hash, data, privateKey);
+    }
+    catch {
+        // A type of key that signs nothing, or not with this hash.
+        return true;
+    }
+    return (0,external_node_crypto_.verify)(hash, data, (0,external_node_crypto_.createPublicKey)(privateKey), signature);
+}
+
+;// CONCATENATED MODULE: ./lib/certificate/choose.js
+/** Which of the certificates that were given goes to the service, and which of them are its issuers. */
+
+
+
+
+
+
+
+/**
+ * Of the certificates that fit the one private key: valid now before not valid yet before expired, then signed by a CA
+ * before self-signed, then marked with the key's localKeyId, then the order in the file. Certificates of the leaf's own
+ * key are never part of the chain.
+ * @throws Failure PFX_NO_PRIVATE_KEY, PFX_SEVERAL_KEYS, PFX_NO_CERTIFICATE, PFX_KEY_MISMATCH, PFX_DAMAGED, PFX_INVALID,
+ *   PFX_UNSUPPORTED, PFX_TOO_LARGE
+ */
+function choose(given, now) {
+    const privateKey = onlyKey(given);
+    refuseDamagedKey(given, privateKey);
+    refuseUnreadable(given);
+    const entries = distinct(given.certificates);
+    const certificates = entries.map(({ certificate }) => certificate);
+    const originOf = originsAmong(certificates);
+    const damaged = damagedAmong(certificates, originOf);
+    const keyIds = new Set(given.privateKeys.flatMap(({ localKeyId }) => localKeyId ?? []));
+    const fitting = entries
+        .filter(({ certificate }) => (0,client_certificate/* belongsTogether */.Zk)(certificate, privateKey))
+        .map(({ certificate, localKeyIds }) => ({
+        certificate,
+        validity: (0,client_certificate/* isValid */.fn)(certificate, now) ? 2 : (0,client_certificate/* validityOf */.Gv)(certificate).notBefore > now ? 1 : 0,
+        caSigned: !isSelfIssued(certificate, originOf(certificate)),
+        marked: localKeyIds.some((id) => keyIds.has(id)),
+    }))
+        .sort((a, b) => RULES.reduce((order, { rank }) => order || rank(b) - rank(a), 0));
+    const [chosen, ...left] = fitting;
+    if (!chosen)
+        throw noneFits(given, damaged);
+    const own = new Set(fitting.map(({ certificate }) => certificate));
+    refuseDamaged(given, damaged, own);
+    const others = certificates.filter((certificate) => !own.has(certificate));
+    const sound = others.filter((certificate) => !damaged.some((one) => one.certificate === certificate));
+    const { chain, missing } = chainOf(chosen.certificate, sound, now, originOf);
+    const gap = missing && gapAt(given, missing, damaged, originOf(missing));
+    const leftOut = others.filter((certificate) => !chain.includes(certificate));
+    return {
+        leaf: chosen.certificate,
+        privateKey,
+        chain,
+        notes: [
+            ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
+            ...(leftOut.length === 0 ? [] : [leftOutNote(leftOut, gap)]),
+        ],
+        warnings: [
+            ...warningsOf(given, damaged, own),
+            ...(gap?.isDoubtful
+                ? [`${gap.sentence} It is an older or newer certificate of that issuer, or one of the two is damaged.`]
+                : []),
+        ],
+    };
+}
+/** A damaged one counts as what it was. */
+function isSelfIssued(certificate, { isSelfSigned, claimed }) {
+    return isSelfSigned || claimed === certificate;
+}
+/** What is preferred, the weightiest first, and what is said of a certificate that falls short in it. */
+const RULES = [
+    { rank: ({ validity }) => validity, why: whyNotValid },
+    { rank: ({ caSigned }) => Number(caSigned), why: () => 'self-signed' },
+    { rank: ({ marked }) => Number(marked), why: () => 'not marked as the one of the key' },
+];
+function whyNotValid(certificate, now) {
+    const { notBefore, notAfter } = (0,client_certificate/* validityOf */.Gv)(certificate);
+    return notAfter < now ? `expired on ${(0,dates/* isoSeconds */.nE)(notAfter)}` : `not valid before ${(0,dates/* isoSeconds */.nE)(notBefore)}`;
+}
+/** The order in the file decides; that the other one lasts longer is for a person to see. */
+function whyLater(chosen, other) {
+    const [{ notAfter }, { notAfter: end }] = [(0,client_certificate/* validityOf */.Gv)(other.certificate), (0,client_certificate/* validityOf */.Gv)(chosen.certificate)];
+    const isLonger = notAfter.getTime() - end.getTime() >= dates/* DAY */.d_;
+    return isLonger ? `later in the file, though it expires later, on ${(0,dates/* isoSeconds */.nE)(notAfter)}` : 'later in the file';
+}
+function choiceNote(chosen, left, now) {
+    const reasons = left.slice(0, MOST_NAMED).map((other) => {
+        const rule = RULES.find(({ rank }) => rank(chosen) > rank(other));
+        return `${(0,client_certificate/* thumbprintOf */.rK)(other.certificate)} (${rule?.why(other.certificate, now) ?? whyLater(chosen, other)})`;
+    });
+    const more = left.length > MOST_NAMED ? ` and ${left.length - MOST_NAMED} more` : '';
+    return `The private key fits ${left.length + 1} certificates: ${(0,client_certificate/* thumbprintOf */.rK)(chosen.certificate)} is used, not ${reasons.join(', ')}${more}.`;
+}
+/** @param last the certificate whose issuer was not found */
+function gapAt({ container, unreadableCertificates }, last, damaged, { namesakes }) {
+    const issuer = issuerOf(last);
+    const isDamaged = damaged.some(({ certificate }) => certificate.subject === last.issuer);
+    const isDoubtful = !isDamaged && namesakes.length > 0;
+    const why = isDamaged
+        ? `its issuer ${issuer} in the ${container} is damaged`
+        : isDoubtful
+            ? `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`
+            : unreadableCertificates.length > 0
+                ? `its issuer ${issuer} is not among the certificates in the ${container} that can be read`
+                : `its issuer ${issuer} is not in the ${container}`;
+    return { sentence: `The chain ends at ${nameOf(last)}: ${why}.`, isDoubtful };
+}
+function leftOutNote(leftOut, gap) {
+    const note = `Left out, as no part of the chain: ${namesOf(leftOut)}.`;
+    return gap && !gap.isDoubtful ? `${gap.sentence} ${note}` : note;
+}
+function warningsOf({ container, certificates, unreadableCertificates: unreadable }, damaged, own) {
+    const count = certificates.length + unreadable.length;
+    const which = unreadable.length > MOST_NAMED ? '' : ` (number ${unreadable.join(', ')})`;
+    return [
+        ...(unreadable.length === 0
+            ? []
+            : [
+                `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
+            ]),
+        ...damaged
+            .slice(0, MOST_NAMED)
+            .map((one) => own.has(one.certificate)
+            ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so the certificate was like that before; servers may reject it.`
+            : `${whyDamaged(one, container)} It was left out. If it is needed, export the file again.`),
+    ];
+}
+/** Lists in messages stop here. */
+const MOST_NAMED = 5;
+function onlyKey(given) {
+    const [first] = given.privateKeys;
+    if (!first)
+        throw noPrivateKey(given);
+    if (given.privateKeys.some(({ key }) => !samePublicKey(first.key, key)))
+        throw severalKeys(given);
+    return first.key;
+}
+function samePublicKey(a, b) {
+    return a === b || (0,external_node_crypto_.createPublicKey)(a).equals((0,external_node_crypto_.createPublicKey)(b));
+}
+/** Each certificate once, with all its marks. */
+function distinct(entries) {
+    const byFingerprint = new Map();
+    for (const { certificate, localKeyId } of entries) {
+        const { fingerprint256 } = certificate;
+        const known = byFingerprint.get(fingerprint256) ?? { certificate, localKeyIds: [] };
+        byFingerprint.set(fingerprint256, known);
+        if (localKeyId !== undefined)
+            known.localKeyIds.push(localKeyId);
+    }
+    return [...byFingerprint.values()];
+}
+const EXPORT_WITH_KEY = 'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+const SAME_KEY = 'These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout';
+function noPrivateKey({ container, certificates }) {
+    const what = certificates.length === 0 ? 'nothing in it: no private key and no certificate' : 'no private key in it';
+    return new failure/* Failure */.HR('PFX_NO_PRIVATE_KEY', `The ${container} ${container === '.pfx' ? 'opens, and has' : 'has'} ${what}.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the private key into the same text: cat cert.pem chain.pem key.pem');
+}
+/** In PEM, which is put together by hand, it may be the very one that is meant. */
+function refuseUnreadable(given) {
+    if (given.container === 'PEM text' && given.unreadableCertificates.length > 0)
+        throw unreadable(given);
+}
+function unreadable({ container, certificates, unreadableCertificates }) {
+    const [position = 1] = unreadableCertificates;
+    const count = certificates.length + unreadableCertificates.length;
+    return new failure/* Failure */.HR('PFX_INVALID', `The ${container} is malformed: ${count === 1 ? 'its certificate' : `certificate ${position} of the ${count} in it`} cannot be read.`, container === '.pfx'
+        ? 'Export the certificate with its private key again. It may have been damaged on its way here.'
+        : 'Copy that certificate again, whole: from the line -----BEGIN … to the line -----END ….');
+}
+function noneFits(given, [damaged]) {
+    const { container, certificates, unreadableCertificates } = given;
+    if (unreadableCertificates.length > 0)
+        return unreadable(given);
+    if (certificates.length === 0) {
+        return new failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
+    }
+    if (damaged)
+        return damagedCertificate(given, damaged);
+    const subjects = namesOf(certificates.map(({ certificate }) => certificate));
+    return new failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
+}
+/** Before it is compared with certificates: one with a damaged public number would belong to none of them. */
+function refuseDamagedKey({ container }, privateKey) {
+    if (isMultiPrime(privateKey)) {
+        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the ${container} is RSA with more than two primes, which Java, .NET and others cannot read.`, 'Make a new key without -primes, and have a certificate issued for it: openssl req -new -newkey rsa:2048 -keyout key.pem -out request.csr -subj /CN=api-connector');
+    }
+    if (isSound(privateKey))
+        return;
+    throw new failure/* Failure */.HR('PFX_DAMAGED', `The private key in the ${container} is damaged: its numbers do not fit together.`, 'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout');
+}
+/**
+ * PEM is put together by hand, so that any damage in it is refused: what is damaged may be what is meant. Of a .pfx, a
+ * damaged issuer is left out. And if its MAC fits, a certificate that did not sign itself has not been damaged on its way.
+ */
+function refuseDamaged(given, damaged, own) {
+    const { container, encryption } = given;
+    const isIntact = encryption !== undefined && encryption.mac !== 'none';
+    const refused = damaged.find(({ certificate, issuer }) => container === 'PEM text' || (own.has(certificate) && !(isIntact && issuer === certificate)));
+    if (refused)
+        throw damagedCertificate(given, refused);
+}
+function damagedCertificate({ container }, damaged) {
+    return new failure/* Failure */.HR('PFX_DAMAGED', whyDamaged(damaged, container), damaged.issuer === damaged.certificate
+        ? 'Copy or export it again from its origin. If an authority of the same name issued it, put the certificate of that authority in, too.'
+        : 'Copy or export both again from their origin.');
+}
+function whyDamaged({ certificate, issuer }, container) {
+    const name = `The certificate ${nameOf(certificate)} in the ${container}`;
+    return issuer === certificate
+        ? `${name} is damaged: it has the name of its own issuer, and its signature does not fit its key.`
+        : `${name} is damaged, or that of its issuer ${nameOf(issuer)}: the signature does not fit.`;
+}
+function severalKeys({ container, privateKeys, certificates }) {
+    const publicKeys = new Set(privateKeys.map(({ key }) => derOf((0,external_node_crypto_.createPublicKey)(key))));
+    const owners = certificates
+        .map(({ certificate }) => certificate)
+        .filter((certificate) => publicKeys.has(publicKeyOf(certificate)));
+    return new failure/* Failure */.HR('PFX_SEVERAL_KEYS', `The ${container} has several private keys in it${owners.length > 0 ? `, for ${namesOf(owners)}` : ''}, and nothing says which is meant.`, container === '.pfx'
+        ? 'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12'
+        : 'Leave the one private key that is meant, with its certificate, in the text.');
+}
+function derOf(publicKey) {
+    return publicKey.export({ type: 'spki', format: 'der' }).toString('latin1');
+}
+function publicKeyOf(certificate) {
+    try {
+        return derOf(certificate.publicKey);
+    }
+    catch {
+        return 'a type of key that Node does not know';
+    }
+}
+/** Subjects are foreign text. */
+function nameOf(certificate) {
+    return `"${(0,clean/* clean */.uH)((0,client_certificate/* subjectOf */.et)(certificate), 100)}"`;
+}
+function issuerOf({ issuer }) {
+    return `"${(0,clean/* clean */.uH)((0,client_certificate/* onOneLine */.GJ)(issuer), 100)}"`;
+}
+function namesOf(certificates) {
+    const names = certificates.slice(0, MOST_NAMED).map(nameOf);
+    return names.join('; ') + (certificates.length > MOST_NAMED ? `; and ${certificates.length - MOST_NAMED} more` : '');
+}
+
+// EXTERNAL MODULE: ./lib/certificate/decode.js + 1 modules
+var decode = __nccwpck_require__(9771);
+// EXTERNAL MODULE: ./lib/certificate/pem.js + 1 modules
+var certificate_pem = __nccwpck_require__(9010);
 ;// CONCATENATED MODULE: ./lib/certificate/upload.js
 /** From what a source gave to what goes to the service. */
 
@@ -29445,7 +28771,7 @@ function openCertificate(source, now) {
     const { password } = source;
     const decoded = (0,decode/* decode */.D4)(source.content);
     const { given, form } = upload_open(decoded, password);
-    const { leaf, privateKey, chain, notes } = choose(given, now);
+    const { leaf, privateKey, chain, notes, warnings } = choose(given, now);
     const certificate = (0,client_certificate/* describeCertificate */.dF)(leaf, privateKey, chain);
     const pkcs12Value = (0,write/* writePkcs12 */.C)(certificate, password).toString('base64');
     return {
@@ -29455,20 +28781,21 @@ function openCertificate(source, now) {
             ...source.notes,
             ...decoded.notes,
             ...notes,
-            `Written again as TripleDES-SHA1, which the service accepts (it was ${form}); key, certificate and password are unchanged.`,
+            `${writtenAgain(form)}; key, certificate and password are unchanged.`,
         ],
+        warnings,
         secrets: secretsOf(source, decoded, certificate, pkcs12Value),
     };
 }
 function upload_open(decoded, password) {
     if (decoded.kind === 'pem')
-        return { given: openPem(decoded.text, password), form: 'PEM' };
-    const contents = openPkcs12(decoded.bytes, password);
+        return { given: (0,certificate_pem/* openPem */.Zs)(decoded.text, password), form: 'PEM' };
+    const contents = (0,pkcs12_open/* openPkcs12 */.z)(decoded.bytes, password);
     return { given: { container: '.pfx', ...contents }, form: protection(contents.encryption) };
 }
 /** The file and the key on one line each, the lines of a private key's PEM, and what is sent. Certificates are public. */
 function secretsOf({ content }, decoded, certificate, pkcs12Value) {
-    const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), privateKeyLines(decoded.text)] : [decoded.bytes, []];
+    const [file, lines] = decoded.kind === 'pem' ? [Buffer.from(content), (0,certificate_pem/* privateKeyLines */.Yi)(decoded.text)] : [decoded.bytes, []];
     const secret = [file.toString('base64'), ...withoutPublicLines(lines, certificate), pkcs12Value];
     return [...new Set([...secret, ...privateKeyForms(certificate)])].filter((line) => line.length >= secrets/* SHORTEST_MASKED_LINE */.iq);
 }
@@ -29477,7 +28804,7 @@ function privateKeyForms(certificate) {
     const { privateKey } = certificate;
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const key = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
-    return [key, ...withoutPublicLines(privateKeyLines(pem), certificate)].filter((line) => line.length >= secrets/* SHORTEST_MASKED_LINE */.iq);
+    return [key, ...withoutPublicLines((0,certificate_pem/* privateKeyLines */.Yi)(pem), certificate)].filter((line) => line.length >= secrets/* SHORTEST_MASKED_LINE */.iq);
 }
 /**
  * Both hold the public key, and where it begins at the same place of a line, they have lines in common. Masked, these would
@@ -29490,9 +28817,124 @@ function withoutPublicLines(lines, { leaf }) {
 function found({ thumbprint, subject, keyType, keyBits, notBefore, notAfter }, now) {
     return `Certificate ${thumbprint}, ${(0,clean/* clean */.uH)(subject)}: ${keyType.toUpperCase()} ${keyBits}, valid from ${(0,dates/* isoSeconds */.nE)(notBefore)} to ${(0,dates/* isoSeconds */.nE)(notAfter)} (${(0,dates/* daysUntil */.AQ)(notAfter, now)} days left).`;
 }
+/** Why what is sent is another file than the one that was given. */
+function writtenAgain(form) {
+    return form === SENT_AS
+        ? `The .pfx is ${SENT_AS} already, which the service accepts. It is written again all the same, so that nothing else in it is sent`
+        : `Written again as ${SENT_AS}, which the service accepts (it was ${form})`;
+}
+/** What {@link writePkcs12} writes, as {@link protection} names it. */
+const SENT_AS = 'TripleDES-SHA1';
 /** In words, such as `AES-256`, or `RC2-40 (certificates) and TripleDES-SHA1 (key)`. */
 function protection({ key, certificates }) {
-    return key === certificates ? key : `${certificates} (certificates) and ${key} (key)`;
+    return key === certificates ? inWords(key) : `${inWords(certificates)} (certificates) and ${inWords(key)} (key)`;
+}
+function inWords(scheme) {
+    return scheme === 'none' ? 'not encrypted' : scheme;
+}
+
+
+/***/ }),
+
+/***/ 8291:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Rj: () => (/* binding */ readSignatureOid),
+/* harmony export */   Zv: () => (/* binding */ readPublicKeyBits),
+/* harmony export */   mO: () => (/* binding */ readKeyIdentifiers),
+/* harmony export */   w$: () => (/* binding */ readCertificate)
+/* harmony export */ });
+/* harmony import */ var _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6625);
+/* harmony import */ var _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6463);
+/** The few fields of an X.509 certificate (RFC 5280, section 4.1) that Node does not tell, or only as text. */
+
+
+/** Reads a certificate. @throws Failure PFX_INVALID */
+function readCertificate(der) {
+    const { publicKey, rest, signatureAlgorithm } = fieldsOf(der);
+    const [signatureOid, signatureParameters] = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(signatureAlgorithm, 'the signature of a certificate');
+    const oid = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .objectIdentifier */ .RG)(signatureOid, 'the signature of a certificate');
+    const extensions = rest.find((field) => field.tag === _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.context3);
+    return {
+        signatureOid: oid,
+        pssHashOid: oid === _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.rsassaPss ? pssHash(signatureParameters) : undefined,
+        digitalSignature: digitalSignature(extensions),
+        extendedKeyUsage: extendedKeyUsage(extensions),
+        publicKeyBits: keyBits(publicKey),
+    };
+}
+/**
+ * The public key of a certificate without its algorithm. Nothing else of the certificate is read.
+ * @throws Failure PFX_INVALID
+ */
+function readPublicKeyBits(der) {
+    return keyBits(fieldsOf(der).publicKey);
+}
+/**
+ * The OID of the algorithm of a certificate's signature; undefined if the two places where it stands differ, which makes
+ * the signature void. @throws Failure PFX_INVALID
+ */
+function readSignatureOid(der) {
+    const { signedAlgorithm, signatureAlgorithm } = fieldsOf(der);
+    const [oid] = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(signatureAlgorithm, 'the signature of a certificate');
+    const isSame = signedAlgorithm && signatureAlgorithm?.encoding.equals(signedAlgorithm.encoding);
+    return isSame ? (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .objectIdentifier */ .RG)(oid, 'the signature of a certificate') : undefined;
+}
+/** The two key identifiers of a certificate. @throws Failure PFX_INVALID */
+function readKeyIdentifiers(der) {
+    const extensions = fieldsOf(der).rest.find((field) => field.tag === _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.context3);
+    const own = extension(extensions, _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.subjectKeyIdentifier);
+    const issuer = extension(extensions, _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.authorityKeyIdentifier);
+    // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL, … }.
+    const keyIdentifier = issuer && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(issuer, 'the key identifier of an issuer').find(({ tag }) => tag === 0x80);
+    return {
+        own: own && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .octetString */ .J8)(own, 'a key identifier').toString('hex'),
+        issuer: issuer && (keyIdentifier?.content.toString('hex') ?? 'other'),
+    };
+}
+function fieldsOf(der) {
+    const [tbs, signatureAlgorithm] = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)((0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .parseWhole */ .z2)(der), 'a certificate');
+    const fields = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(tbs, 'a certificate');
+    if (fields[0]?.tag === _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.context0)
+        fields.shift();
+    const [, signedAlgorithm, , , , publicKey, ...rest] = fields;
+    return { publicKey, rest, signedAlgorithm, signatureAlgorithm };
+}
+/** SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. */
+function keyBits(publicKey) {
+    const [, bits] = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(publicKey, 'the public key of a certificate');
+    return bitString(bits);
+}
+/** RSASSA-PSS-params (RFC 4055, section 3.1). */
+function pssHash(parameters) {
+    if (parameters?.tag !== _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.sequence)
+        return undefined;
+    const hash = parameters.children().find((field) => field.tag === _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.context0);
+    const [oid] = hash ? (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(hash.children()[0], 'the hash of a signature') : [];
+    return oid && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .objectIdentifier */ .RG)(oid, 'the hash of a signature');
+}
+function digitalSignature(extensions) {
+    const value = extension(extensions, _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.keyUsage);
+    return value && ((bitString(value)[0] ?? 0) & 0x80) !== 0;
+}
+function extendedKeyUsage(extensions) {
+    const value = extension(extensions, _pkcs12_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.extendedKeyUsage);
+    return (value && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(value, 'the extended key usage').map((oid) => (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .objectIdentifier */ .RG)(oid, 'the extended key usage')));
+}
+/** The value of the extension with this OID. */
+function extension(extensions, wanted) {
+    for (const one of extensions ? (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(extensions.children()[0], 'the extensions of a certificate') : []) {
+        const [id, ...values] = (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(one, 'an extension of a certificate');
+        if ((0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .objectIdentifier */ .RG)(id, 'an extension of a certificate') !== wanted)
+            continue;
+        return (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .parseWhole */ .z2)((0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .expectTag */ .yi)(values.at(-1), _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.octetString, 'an extension of a certificate').octets());
+    }
+    return undefined;
+}
+/** Without the octet that counts the unused bits. */
+function bitString(element) {
+    return (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .expectTag */ .yi)(element, _pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.bitString, 'a bit string of a certificate').content.subarray(1);
 }
 
 
@@ -32431,8 +31873,8 @@ function suffixOf(cloud) {
 /* harmony export */ });
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(1382);
 /* harmony import */ var _http_proxy_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(768);
-/* harmony import */ var _text_escapes_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7775);
-/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
+/* harmony import */ var _text_escapes_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7775);
+/* harmony import */ var _text_secrets_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3014);
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 
 
@@ -32450,21 +31892,21 @@ const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
  */
 function maskText(text) {
     const given = apart(text);
-    const plain = apart((0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_2__/* .unescaped */ .t)(text));
+    const plain = apart((0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_1__/* .unescaped */ .M)(text));
     const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
     const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
     const rest = linesOf(plain.rest);
     const pieces = new Set([...linesOf(given.rest), ...rest, ...rest.flatMap(digitsIn)]);
-    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)([...pieces].filter((piece) => !known.has(piece)).join('\n'), _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq);
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .hide */ .jD)([...pieces].filter((piece) => !known.has(piece)).join('\n'), _text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .SHORTEST_MASKED_LINE */ .iq);
 }
 /** Each line of a password; one that is too short is not masked, which the log warns of. */
 function maskPassword(password) {
     if (password === '')
         return;
-    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(password);
-    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3))
+    (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .hide */ .jD)(password);
+    if (password.split(/\r\n|\r|\n/).some((line) => line.length >= _text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .SHORTEST_SECRET */ .c3))
         return;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`The password has fewer than ${_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_SECRET */ .c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_3__/* .warning */ .$e)(`The password has fewer than ${_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .SHORTEST_SECRET */ .c3} characters, so it is not masked in the log: every place where these letters occur would read ***. This action never prints it. Choose a longer one.`, { title: 'Short password' });
 }
 /** A proxy's user name and password stand in its URL; undici sends them, percent-decoded, in base64. */
 function maskProxyCredentials(environment) {
@@ -32473,12 +31915,12 @@ function maskProxyCredentials(environment) {
         for (const [username, password] of [asWritten(value), asParsed(value)]) {
             if (username === '' && password === '')
                 continue;
-            const [user, secret] = [(0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(username), (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .percentDecoded */ .oF)(password)];
+            const [user, secret] = [(0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .percentDecoded */ .oF)(username), (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .percentDecoded */ .oF)(password)];
             const basic = Buffer.from(`${user}:${secret}`).toString('base64');
             // A name alone is what a token looks like; next to a password it is none.
             const secrets = password === '' ? [username, user] : [`${username}:${password}`, password, secret];
             for (const form of [...secrets, basic])
-                (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .hide */ .jD)(form);
+                (0,_text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .hide */ .jD)(form);
         }
     }
 }
@@ -32523,7 +31965,7 @@ const LINE_OF_PEM = 64;
  * left out, since it is a thumbprint.
  */
 function digitsIn(line) {
-    const shortest = /^[\w+/=\s-]*$/.test(line) ? _text_secrets_js__WEBPACK_IMPORTED_MODULE_1__/* .SHORTEST_MASKED_LINE */ .iq : LINE_OF_PEM;
+    const shortest = /^[\w+/=\s-]*$/.test(line) ? _text_secrets_js__WEBPACK_IMPORTED_MODULE_2__/* .SHORTEST_MASKED_LINE */ .iq : LINE_OF_PEM;
     const runs = line.match(/[\w+/-]+={0,2}/g) ?? [];
     return runs.filter((run) => run.length >= shortest && !/^[\da-f]*$/i.test(run));
 }
@@ -33516,6 +32958,7 @@ const OID = {
     desCBC: '1.3.14.3.2.7',
     desOFB: '1.3.14.3.2.8',
     desCFB: '1.3.14.3.2.9',
+    desEDE: '1.3.14.3.2.17',
     desEDE3CBC: '1.2.840.113549.3.7',
     rc2CBC: '1.2.840.113549.3.2',
     rc4: '1.2.840.113549.3.4',
@@ -33523,7 +32966,10 @@ const OID = {
     cast5CBC: '1.2.840.113533.7.66.10',
     pbeWithMD5AndCAST5CBC: '1.2.840.113533.7.66.12',
     blowfishCBC: '1.3.6.1.4.1.3029.1.2',
+    seedECB: '1.2.410.200004.1.3',
     seedCBC: '1.2.410.200004.1.4',
+    seedCFB: '1.2.410.200004.1.5',
+    seedOFB: '1.2.410.200004.1.6',
     ideaCBC: '1.3.6.1.4.1.188.7.1.1.2',
     aes128ECB: '2.16.840.1.101.3.4.1.1',
     aes128CBC: '2.16.840.1.101.3.4.1.2',
@@ -33644,8 +33090,15 @@ const OID = {
     dsaWithSHA1: '1.2.840.10040.4.3',
     ecdsaWithSHA1: '1.2.840.10045.4.1',
     sha1WithRSA: '1.3.14.3.2.29',
-    // The signature of a certificate that is made here (RFC 4055, section 5)
+    // Other signatures (RFC 4055, section 5; RFC 5758, section 3.2)
     sha256WithRSAEncryption: '1.2.840.113549.1.1.11',
+    sha384WithRSAEncryption: '1.2.840.113549.1.1.12',
+    sha512WithRSAEncryption: '1.2.840.113549.1.1.13',
+    sha224WithRSAEncryption: '1.2.840.113549.1.1.14',
+    ecdsaWithSHA224: '1.2.840.10045.4.3.1',
+    ecdsaWithSHA256: '1.2.840.10045.4.3.2',
+    ecdsaWithSHA384: '1.2.840.10045.4.3.3',
+    ecdsaWithSHA512: '1.2.840.10045.4.3.4',
     // Attributes of a name (RFC 5280, appendix A.1)
     commonName: '2.5.4.3',
     organizationName: '2.5.4.10',
@@ -33653,9 +33106,408 @@ const OID = {
     subjectKeyIdentifier: '2.5.29.14',
     keyUsage: '2.5.29.15',
     basicConstraints: '2.5.29.19',
+    authorityKeyIdentifier: '2.5.29.35',
     extendedKeyUsage: '2.5.29.37',
     anyExtendedKeyUsage: '2.5.29.37.0',
     clientAuth: '1.3.6.1.5.5.7.3.2',
+};
+
+
+/***/ }),
+
+/***/ 4504:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Hh: () => (/* binding */ algorithmIdentifier),
+/* harmony export */   Vb: () => (/* binding */ hmacAlgorithm),
+/* harmony export */   Yu: () => (/* binding */ saltAndIterations),
+/* harmony export */   g4: () => (/* binding */ digestAlgorithm),
+/* harmony export */   qO: () => (/* binding */ unsupported),
+/* harmony export */   u: () => (/* binding */ pkcs5Kdf)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6625);
+/* harmony import */ var _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6463);
+/* harmony import */ var _kdf_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9579);
+/** AlgorithmIdentifiers of PKCS#12 files: which hash, which pseudo-random function, which key derivation. */
+
+
+
+
+/** Reads an AlgorithmIdentifier; `what` it is for goes into errors. */
+function algorithmIdentifier(element, what) {
+    const [oid, parameters] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)(element, what);
+    return { oid: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .objectIdentifier */ .RG)(oid, what), parameters };
+}
+const DIGESTS = {
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.md5]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.md5,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha1]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha1,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha384]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha384,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha512]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha512_224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512_224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha512_256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512_256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha3_224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha3_256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha3_384]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_384,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sha3_512]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_512,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ripemd160]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.ripemd160,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.sm3]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sm3,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.blake2b512]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.blake2b512,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.blake2s256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.blake2s256,
+};
+const HMACS = {
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithMD5]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.md5,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacMD5]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.md5,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacRIPEMD160]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.ripemd160,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA1]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha1,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacSHA1]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha1,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA384]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha384,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA512]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA512_224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512_224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA512_256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha512_256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA3_224]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_224,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA3_256]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_256,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA3_384]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_384,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSHA3_512]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha3_512,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSM3]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sm3,
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacWithSM3ByOpenSSL]: _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sm3,
+};
+/** The hash that an AlgorithmIdentifier names. */
+function digestAlgorithm({ oid }) {
+    return DIGESTS[oid] ?? unsupported('the hash', oid);
+}
+/** The hash of the HMAC that an AlgorithmIdentifier names. */
+function hmacAlgorithm({ oid }) {
+    return HMACS[oid] ?? unsupported('the message authentication', oid);
+}
+/** PBKDF2-params (RFC 8018, appendix A.2) or scrypt-params (RFC 7914, section 7). */
+function pkcs5Kdf({ oid, parameters }) {
+    if (oid === _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.scrypt) {
+        const [salt, N, r, p, length] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)(parameters, 'the parameters of scrypt');
+        const saltOctets = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .octetString */ .J8)(salt, 'the salt of scrypt');
+        const cost = { N: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(N, 'N of scrypt'), r: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(r, 'r of scrypt'), p: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(p, 'p of scrypt') };
+        return {
+            keyLength: length && positive((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(length, 'the key length of scrypt')),
+            derivation: (size) => (0,_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .scrypt */ .sc)(saltOctets, cost, size),
+        };
+    }
+    if (oid !== _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbkdf2)
+        return unsupported('the key derivation', oid);
+    const [salt, iterations, ...rest] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)(parameters, 'the parameters of PBKDF2');
+    if (salt?.tag === _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.sequence)
+        return unsupported('a salt that is kept elsewhere', _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbkdf2);
+    const saltOctets = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .octetString */ .J8)(salt, 'the salt of PBKDF2');
+    const rounds = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(iterations, 'the iteration count of PBKDF2');
+    const length = rest[0]?.tag === _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.integer ? rest.shift() : undefined;
+    const prf = rest[0] === undefined ? _kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .HASHES */ .T$.sha1 : hmacAlgorithm(algorithmIdentifier(rest[0], 'the PRF of PBKDF2'));
+    return {
+        keyLength: length && positive((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(length, 'the key length of PBKDF2')),
+        derivation: (size) => (0,_kdf_js__WEBPACK_IMPORTED_MODULE_3__/* .pbkdf2 */ .Az)(prf, saltOctets, rounds, size),
+    };
+}
+/** pkcs-12PbeParams (RFC 7292, appendix C) and PBEParameter (RFC 8018, appendix A.3), which look the same. */
+function saltAndIterations(parameters) {
+    const [salt, iterations] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .expectTag */ .yi)(parameters, _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.sequence, 'the encryption parameters'), 'the encryption parameters');
+    return { salt: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .octetString */ .J8)(salt, 'the salt'), iterations: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .integer */ .nd)(iterations, 'the iteration count') };
+}
+/** Names of what is known, but not read. */
+const NAMES = {
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbeWithMD2AndDESCBC]: 'PBE-MD2-DES',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbeWithMD2AndRC2CBC]: 'PBE-MD2-RC2',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.pbeWithMD5AndCAST5CBC]: 'PBE-MD5-CAST5',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.blowfishCBC]: 'Blowfish',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.cast5CBC]: 'CAST5',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.desECB]: 'DES in ECB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.desOFB]: 'DES in OFB mode',
+    // OpenSSL writes this OID for both.
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.desCFB]: 'DES or TripleDES in CFB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.desEDE]: 'TripleDES in ECB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ideaCBC]: 'IDEA',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rc4]: 'RC4',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rc5CBC]: 'RC5',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.seedCBC]: 'SEED',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.seedECB]: 'SEED in ECB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.seedCFB]: 'SEED in CFB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.seedOFB]: 'SEED in OFB mode',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.md2]: 'MD2',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.md4]: 'MD4',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.whirlpool]: 'Whirlpool',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gost28147]: 'GOST 28147-89',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostMagmaCTR]: 'GOST Magma',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostMagmaCTROMAC]: 'GOST Magma',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostKuznyechikCTR]: 'GOST Kuznyechik',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostKuznyechikCTROMAC]: 'GOST Kuznyechik',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacGostR3411_94]: 'GOST R 34.11-94 HMAC',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacGostR3411_2012_256]: 'GOST R 34.11-2012 (256) HMAC',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.hmacGostR3411_2012_512]: 'GOST R 34.11-2012 (512) HMAC',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3411_94]: 'GOST R 34.11-94',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3411_2012_256]: 'GOST R 34.11-2012 (256)',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3411_2012_512]: 'GOST R 34.11-2012 (512)',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3410_2001]: 'GOST R 34.10-2001',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3410_2012_256]: 'GOST R 34.10-2012 (256)',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.gostR3410_2012_512]: 'GOST R 34.10-2012 (512)',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dhKeyAgreement]: 'Diffie-Hellman',
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dhPublicNumber]: 'Diffie-Hellman (X9.42)',
+};
+/** Refuses an algorithm by its name. */
+function unsupported(what, oid) {
+    const name = NAMES[oid];
+    throw new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_UNSUPPORTED', `The .pfx uses ${what} ${name === undefined ? oid : `${name} (${oid})`}, which is not supported.`, 'Export the certificate with one of the usual algorithms, such as TripleDES-SHA1 or AES256-SHA256 (what Windows offers), or with: openssl pkcs12 -export');
+}
+function positive(length) {
+    if (length < 1 || length > 1024)
+        throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)(`a key length is ${length}`);
+    return length;
+}
+
+
+/***/ }),
+
+/***/ 7673:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  PG: () => (/* binding */ DES),
+  J8: () => (/* binding */ GCM_CIPHERS),
+  Ap: () => (/* binding */ PBES2_CIPHERS),
+  Cj: () => (/* binding */ TRIPLE_DES),
+  Hl: () => (/* binding */ TWO_KEY_TRIPLE_DES),
+  hu: () => (/* binding */ aesGcm),
+  SV: () => (/* binding */ nodeDecrypt),
+  Mh: () => (/* binding */ rc2),
+  JG: () => (/* binding */ rc4Cipher)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc2.js
+/**
+ * RC2 in CBC mode (RFC 2268), decryption only. Windows and old OpenSSL encrypt the certificates of a .pfx with its
+ * 40-bit form, and Node's OpenSSL has it in the legacy provider only, which an action cannot load.
+ */
+/** RFC 2268, section 2: the table from the digits of π, in rows of 16. */
+const PI_TABLE = Buffer.from('d978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2179a59f587b34f1361456d8d09817d32' +
+    'bd8f40eb86b77b0bf09521225c6b4e8254d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626' +
+    '6fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed708e8eade8052eef784aa72ac354d6a2a' +
+    '961ad2715a1549744b9fd05e0418a4ecc2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731' +
+    '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a90d38341bab33ffb0bb480c5fb9b1cd2e' +
+    'c5f3db47e5a59c770aa62068fe7fc1ad', 'hex');
+/**
+ * Decrypts and leaves the padding in place.
+ * @param effectiveBits the effective key length (RFC 2268, section 2), 1 to 1024
+ */
+function rc2CbcDecrypt(key, effectiveBits, iv, input) {
+    const k = expandKey(key, effectiveBits);
+    const output = Buffer.from(input);
+    for (let offset = 0; offset + 8 <= output.length; offset += 8)
+        decryptBlock(k, output, offset);
+    // CBC: each block is XORed with the ciphertext before it, the first one with the IV.
+    for (const [i, byte] of output.entries())
+        output[i] = byte ^ ((i < 8 ? iv[i] : input[i - 8]) ?? 0);
+    return output;
+}
+/** RFC 2268, section 2: 64 words of 16 bits. */
+function expandKey(key, effectiveBits) {
+    const pi = (i) => PI_TABLE[i & 0xff] ?? 0;
+    const bytes = Buffer.alloc(128);
+    bytes.set(key.subarray(0, 128));
+    const get = (i) => bytes[i] ?? 0;
+    for (let i = key.length; i < 128; i++)
+        bytes[i] = pi(get(i - 1) + get(i - key.length));
+    const effectiveBytes = Math.ceil(effectiveBits / 8);
+    const mask = 0xff >> (8 * effectiveBytes - effectiveBits);
+    bytes[128 - effectiveBytes] = pi(get(128 - effectiveBytes) & mask);
+    for (let i = 127 - effectiveBytes; i >= 0; i--)
+        bytes[i] = pi(get(i + 1) ^ get(i + effectiveBytes));
+    return Uint16Array.from({ length: 64 }, (_, i) => bytes.readUInt16LE(2 * i));
+}
+/** RFC 2268, section 4: sixteen r-mixing rounds with an r-mashing round after the fifth and the eleventh. */
+function decryptBlock(k, block, offset) {
+    let r0 = block.readUInt16LE(offset);
+    let r1 = block.readUInt16LE(offset + 2);
+    let r2 = block.readUInt16LE(offset + 4);
+    let r3 = block.readUInt16LE(offset + 6);
+    const key = (i) => k[i & 63] ?? 0;
+    for (let round = 15; round >= 0; round--) {
+        const j = 4 * round;
+        r3 = (rotateRight(r3, 5) - key(j + 3) - (r2 & r1) - (~r2 & r0)) & 0xffff;
+        r2 = (rotateRight(r2, 3) - key(j + 2) - (r1 & r0) - (~r1 & r3)) & 0xffff;
+        r1 = (rotateRight(r1, 2) - key(j + 1) - (r0 & r3) - (~r0 & r2)) & 0xffff;
+        r0 = (rotateRight(r0, 1) - key(j) - (r3 & r2) - (~r3 & r1)) & 0xffff;
+        if (round === 11 || round === 5) {
+            r3 = (r3 - key(r2)) & 0xffff;
+            r2 = (r2 - key(r1)) & 0xffff;
+            r1 = (r1 - key(r0)) & 0xffff;
+            r0 = (r0 - key(r3)) & 0xffff;
+        }
+    }
+    block.writeUInt16LE(r0, offset);
+    block.writeUInt16LE(r1, offset + 2);
+    block.writeUInt16LE(r2, offset + 4);
+    block.writeUInt16LE(r3, offset + 6);
+}
+function rotateRight(word, bits) {
+    return ((word >>> bits) | (word << (16 - bits))) & 0xffff;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/rc4.js
+/** RC4, for files of the 1990s: Node's OpenSSL has it in the legacy provider only, which an action cannot load. */
+/** Decrypts (RC4 is its own inverse). */
+function rc4(key, input) {
+    const state = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const get = (i) => state[i & 0xff] ?? 0;
+    const swap = (i, j) => {
+        const kept = get(i);
+        state[i] = get(j);
+        state[j] = kept;
+    };
+    for (let i = 0, j = 0; i < 256; i++) {
+        j = (j + get(i) + (key[i % key.length] ?? 0)) & 0xff;
+        swap(i, j);
+    }
+    const output = Buffer.alloc(input.length);
+    let i = 0;
+    let j = 0;
+    for (const [n, byte] of input.entries()) {
+        i = (i + 1) & 0xff;
+        j = (j + get(i)) & 0xff;
+        swap(i, j);
+        output[n] = byte ^ get(get(i) + get(j));
+    }
+    return output;
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/ciphers.js
+/** The ciphers of PKCS#12 files, by the OIDs of RFC 8018's PBES2 and by name. */
+
+
+
+
+function nodeCipher(name, keyLength, ivLength, padding, modes) {
+    return {
+        name,
+        keyLength,
+        ivLength,
+        padding,
+        decrypt: (key, iv, ciphertext) => modes.map((mode) => nodeDecrypt(mode, key, iv, ciphertext)),
+    };
+}
+/** By Node's name of the cipher, with its mode; the padding is left on. */
+function nodeDecrypt(algorithm, key, iv, ciphertext) {
+    const decipher = (0,external_node_crypto_.createDecipheriv)(algorithm, key, iv.length === 0 ? null : iv).setAutoPadding(false);
+    return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+}
+/** RC2 with so many effective bits (RFC 2268). */
+function rc2(bits, keyLength = bits / 8, name = `RC2-${bits}`) {
+    return {
+        name,
+        keyLength,
+        ivLength: 8,
+        padding: 8,
+        decrypt: (key, iv, ciphertext) => [rc2CbcDecrypt(key, bits, iv, ciphertext)],
+    };
+}
+/** RC4, for PKCS#12's own schemes. */
+function rc4Cipher(bits) {
+    return {
+        name: `RC4-${bits}`,
+        keyLength: bits / 8,
+        ivLength: 0,
+        padding: 0,
+        decrypt: (key, _iv, ciphertext) => [rc4(key, ciphertext)],
+    };
+}
+/** AES-GCM, which BouncyCastle writes, though RFC 8018 does not know it. `tagLength` in bytes. */
+function aesGcm(bits, tagLength) {
+    return {
+        name: `AES-${bits}-GCM`,
+        keyLength: bits / 8,
+        ivLength: 12,
+        padding: 0,
+        decrypt: (key, iv, input) => {
+            if (input.length < tagLength || iv.length === 0)
+                return [];
+            const decipher = (0,external_node_crypto_.createDecipheriv)(`aes-${bits}-gcm`, key, iv, { authTagLength: tagLength });
+            decipher.setAuthTag(input.subarray(-tagLength));
+            const plaintext = decipher.update(input.subarray(0, -tagLength));
+            try {
+                decipher.final();
+                return [plaintext];
+            }
+            catch {
+                return [];
+            }
+        },
+    };
+}
+const TRIPLE_DES = nodeCipher('TripleDES', 24, 8, 8, ['des-ede3-cbc']);
+/** OpenSSL keeps single DES in its legacy provider; three times the same key is the same cipher. */
+const DES = {
+    ...TRIPLE_DES,
+    name: 'DES',
+    keyLength: 8,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key, key]), iv, ciphertext),
+};
+/** The third key is the first one again. */
+const TWO_KEY_TRIPLE_DES = {
+    ...TRIPLE_DES,
+    name: 'TripleDES-2KEY',
+    keyLength: 16,
+    decrypt: (key, iv, ciphertext) => TRIPLE_DES.decrypt(Buffer.concat([key, key.subarray(0, 8)]), iv, ciphertext),
+};
+/** One cipher of 128-bit blocks in the modes that have an OID. */
+function modesOf(name, node, bits, oids) {
+    return Object.entries(oids).map(([mode, oid]) => {
+        // OpenSSL writes the OID of CFB for its forms with shifts of 8 bits and 1 bit, too.
+        const modes = mode === 'cfb' ? ['cfb', 'cfb8', 'cfb1'].map((form) => `${node}-${form}`) : [`${node}-${mode}`];
+        const [ivLength, padding] = [mode === 'ecb' ? 0 : 16, mode === 'ecb' || mode === 'cbc' ? 16 : 0];
+        const shown = mode === 'cbc' ? name : `${name}-${mode.toUpperCase()}`;
+        return [oid, nodeCipher(shown, bits / 8, ivLength, padding, modes)];
+    });
+}
+/** Ciphers of PBES2 whose only parameter is the IV. */
+const PBES2_CIPHERS = {
+    [oids/* OID */.V.desEDE3CBC]: TRIPLE_DES,
+    [oids/* OID */.V.desCBC]: DES,
+    ...Object.fromEntries([128, 192, 256].flatMap((bits) => [
+        ...modesOf(`AES-${bits}`, `aes-${bits}`, bits, {
+            cbc: oids/* OID */.V[`aes${bits}CBC`],
+            ecb: oids/* OID */.V[`aes${bits}ECB`],
+            cfb: oids/* OID */.V[`aes${bits}CFB`],
+            ofb: oids/* OID */.V[`aes${bits}OFB`],
+        }),
+        ...modesOf(`Camellia-${bits}`, `camellia-${bits}`, bits, {
+            cbc: oids/* OID */.V[`camellia${bits}CBC`],
+            ecb: oids/* OID */.V[`camellia${bits}ECB`],
+            cfb: oids/* OID */.V[`camellia${bits}CFB`],
+            ofb: oids/* OID */.V[`camellia${bits}OFB`],
+            ctr: oids/* OID */.V[`camellia${bits}CTR`],
+        }),
+        ...modesOf(`ARIA-${bits}`, `aria-${bits}`, bits, {
+            cbc: oids/* OID */.V[`aria${bits}CBC`],
+            ecb: oids/* OID */.V[`aria${bits}ECB`],
+            cfb: oids/* OID */.V[`aria${bits}CFB`],
+            ofb: oids/* OID */.V[`aria${bits}OFB`],
+            ctr: oids/* OID */.V[`aria${bits}CTR`],
+        }),
+    ])),
+    [oids/* OID */.V.sm4CFB]: nodeCipher('SM4-CFB', 16, 16, 0, ['sm4-cfb']),
+    ...Object.fromEntries(modesOf('SM4', 'sm4', 128, { cbc: oids/* OID */.V.sm4CBC, ecb: oids/* OID */.V.sm4ECB, ofb: oids/* OID */.V.sm4OFB, ctr: oids/* OID */.V.sm4CTR })),
+};
+/** AES-GCM's key sizes in bits. */
+const GCM_CIPHERS = {
+    [oids/* OID */.V.aes128GCM]: 128,
+    [oids/* OID */.V.aes192GCM]: 192,
+    [oids/* OID */.V.aes256GCM]: 256,
 };
 
 
@@ -33855,11 +33707,11 @@ const HASHES = {
 /**
  * What opening one file may cost, in rounds: one round is one iteration of SHA-1 (about 0.2 µs), and a slower hash
  * counts for more. It is a count and not a time, so that a file opens everywhere or nowhere. GnuTLS, with 600,000
- * iterations for each of the certificates, asks for 7,800,000.
+ * iterations for each of the certificates, asks for 10,800,000 if a leaf, two issuers and the root are in it.
  */
-const MOST_ROUNDS = 10_000_000;
-/** Spent on guesses that only improve a message. */
-const MOST_ROUNDS_FOR_HINTS = 1_200_000;
+const MOST_ROUNDS = 15_000_000;
+/** Spent on guesses that only improve a message: two for a file of GnuTLS. */
+const MOST_ROUNDS_FOR_HINTS = 4_000_000;
 /** N = 2^17 and r = 8, which are recommended today, use all of it. */
 const MAX_SCRYPT_MEMORY = 128 * 1024 * 1024;
 const SCRYPT_COST = 2;
@@ -34090,6 +33942,784 @@ function list({ standard, others }) {
     }
     return candidates;
 }
+
+
+/***/ }),
+
+/***/ 609:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ev: () => (/* binding */ fitsDamaged),
+/* harmony export */   Vl: () => (/* binding */ unpad),
+/* harmony export */   Yc: () => (/* binding */ decrypt),
+/* harmony export */   sc: () => (/* binding */ beginsAsKey),
+/* harmony export */   tL: () => (/* binding */ encryptionScheme)
+/* harmony export */ });
+/* harmony import */ var _asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6625);
+/* harmony import */ var _asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6463);
+/* harmony import */ var _algorithms_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4504);
+/* harmony import */ var _ciphers_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7673);
+/* harmony import */ var _kdf_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9579);
+/** Password-based encryption schemes: PKCS#12's (RFC 7292, appendix C), PBES1 and PBES2 (RFC 8018, section 6). */
+
+
+
+
+
+/** RFC 7292, appendix C. */
+const PKCS12_SCHEMES = {
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd128BitRC4]: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc4Cipher */ .JG)(128),
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd40BitRC4]: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc4Cipher */ .JG)(40),
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd3KeyTripleDESCBC]: { ..._ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .TRIPLE_DES */ .Cj, name: 'TripleDES-SHA1' },
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd2KeyTripleDESCBC]: { ..._ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .TWO_KEY_TRIPLE_DES */ .Hl, name: 'TripleDES-2KEY-SHA1' },
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd128BitRC2CBC]: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc2 */ .Mh)(128),
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHAAnd40BitRC2CBC]: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc2 */ .Mh)(40),
+};
+/** RFC 8018, section 6.1: the key is eight bytes and the IV the next eight. */
+const PBES1_SCHEMES = {
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithMD5AndDESCBC]: { cipher: { ..._ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .DES */ .PG, name: 'DES-MD5' }, hash: _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.md5 },
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithMD5AndRC2CBC]: { cipher: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc2 */ .Mh)(64, 8, 'RC2-64-MD5'), hash: _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.md5 },
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHA1AndDESCBC]: { cipher: { ..._ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .DES */ .PG, name: 'DES-SHA1' }, hash: _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.sha1 },
+    [_asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbeWithSHA1AndRC2CBC]: { cipher: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc2 */ .Mh)(64, 8, 'RC2-64-SHA1'), hash: _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.sha1 },
+};
+/**
+ * Reads an encryption AlgorithmIdentifier.
+ * @throws Failure PFX_UNSUPPORTED, which names the algorithm; PFX_INVALID; PFX_TOO_MANY_ITERATIONS
+ */
+function encryptionScheme(element) {
+    const { oid, parameters } = (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .algorithmIdentifier */ .Hh)(element, 'the encryption algorithm');
+    if (oid === _asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbes2)
+        return pbes2(parameters);
+    const own = PKCS12_SCHEMES[oid];
+    if (own)
+        return pkcs12Scheme(own, parameters);
+    const pbes1 = PBES1_SCHEMES[oid];
+    if (!pbes1)
+        return (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .unsupported */ .qO)('the encryption', oid);
+    const { salt, iterations } = (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .saltAndIterations */ .Yu)(parameters);
+    const { cost, derive } = (0,_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .pbkdf1 */ .tC)(pbes1.hash, salt, iterations, 16);
+    return {
+        ...pbes1.cipher,
+        use: 'pkcs5',
+        cost,
+        decrypt: (ciphertext, password) => {
+            const derived = derive(password);
+            return pbes1.cipher.decrypt(derived.subarray(0, 8), derived.subarray(8), ciphertext);
+        },
+    };
+}
+function pkcs12Scheme(cipher, parameters) {
+    const { salt, iterations } = (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .saltAndIterations */ .Yu)(parameters);
+    const key = (0,_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .pkcs12Kdf */ .W)(_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.sha1, salt, iterations, _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .PURPOSE */ .F2.key, cipher.keyLength);
+    const iv = (0,_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .pkcs12Kdf */ .W)(_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .HASHES */ .T$.sha1, salt, iterations, _kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .PURPOSE */ .F2.iv, cipher.ivLength);
+    return {
+        ...cipher,
+        use: 'pkcs12',
+        cost: key.cost + iv.cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(key.derive(password), iv.derive(password), ciphertext),
+    };
+}
+function pbes2(parameters) {
+    const [kdfElement, cipherElement] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(parameters, 'the parameters of PBES2');
+    const kdf = (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .pkcs5Kdf */ .u)((0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .algorithmIdentifier */ .Hh)(kdfElement, 'the key derivation'));
+    const { cipher, iv } = pbes2Cipher((0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .algorithmIdentifier */ .Hh)(cipherElement, 'the cipher'), kdf.keyLength);
+    if (kdf.keyLength !== undefined && kdf.keyLength !== cipher.keyLength) {
+        return (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .unsupported */ .qO)(`a key of ${kdf.keyLength * 8} bits with ${cipher.name}, in`, _asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.pbes2);
+    }
+    const { cost, derive } = kdf.derivation(cipher.keyLength);
+    return {
+        ...cipher,
+        use: 'pkcs5',
+        cost,
+        decrypt: (ciphertext, password) => cipher.decrypt(derive(password), iv, ciphertext),
+    };
+}
+function pbes2Cipher({ oid, parameters }, keyLength) {
+    const gcmBits = _ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .GCM_CIPHERS */ .J8[oid];
+    if (gcmBits !== undefined) {
+        const [nonce, tagLength] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(parameters, 'the parameters of AES-GCM');
+        const tag = tagLength === undefined ? 12 : (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .integer */ .nd)(tagLength, 'the tag length of AES-GCM');
+        if (tag < 12 || tag > 16)
+            throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .malformed */ .Qm)('the tag length of AES-GCM is out of range');
+        return { cipher: (0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .aesGcm */ .hu)(gcmBits, tag), iv: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .octetString */ .J8)(nonce, 'the nonce of AES-GCM') };
+    }
+    if (oid === _asn1_oids_js__WEBPACK_IMPORTED_MODULE_1__/* .OID */ .V.rc2CBC) {
+        const fields = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(parameters, 'the parameters of RC2');
+        const version = fields.length > 1 ? (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .integer */ .nd)(fields.shift(), 'the RC2 version') : undefined;
+        const bits = rc2EffectiveBits(version);
+        return checkedIv((0,_ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .rc2 */ .Mh)(bits, keyLength ?? 16), (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .octetString */ .J8)(fields[0], 'the IV of RC2'));
+    }
+    const cipher = _ciphers_js__WEBPACK_IMPORTED_MODULE_3__/* .PBES2_CIPHERS */ .Ap[oid] ?? (0,_algorithms_js__WEBPACK_IMPORTED_MODULE_2__/* .unsupported */ .qO)('the cipher', oid);
+    // ECB has no IV: OpenSSL writes an empty one, others NULL or nothing.
+    if (cipher.ivLength === 0)
+        return { cipher, iv: Buffer.alloc(0) };
+    return checkedIv(cipher, (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .octetString */ .J8)((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .expectTag */ .yi)(parameters, _asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.octetString, 'the IV'), 'the IV'));
+}
+function checkedIv(cipher, iv) {
+    if (iv.length !== cipher.ivLength)
+        throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .malformed */ .Qm)(`the IV of ${cipher.name} has ${iv.length} bytes`);
+    return { cipher, iv };
+}
+/** RFC 8018, appendix B.2.3: small sizes are written in the code of RFC 2268, section 6. */
+function rc2EffectiveBits(version) {
+    const coded = { 160: 40, 120: 64, 58: 128 };
+    if (version === undefined)
+        return 32;
+    const bits = coded[version] ?? version;
+    if (coded[version] === undefined && (version < 256 || version > 1024))
+        throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .malformed */ .Qm)('the RC2 version is unknown');
+    return bits;
+}
+/**
+ * Decrypts with whichever form of the password fits, checked by what comes out: DER of one SEQUENCE, or nothing at all.
+ * Padding alone fits one wrong password in 256.
+ * @returns the SEQUENCE, or no octets if there is nothing in it; undefined if the password does not fit, or the
+ *   ciphertext is damaged
+ */
+function decrypt(scheme, ciphertext, passwords, budget) {
+    if (ciphertext.length === 0)
+        return ciphertext;
+    if (scheme.padding > 0 && ciphertext.length % scheme.padding !== 0)
+        return undefined;
+    return passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme
+            .decrypt(ciphertext, password)
+            .map((padded) => (scheme.padding === 0 ? padded : unpad(padded, scheme.padding)))
+            .map((plaintext) => plaintext && onlySequence(plaintext))
+            .find((plaintext) => plaintext !== undefined);
+    });
+}
+/**
+ * Whether the password fits a ciphertext that {@link decrypt} cannot decrypt: what comes out begins like a private key,
+ * though it does not end like one. So the ciphertext is damaged.
+ */
+function fitsDamaged(scheme, ciphertext, passwords, budget) {
+    const whole = scheme.padding === 0 ? ciphertext.length : ciphertext.length - (ciphertext.length % scheme.padding);
+    const fits = passwords.find(scheme.use, (password) => {
+        budget.spend(scheme.cost);
+        return scheme.decrypt(ciphertext.subarray(0, whole), password).some(beginsAsKey) || undefined;
+    });
+    return fits ?? false;
+}
+/**
+ * SEQUENCE, its length, INTEGER 0 or 1, and then a SEQUENCE (PKCS#8), an OCTET STRING (EC) or an INTEGER (RSA, DSA). By
+ * chance once in 2^38 times.
+ */
+function beginsAsKey(plaintext) {
+    const header = /^30(82....|81..|[0-7].)02010[01](30|04|02)/;
+    return header.test(plaintext.toString('hex', 0, 8));
+}
+/** Takes off the padding of RFC 8018, section 6.1.1, step 4; undefined if there is none. */
+function unpad(plaintext, block) {
+    const padding = plaintext.at(-1) ?? 0;
+    if (padding < 1 || padding > block || plaintext.length < padding)
+        return undefined;
+    return plaintext.subarray(-padding).every((byte) => byte === padding) ? plaintext.subarray(0, -padding) : undefined;
+}
+/** Zero bytes may follow it: OpenSSL reads such keys. Nothing at all, under padding alone, is no lucky guess. */
+function onlySequence(plaintext) {
+    if (plaintext.length === 0)
+        return plaintext;
+    try {
+        const { tag, encoding, end } = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .parse */ .qg)(plaintext);
+        return tag === _asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .TAG */ .Dk.sequence && plaintext.subarray(end).every((byte) => byte === 0) ? encoding : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+
+
+/***/ }),
+
+/***/ 963:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  F: () => (/* binding */ MOST_OF_A_KIND),
+  z: () => (/* binding */ openPkcs12)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: ./lib/failure.js
+var failure = __nccwpck_require__(1957);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
+var ber = __nccwpck_require__(6625);
+// EXTERNAL MODULE: ./lib/pkcs12/asn1/oids.js
+var oids = __nccwpck_require__(6463);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/kdf.js + 1 modules
+var kdf = __nccwpck_require__(9579);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/algorithms.js
+var algorithms = __nccwpck_require__(4504);
+;// CONCATENATED MODULE: ./lib/pkcs12/crypto/mac.js
+/** The MAC over a PKCS#12 file: HMAC with PKCS#12's derivation (RFC 7292, appendix A), or PBMAC1 (RFC 9579). */
+
+
+
+
+
+/** RFC 9579, section 5: a shorter key can be found by trying. */
+const PBMAC1_KEY_LENGTH = { least: 20, most: 64 };
+/**
+ * Reads MacData ::= SEQUENCE { mac DigestInfo, macSalt OCTET STRING, iterations INTEGER DEFAULT 1 }.
+ * @throws Failure PFX_UNSUPPORTED, PFX_INVALID, PFX_TOO_MANY_ITERATIONS
+ */
+function readMac(element) {
+    const [digestInfo, saltElement, iterationsElement] = (0,ber/* sequence */.K2)(element, 'the MAC');
+    const [algorithmElement, digestElement] = (0,ber/* sequence */.K2)(digestInfo, 'the digest of the MAC');
+    const algorithm = (0,algorithms/* algorithmIdentifier */.Hh)(algorithmElement, 'the algorithm of the MAC');
+    const expected = (0,ber/* octetString */.J8)(digestElement, 'the digest of the MAC');
+    if (algorithm.oid === oids/* OID */.V.pbmac1)
+        return pbmac1(algorithm.parameters, expected);
+    const hash = (0,algorithms/* digestAlgorithm */.g4)(algorithm);
+    const salt = (0,ber/* octetString */.J8)(saltElement, 'the salt of the MAC');
+    const iterations = iterationsElement === undefined ? 1 : (0,ber/* integer */.nd)(iterationsElement, 'the iteration count of the MAC');
+    return macOf('HMAC', 'pkcs12', hash, (0,kdf/* pkcs12Kdf */.W)(hash, salt, iterations, kdf/* PURPOSE */.F2.mac, hash.length), expected);
+}
+/** PBMAC1-params ::= SEQUENCE { keyDerivationFunc, messageAuthScheme }; the salt and count next to it are not used. */
+function pbmac1(parameters, expected) {
+    const [kdfElement, schemeElement] = (0,ber/* sequence */.K2)(parameters, 'the parameters of PBMAC1');
+    const kdf = (0,algorithms/* pkcs5Kdf */.u)((0,algorithms/* algorithmIdentifier */.Hh)(kdfElement, 'the key derivation of PBMAC1'));
+    const hash = (0,algorithms/* hmacAlgorithm */.Vb)((0,algorithms/* algorithmIdentifier */.Hh)(schemeElement, 'the message authentication of PBMAC1'));
+    const { keyLength } = kdf;
+    if (keyLength === undefined || keyLength < PBMAC1_KEY_LENGTH.least || keyLength > PBMAC1_KEY_LENGTH.most) {
+        throw (0,ber/* malformed */.Qm)(`the key of PBMAC1 has ${keyLength ?? 'no stated number of'} bytes; RFC 9579 wants 20 to 64`);
+    }
+    return macOf('PBMAC1', 'pkcs5', hash, kdf.derivation(keyLength), expected);
+}
+function macOf(kind, use, hash, { cost, derive }, expected) {
+    return {
+        name: `${kind}-${hash.name.toUpperCase()}`,
+        use,
+        cost,
+        verify: (data, password) => {
+            const actual = (0,external_node_crypto_.createHmac)(hash.name, derive(password)).update(data).digest();
+            return actual.length === expected.length && (0,external_node_crypto_.timingSafeEqual)(actual, expected);
+        },
+    };
+}
+
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/password.js
+var crypto_password = __nccwpck_require__(1727);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/pbe.js
+var pbe = __nccwpck_require__(609);
+// EXTERNAL MODULE: ./lib/pkcs12/password-failures.js
+var password_failures = __nccwpck_require__(6867);
+// EXTERNAL MODULE: ./lib/pkcs12/private-key.js
+var private_key = __nccwpck_require__(5637);
+;// CONCATENATED MODULE: ./lib/pkcs12/safe-contents.js
+/** What is in a PKCS#12 file: contents, bags, attributes (RFC 7292, section 4). */
+
+
+
+
+
+const MAX_NESTING = 8;
+/** The octets of a ContentInfo of type data: ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT OPTIONAL }. */
+function readContent(element) {
+    const [type, wrapper] = (0,ber/* sequence */.K2)(element, 'a content');
+    const oid = (0,ber/* objectIdentifier */.RG)(type, 'the type of a content');
+    if (oid === oids/* OID */.V.envelopedData)
+        throw publicKeyMode('encrypted for');
+    if (oid !== oids/* OID */.V.data && oid !== oids/* OID */.V.encryptedData)
+        return (0,algorithms/* unsupported */.qO)('the content type', oid);
+    // The content is OPTIONAL.
+    if (oid === oids/* OID */.V.data && !wrapper)
+        return { encrypted: false, data: Buffer.alloc(0) };
+    const [content] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'a content').children();
+    if (oid === oids/* OID */.V.data)
+        return { encrypted: false, data: (0,ber/* octetString */.J8)(content, 'the data of a content') };
+    const [, info] = (0,ber/* sequence */.K2)(content, 'an encrypted content');
+    const [innerType, algorithm, ciphertext] = (0,ber/* sequence */.K2)(info, 'an encrypted content');
+    (0,ber/* objectIdentifier */.RG)(innerType, 'the type of an encrypted content');
+    // [0] IMPLICIT OCTET STRING OPTIONAL: 0x80 in one piece, 0xa0 in several.
+    if (!algorithm || (ciphertext && ciphertext.tag !== 0x80 && ciphertext.tag !== ber/* TAG */.Dk.context0))
+        throw (0,ber/* malformed */.Qm)('an encrypted content is of another type');
+    return { encrypted: true, algorithm, ciphertext: ciphertext?.octets() ?? Buffer.alloc(0) };
+}
+/** Public-key integrity and privacy (RFC 7292, section 3.1): a recipient's key takes the place of the password. */
+function publicKeyMode(how) {
+    return new failure/* Failure */.HR('PFX_UNSUPPORTED', `The .pfx is ${how} a certificate instead of protected by a password.`, 'Export it with a password, such as with: openssl pkcs12 -export');
+}
+/**
+ * SafeContents ::= SEQUENCE OF SafeBag; those inside others are among them. CRLs, other secrets and unknown bags are not.
+ * @param octets in the clear; none at all is a SafeContents without a bag, as some makers write it
+ */
+function readSafeContents(octets) {
+    return octets.length === 0 ? [] : readBags((0,ber/* parseWhole */.z2)(octets), 0);
+}
+function readBags(safeContents, nesting) {
+    if (nesting > MAX_NESTING)
+        throw (0,ber/* malformed */.Qm)(`SafeContents are nested more than ${MAX_NESTING} deep`);
+    // OpenSSL before 3.0 wrote a SET OF where one SafeContents lies in another.
+    const bags = nesting > 0 && safeContents.tag === ber/* TAG */.Dk.set ? safeContents : (0,ber/* expectTag */.yi)(safeContents, ber/* TAG */.Dk.sequence, 'SafeContents');
+    return bags.children().flatMap((bag) => readBag(bag, nesting));
+}
+/** SafeBag ::= SEQUENCE { bagId, bagValue [0] EXPLICIT, bagAttributes SET OF PKCS12Attribute OPTIONAL }. */
+function readBag(element, nesting) {
+    const [id, wrapper, attributes] = (0,ber/* sequence */.K2)(element, 'a bag');
+    const type = (0,ber/* objectIdentifier */.RG)(id, 'the type of a bag');
+    if (!READ_BAGS.has(type))
+        return [];
+    const [value] = (0,ber/* expectTag */.yi)(wrapper, ber/* TAG */.Dk.context0, 'the value of a bag').children();
+    if (!value)
+        throw (0,ber/* malformed */.Qm)('a bag is empty');
+    if (type === oids/* OID */.V.safeContentsBag)
+        return readBags(value, nesting + 1);
+    if (type === oids/* OID */.V.secretBag)
+        return isProtectedPassword(value) ? [{ type: 'protectedPassword' }] : [];
+    const localKeyId = readLocalKeyId(attributes);
+    if (type === oids/* OID */.V.keyBag)
+        return [{ type: 'key', pkcs8: (0,ber/* expectTag */.yi)(value, ber/* TAG */.Dk.sequence, 'a private key'), localKeyId }];
+    if (type === oids/* OID */.V.pkcs8ShroudedKeyBag)
+        return [{ type: 'shroudedKey', ...(0,private_key/* readEncryptedKey */.cI)(value), localKeyId }];
+    const [certificateType, certificate] = (0,ber/* sequence */.K2)(value, 'a certificate bag');
+    if ((0,ber/* objectIdentifier */.RG)(certificateType, 'the type of a certificate') !== oids/* OID */.V.x509Certificate)
+        return [];
+    const [octets] = (0,ber/* expectTag */.yi)(certificate, ber/* TAG */.Dk.context0, 'a certificate').children();
+    return [{ type: 'certificate', der: (0,ber/* octetString */.J8)(octets, 'a certificate'), localKeyId }];
+}
+const READ_BAGS = new Set([
+    oids/* OID */.V.keyBag,
+    oids/* OID */.V.pkcs8ShroudedKeyBag,
+    oids/* OID */.V.certBag,
+    oids/* OID */.V.secretBag,
+    oids/* OID */.V.safeContentsBag,
+]);
+/** SecretBag ::= SEQUENCE { secretTypeId, secretValue [0] EXPLICIT }. */
+function isProtectedPassword(secretBag) {
+    const [type] = (0,ber/* sequence */.K2)(secretBag, 'a secret bag');
+    return (0,ber/* objectIdentifier */.RG)(type, 'the type of a secret') === oids/* OID */.V.szOID_PKCS_12_PROTECTED_PASSWORD_SECRET_BAG_TYPE_ID;
+}
+/**
+ * PKCS12Attribute ::= SEQUENCE { attrId, attrValues SET OF }; localKeyId is an OCTET STRING (RFC 2985, section 5.5.2).
+ * It only breaks ties, so that of one that is something else the bytes are compared.
+ */
+function readLocalKeyId(attributes) {
+    if (attributes === undefined)
+        return undefined;
+    for (const attribute of (0,ber/* expectTag */.yi)(attributes, ber/* TAG */.Dk.set, 'the attributes of a bag').children()) {
+        const [id, values] = (0,ber/* sequence */.K2)(attribute, 'an attribute of a bag');
+        if ((0,ber/* objectIdentifier */.RG)(id, 'the type of an attribute') !== oids/* OID */.V.localKeyId)
+            continue;
+        const [value] = (0,ber/* expectTag */.yi)(values, ber/* TAG */.Dk.set, 'the values of an attribute').children();
+        if (value)
+            return value.tag === ber/* TAG */.Dk.octetString ? value.content.toString('hex') : value.encoding.toString('hex');
+    }
+    return undefined;
+}
+/** The elements of a SEQUENCE OF. */
+function parseContents(octets) {
+    return (0,ber/* sequence */.K2)((0,ber/* parseWhole */.z2)(octets), 'the contents');
+}
+
+;// CONCATENATED MODULE: ./lib/pkcs12/open.js
+/** Opens a PKCS#12 file (RFC 7292): any maker's, with any encryption in use, by its password. */
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * Everything in a PKCS#12 file.
+ * @param password as it was typed; '' opens files with an empty password and files without one
+ * @throws Failure PFX_* for each way in which a file cannot be opened, never with a secret in it
+ */
+function openPkcs12(file, password) {
+    const pfx = readPfx(file);
+    const attempt = { pfx, passwords: new crypto_password/* PasswordCandidates */.OD(password), budget: new kdf/* WorkBudget */.nH() };
+    refuseTooMuchWork(pfx);
+    if (!macFits(attempt))
+        throw explainMac(attempt, password);
+    const unlock = (encrypted) => {
+        const scheme = (0,pbe/* encryptionScheme */.tL)(encrypted.algorithm);
+        const plaintext = (0,pbe/* decrypt */.Yc)(scheme, encrypted.ciphertext, attempt.passwords, attempt.budget);
+        if (!plaintext)
+            throw explainContents(attempt, password);
+        return { plaintext, scheme: scheme.name };
+    };
+    const bags = pfx.contents.flatMap((content) => bagsOf(content, unlock));
+    refuseTooMany(bags);
+    const keys = bags.flatMap((bag) => keyOf(bag, unlock));
+    const certificates = bags.flatMap(certificateOf);
+    return {
+        privateKeys: keys,
+        certificates: certificates.flatMap(({ entry }) => entry ?? []),
+        unreadableCertificates: certificates.flatMap(({ entry }, i) => (entry ? [] : [i + 1])),
+        encryption: {
+            key: named(keys.map(({ scheme }) => scheme)),
+            certificates: named(certificates.map(({ scheme }) => scheme)),
+            mac: pfx.mac?.name ?? 'none',
+        },
+    };
+}
+const NO_ENCRYPTION = 'none';
+function readPfx(file) {
+    const outer = (0,ber/* parse */.qg)(file);
+    const rest = file.subarray(outer.end);
+    if (!rest.every((byte) => HARMLESS_AT_THE_END.has(byte)))
+        throw trailingData(rest.length);
+    const [version, authSafe, macData] = (0,ber/* sequence */.K2)(outer, 'the file');
+    const number = (0,ber/* integer */.nd)(version, 'the version');
+    if (number !== 3)
+        throw (0,ber/* malformed */.Qm)(`its version is ${number}; only version 3 is known`);
+    const content = readAuthSafe(authSafe);
+    return {
+        authSafe: content,
+        contents: parseContents(content).map(readContent),
+        mac: macData && readMac(macData),
+    };
+}
+const HARMLESS_AT_THE_END = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
+function readAuthSafe(element) {
+    const [type] = (0,ber/* sequence */.K2)(element, 'the content');
+    if ((0,ber/* objectIdentifier */.RG)(type, 'the type of the content') === oids/* OID */.V.signedData)
+        throw publicKeyMode('signed with');
+    const content = readContent(element);
+    if (content.encrypted)
+        throw (0,ber/* malformed */.Qm)('its outermost content is encrypted');
+    if (content.data.length === 0)
+        throw (0,ber/* malformed */.Qm)('its outermost content is empty');
+    return content.data;
+}
+function bagsOf(content, unlock) {
+    const { plaintext, scheme } = content.encrypted
+        ? unlock(content)
+        : { plaintext: content.data, scheme: NO_ENCRYPTION };
+    return readSafeContents(plaintext).map((bag) => ({ bag, scheme }));
+}
+function keyOf({ bag, scheme }, unlock) {
+    if (bag.type === 'key')
+        return [{ key: (0,private_key/* readPrivateKey */.$k)(bag.pkcs8), localKeyId: bag.localKeyId, scheme }];
+    if (bag.type !== 'shroudedKey')
+        return [];
+    const unlocked = unlock(bag);
+    const key = (0,private_key/* readDecryptedKey */.sE)(unlocked.plaintext);
+    return [{ key, localKeyId: bag.localKeyId, scheme: unlocked.scheme }];
+}
+function certificateOf({ bag, scheme, }) {
+    if (bag.type !== 'certificate')
+        return [];
+    try {
+        return [{ entry: { certificate: new external_node_crypto_.X509Certificate(bag.der), localKeyId: bag.localKeyId }, scheme }];
+    }
+    catch {
+        return [{ scheme }];
+    }
+}
+function named(schemes) {
+    return [...new Set(schemes)].join(' and ') || NO_ENCRYPTION;
+}
+/** What is seen to be too much is refused before any of it is done. */
+function refuseTooMuchWork({ contents, mac }) {
+    const budget = new kdf/* WorkBudget */.nH();
+    if (mac)
+        budget.spend(mac.cost);
+    for (const { algorithm } of visiblyEncrypted(contents))
+        budget.spend((0,pbe/* encryptionScheme */.tL)(algorithm).cost);
+}
+/** As .NET, which reads the file at the service: it stops at so many keys, and at so many certificates. */
+const MOST_OF_A_KIND = 200;
+function refuseTooMany(bags) {
+    const count = (...types) => bags.filter(({ bag }) => types.includes(bag.type)).length;
+    const [keys, certificates] = [count('key', 'shroudedKey'), count('certificate')];
+    if (keys <= MOST_OF_A_KIND && certificates <= MOST_OF_A_KIND)
+        return;
+    throw new failure/* Failure */.HR('PFX_TOO_LARGE', `The .pfx has ${keys} private keys and ${certificates} certificates in it; at most ${MOST_OF_A_KIND} of each are accepted.`, 'Is this the right file? Export the one certificate that is meant, with its key.');
+}
+/** The contents that are encrypted, and the encrypted keys in those that are not. */
+function visiblyEncrypted(contents) {
+    return contents.flatMap((content) => content.encrypted ? [content] : readSafeContents(content.data).filter((bag) => bag.type === 'shroudedKey'));
+}
+function macFits({ pfx, passwords, budget }) {
+    const { mac } = pfx;
+    if (!mac)
+        return true;
+    const fits = passwords.find(mac.use, (bytes) => {
+        budget.spend(mac.cost);
+        return mac.verify(pfx.authSafe, bytes) || undefined;
+    });
+    return fits ?? false;
+}
+/** Why the MAC does not fit: another password, or a file that was changed. */
+function explainMac({ pfx }, password) {
+    const budget = kdf/* WorkBudget */.nH.forHints();
+    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
+    if (password_failures/* quietly */.gd(() => decryptsAnything(attempt(password))))
+        return password_failures/* damaged */.qM();
+    return wrongPassword(pfx, password, (other) => opens(attempt(other)));
+}
+/** Why a content does not decrypt, though the MAC fits or there is none. */
+function explainContents({ pfx, passwords }, password) {
+    if (pfx.mac)
+        return password_failures/* contentsUnreadable */.qi(password);
+    if (passwords.used)
+        return password_failures/* damagedKey */.Bb();
+    const budget = kdf/* WorkBudget */.nH.forHints();
+    const attempt = (other) => ({ pfx, passwords: new crypto_password/* PasswordCandidates */.OD(other), budget });
+    if (password_failures/* quietly */.gd(() => decryptsAnything(attempt(password), pbe/* fitsDamaged */.Ev)))
+        return password_failures/* damagedKey */.Bb();
+    return wrongPassword(pfx, password, (other) => decryptsAnything(attempt(other)));
+}
+function wrongPassword(pfx, password, fits) {
+    const tried = (other) => password_failures/* quietly */.gd(() => fits(other));
+    return password_failures/* wrongPassword */.lr(password, tried, isProtectedToPrincipals(pfx));
+}
+/** Whether the password fits the MAC, or, if that takes less work, decrypts something. */
+function opens(attempt) {
+    const { pfx } = attempt;
+    const cheapest = cheapestEncrypted(pfx);
+    return pfx.mac && (!cheapest || pfx.mac.cost <= cheapest.scheme.cost) ? macFits(attempt) : decryptsAnything(attempt);
+}
+/** Whether the password decrypts what takes the least work. */
+function decryptsAnything({ pfx, passwords, budget }, decrypts = pbe/* decrypt */.Yc) {
+    const cheapest = cheapestEncrypted(pfx);
+    return cheapest !== undefined && Boolean(decrypts(cheapest.scheme, cheapest.ciphertext, passwords, budget));
+}
+/** The first of those that take the least work to decrypt. */
+function cheapestEncrypted({ contents, }) {
+    return visiblyEncrypted(contents)
+        .filter(({ ciphertext }) => ciphertext.length > 0)
+        .map(({ algorithm, ciphertext }) => ({ scheme: (0,pbe/* encryptionScheme */.tL)(algorithm), ciphertext }))
+        .sort((a, b) => a.scheme.cost - b.scheme.cost)[0];
+}
+function isProtectedToPrincipals({ contents }) {
+    const inTheClear = contents.flatMap((content) => (content.encrypted ? [] : readSafeContents(content.data)));
+    return inTheClear.some(({ type }) => type === 'protectedPassword');
+}
+function trailingData(length) {
+    return new failure/* Failure */.HR('PFX_TRAILING_DATA', `After the end of the .pfx come ${length} more bytes.`, 'Were two files joined, or was a message of a tool written into it? Export or copy the file again.');
+}
+
+
+/***/ }),
+
+/***/ 6867:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bb: () => (/* binding */ damagedKey),
+/* harmony export */   gd: () => (/* binding */ quietly),
+/* harmony export */   lr: () => (/* binding */ wrongPassword),
+/* harmony export */   qM: () => (/* binding */ damaged),
+/* harmony export */   qi: () => (/* binding */ contentsUnreadable)
+/* harmony export */ });
+/* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
+/* harmony import */ var _crypto_password_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1727);
+/** What to say when a password does not fit: which other one would, as far as that can be tried, and never the password. */
+
+
+/**
+ * PFX_WRONG_PASSWORD, with a hint if a slip at the ends of the password explains it.
+ * @param isProtectedToPrincipals whether Windows encrypted a password for users or groups of a domain, too
+ */
+function wrongPassword(password, opensWith, isProtectedToPrincipals = false) {
+    const slip = slips(password).find(({ other }) => opensWith(other));
+    if (!slip && isProtectedToPrincipals)
+        return protectedToPrincipals();
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_WRONG_PASSWORD', `The password does not open the .pfx${slip ? `: ${slip.hint}` : ''}.`, slip?.remedy ??
+        'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.');
+}
+/** Windows made the password up and encrypted it for users or groups of a domain, or somebody chose it in addition. */
+function protectedToPrincipals() {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_WRONG_PASSWORD', 'The password does not open the .pfx: it is protected to users or groups of Active Directory. Windows made up a password that nobody knows, unless a password was chosen as well.', 'If there is a password, check it. If not, export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.');
+}
+/** The password is right, for the contents decrypt, and the MAC is not: somebody or something changed the file. */
+function damaged() {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_DAMAGED', 'The password is right, but the .pfx was changed after it was made: its MAC does not fit.', 'Copy or export the file again.');
+}
+/** Without a MAC, a damaged key and a key with a password of its own look the same. */
+function damagedKey() {
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_DAMAGED', 'The password opens a part of the .pfx only: another part is damaged, or has another password.', 'Export the file again, with one password for everything in it.');
+}
+/** The MAC fits and a content does not decrypt. */
+function contentsUnreadable(password) {
+    if (!(0,_crypto_password_js__WEBPACK_IMPORTED_MODULE_1__/* .isAscii */ .ER)(password)) {
+        return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_PASSWORD_ENCODING', 'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.', 'Export the file again with a password of plain letters, digits and punctuation (ASCII).');
+    }
+    return new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('PFX_KEY_PASSWORD_DIFFERS', 'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.', 'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.');
+}
+/** The answer to a question that is asked for a hint only: what goes wrong meanwhile is no news. */
+function quietly(question) {
+    try {
+        return question();
+    }
+    catch {
+        return false;
+    }
+}
+const STORE_AGAIN = 'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
+const STORE_OR_EXPORT = 'Export the .pfx again with a password of visible characters only.';
+/**
+ * What people add to a password or lose from it without seeing it. What can be seen in the given one comes first, then the
+ * likeliest, since not all may be tried.
+ */
+function slips(password) {
+    const all = [
+        ['without the line break at its end it would', withoutLineBreaks(password)],
+        ['without the byte order mark at its start it would', password.replace(/^\ufeff/, '')],
+        ['without the blanks at its end it would', password.trimEnd()],
+        ['without the blanks at its start it would', password.trimStart()],
+        ['without the blanks at both ends it would', password.trim()],
+        ['without the quotation marks around it it would', password.replace(/^(["'])(.*)\1$/s, '$2')],
+        ['the file has no password', ''],
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_AGAIN }));
+    const lost = [
+        ["the file's own password ends in a line break, which the given one lacks", `${password}\n`],
+        ["the file's own password ends in a line break (CR LF), which the given one lacks", `${password}\r\n`],
+        ["the file's own password begins with a byte order mark, which the given one lacks", `\ufeff${password}`],
+    ].map(([hint = '', other = '']) => ({ hint, other, remedy: STORE_OR_EXPORT }));
+    return [...all, ...lost].filter(({ other }, i, list) => other !== password && list.findIndex((slip) => slip.other === other) === i);
+}
+/** Without those at its end; a regular expression would take the square of their number. */
+function withoutLineBreaks(password) {
+    let end = password.length;
+    while (password[end - 1] === '\n' || password[end - 1] === '\r')
+        end--;
+    return password.slice(0, end);
+}
+
+
+/***/ }),
+
+/***/ 5637:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   $k: () => (/* binding */ readPrivateKey),
+/* harmony export */   cI: () => (/* binding */ readEncryptedKey),
+/* harmony export */   sE: () => (/* binding */ readDecryptedKey),
+/* harmony export */   uH: () => (/* binding */ openEncryptedKey)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6625);
+/* harmony import */ var _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6463);
+/* harmony import */ var _crypto_algorithms_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4504);
+/* harmony import */ var _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9579);
+/* harmony import */ var _crypto_password_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1727);
+/* harmony import */ var _crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(609);
+/* harmony import */ var _password_failures_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(6867);
+/** A private key in PKCS#8 (RFC 5958), in the clear or encrypted, as a key that Node works with. */
+
+
+
+
+
+
+
+
+/** The largest modulus of an RSA key, in bits: OpenSSL uses none that is larger. */
+const MOST_RSA_BITS = 16_384;
+/** FIPS 186-4 ends at 3,072. Node computes the public key, which takes minutes for a very large one. */
+const MOST_DSA_BITS = 4_096;
+const MOST_DSA_EXPONENT_BITS = 512;
+/** Of any other type, in bytes: the largest post-quantum key is a third of that. */
+const LARGEST_KEY = 16 * 1024;
+/**
+ * Reads PrivateKeyInfo ::= SEQUENCE { version, privateKeyAlgorithm, privateKey, … }.
+ * @throws Failure PFX_UNSUPPORTED for a key that is too large or of a type that Node does not know, PFX_INVALID for a
+ *   broken key
+ */
+function readPrivateKey(pkcs8) {
+    const [, algorithm, key] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)(pkcs8, 'the private key');
+    const { oid, parameters } = (0,_crypto_algorithms_js__WEBPACK_IMPORTED_MODULE_3__/* .algorithmIdentifier */ .Hh)(algorithm, 'the private key');
+    refuseLarge(oid, parameters, (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .octetString */ .J8)(key, 'the private key'));
+    try {
+        return (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createPrivateKey)({ key: pkcs8.encoding, format: 'der', type: 'pkcs8' });
+    }
+    catch {
+        // OpenSSL's own message might quote the key, so it is not kept as the cause.
+        if (!KNOWN_KEY_TYPES.has(oid))
+            return (0,_crypto_algorithms_js__WEBPACK_IMPORTED_MODULE_3__/* .unsupported */ .qO)('a private key of the type', oid);
+        throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)('the private key cannot be read');
+    }
+}
+/** The same of what was decrypted. @throws Failure also if that is nothing at all */
+function readDecryptedKey(plaintext) {
+    if (plaintext.length === 0)
+        throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)('an encrypted private key is empty');
+    return readPrivateKey((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .parseWhole */ .z2)(plaintext));
+}
+/**
+ * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
+ */
+function openEncryptedKey(der, password) {
+    const { algorithm, ciphertext } = readEncryptedKey((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .parseWhole */ .z2)(der));
+    const scheme = (0,_crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__/* .encryptionScheme */ .tL)(algorithm);
+    const budget = new _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .WorkBudget */ .nH();
+    const plaintext = (0,_crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__/* .decrypt */ .Yc)(scheme, ciphertext, new _crypto_password_js__WEBPACK_IMPORTED_MODULE_5__/* .PasswordCandidates */ .OD(password), budget);
+    if (plaintext)
+        return readDecryptedKey(plaintext);
+    const hints = _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .WorkBudget */ .nH.forHints();
+    const fits = (other) => _password_failures_js__WEBPACK_IMPORTED_MODULE_7__/* .quietly */ .gd(() => (0,_crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__/* .fitsDamaged */ .Ev)(scheme, ciphertext, new _crypto_password_js__WEBPACK_IMPORTED_MODULE_5__/* .PasswordCandidates */ .OD(other), hints));
+    throw fits(password) ? _password_failures_js__WEBPACK_IMPORTED_MODULE_7__/* .damagedKey */ .Bb() : _password_failures_js__WEBPACK_IMPORTED_MODULE_7__/* .wrongPassword */ .lr(password, fits);
+}
+/** The encryption of a private key and what is encrypted. */
+function readEncryptedKey(element) {
+    const [algorithm, ciphertext] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)(element, 'an encrypted private key');
+    return {
+        algorithm: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .expectTag */ .yi)(algorithm, _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.sequence, 'the encryption of a private key'),
+        ciphertext: (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .octetString */ .J8)(ciphertext, 'an encrypted private key'),
+    };
+}
+/** Before OpenSSL sees it: some of what it computes for a key grows with the third power of its size. */
+function refuseLarge(oid, parameters, key) {
+    switch (oid) {
+        case _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rsaEncryption:
+        case _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rsassaPss: {
+            const [, modulus] = (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .sequence */ .K2)((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .parseWhole */ .z2)(key), 'the RSA key');
+            refuseBits('RSA', bits(modulus, 'the modulus'), MOST_RSA_BITS);
+            break;
+        }
+        case _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dsa: {
+            // The parameters may also be left out, which OpenSSL rejects.
+            const [p] = parameters?.tag === _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.sequence ? parameters.children() : [];
+            refuseBits('DSA', p ? bits(p, 'the prime') : 0, MOST_DSA_BITS);
+            if (bits((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .parseWhole */ .z2)(key), 'the private key') > MOST_DSA_EXPONENT_BITS)
+                throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)('the DSA key is too large');
+            break;
+        }
+        case _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dhKeyAgreement:
+        case _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dhPublicNumber:
+            // No certificate has such a key; reading one takes the better part of a second.
+            (0,_crypto_algorithms_js__WEBPACK_IMPORTED_MODULE_3__/* .unsupported */ .qO)('a private key of the type', oid);
+            break;
+        default:
+            if (key.length > LARGEST_KEY || (parameters?.encoding.length ?? 0) > LARGEST_KEY)
+                throw (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .malformed */ .Qm)(`the private key has ${key.length} bytes; at most ${LARGEST_KEY} are accepted`);
+    }
+}
+function bits(element, what) {
+    return (0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .expectTag */ .yi)(element, _asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .TAG */ .Dk.integer, what).content.length * 8;
+}
+function refuseBits(type, found, most) {
+    // An INTEGER has a zero byte in front if its first bit is set.
+    if (found > most + 8)
+        (0,_crypto_algorithms_js__WEBPACK_IMPORTED_MODULE_3__/* .unsupported */ .qO)(`a private key of ${found} bits (at most ${most} are accepted) of the type`, type);
+}
+/** A key of one of these types that cannot be read is broken, not unknown. */
+const KNOWN_KEY_TYPES = new Set([
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rsaEncryption,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.rsassaPss,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.dsa,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ecPublicKey,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.x25519,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.x448,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ed25519,
+    _asn1_oids_js__WEBPACK_IMPORTED_MODULE_2__/* .OID */ .V.ed448,
+]);
 
 
 /***/ }),
@@ -48650,8 +49280,8 @@ var der = __nccwpck_require__(3767);
 var oids = __nccwpck_require__(6463);
 // EXTERNAL MODULE: ./lib/text/dates.js
 var dates = __nccwpck_require__(9006);
-// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
-var client_certificate = __nccwpck_require__(855);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js
+var client_certificate = __nccwpck_require__(4010);
 ;// CONCATENATED MODULE: ./lib/certificate/create.js
 /** A new key and a certificate for it, signed by itself: what an API connector authenticates with. */
 
@@ -48702,8 +49332,8 @@ function critical(id, value) {
 
 // EXTERNAL MODULE: ./lib/certificate/hand-over.js + 1 modules
 var hand_over = __nccwpck_require__(1465);
-// EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
-var upload = __nccwpck_require__(9541);
+// EXTERNAL MODULE: ./lib/certificate/upload.js + 3 modules
+var upload = __nccwpck_require__(9632);
 // EXTERNAL MODULE: ./lib/connectors/reading.js
 var reading = __nccwpck_require__(944);
 // EXTERNAL MODULE: ./lib/connectors/expiry.js
@@ -49093,8 +49723,8 @@ function unreadable(path, why, cause) {
 var clean = __nccwpck_require__(4874);
 // EXTERNAL MODULE: ./lib/text/dates.js
 var dates = __nccwpck_require__(9006);
-// EXTERNAL MODULE: ./lib/certificate/client-certificate.js + 1 modules
-var client_certificate = __nccwpck_require__(855);
+// EXTERNAL MODULE: ./lib/certificate/client-certificate.js
+var client_certificate = __nccwpck_require__(4010);
 ;// CONCATENATED MODULE: ./lib/certificate/suitability.js
 
 
@@ -49133,12 +49763,12 @@ function assess(certificate, now, minimumDaysLeft) {
 }
 /** What servers reject a whole chain for, since they look at each certificate of it. */
 function aboutIssuer(issuer, now) {
-    const { validFromDate, validToDate } = issuer;
+    const { notBefore, notAfter } = (0,client_certificate/* validityOf */.Gv)(issuer);
     const what = `The certificate of the issuer "${(0,clean/* clean */.uH)((0,client_certificate/* subjectOf */.et)(issuer), 100)}"`;
     const rejected = 'servers may reject the chain. Ask its authority for the current one';
     return [
-        ...(validToDate < now ? [`${what} expired at ${(0,dates/* isoSeconds */.nE)(validToDate)}; ${rejected}.`] : []),
-        ...(validFromDate > now ? [`${what} is not valid before ${(0,dates/* isoSeconds */.nE)(validFromDate)}; ${rejected}.`] : []),
+        ...(notAfter < now ? [`${what} expired at ${(0,dates/* isoSeconds */.nE)(notAfter)}; ${rejected}.`] : []),
+        ...(notBefore > now ? [`${what} is not valid before ${(0,dates/* isoSeconds */.nE)(notBefore)}; ${rejected}.`] : []),
         ...((0,client_certificate/* allowsClientAuth */.AA)(issuer)
             ? []
             : [
@@ -49157,8 +49787,8 @@ function refuseExpired(certificate, now, minimumDaysLeft) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/certificate/upload.js + 14 modules
-var certificate_upload = __nccwpck_require__(9541);
+// EXTERNAL MODULE: ./lib/certificate/upload.js + 3 modules
+var certificate_upload = __nccwpck_require__(9632);
 // EXTERNAL MODULE: ./lib/connectors/outcome.js
 var connectors_outcome = __nccwpck_require__(7512);
 // EXTERNAL MODULE: ./lib/connectors/reading.js
@@ -50393,12 +51023,12 @@ function report({ outcomes, certificate, trust, origin }, tenantId) {
 /** Opens the certificate, shows everything that is wrong with it, and sets its outputs. */
 async function certificateToUpload(content, minimumDaysLeft, deadline) {
     const now = new Date();
-    const { upload, notes, secrets } = await deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(content, now));
+    const { upload, notes, warnings, secrets } = await deadline.blocking(() => (0,certificate_upload/* openCertificate */.W)(content, now));
     for (const secret of secrets)
         (0,text_secrets/* hide */.jD)(secret);
     for (const note of notes)
         (0,core/* info */.pq)(note);
-    (0,annotations/* warn */.R8)(assess(upload.certificate, now, minimumDaysLeft), 'Certificate');
+    (0,annotations/* warn */.R8)([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate');
     (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {
         (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
     });
@@ -50546,20 +51176,50 @@ function dateFromSeconds(seconds) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   t: () => (/* binding */ unescaped)
+/* harmony export */   M: () => (/* binding */ unescaped),
+/* harmony export */   t: () => (/* binding */ repairedArmour)
 /* harmony export */ });
 /** PEM and base64 as they were before something wrote them as text. */
 /**
- * Without the escapes of JSON, properties files, URLs and HTML that occur in base64 and PEM, those escaped twice too, and
- * without what nobody sees: characters of zero width, byte order marks, the zeros of UTF-16 that was read as something else.
+ * Without the escapes of JSON, properties files, URLs, HTML and quoted-printable that occur in base64 and PEM, those escaped
+ * twice too, without what nobody sees (characters of zero width, soft hyphens, byte order marks, the zeros of UTF-16 that was
+ * read as something else), and with its {@link repairedArmour armour} whole.
  */
 function unescaped(text) {
-    return text
-        .replace(/[\0\u200b-\u200d\u2060\ufeff]/g, '')
-        .replace(/(?:\\{1,4}u00|%)(2[02bdf]|3d|0[ad])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
-        .replace(/&#(43|47|61|10|13);/g, (_, decimal) => String.fromCharCode(Number(decimal)))
-        .replace(/\\{1,4}[rn]/g, '\n')
-        .replace(/\\{1,4}([/=+"])/g, '$1');
+    return repairedArmour(text
+        .replace(/[\0\u00ad\u200b-\u200d\u2060\ufeff]/g, '')
+        // A soft line break of quoted-printable, whose lines have up to 76 characters.
+        .replace(/(?<=^[^=\r\n]{60,75})=\r?\n(?=[A-Za-z0-9+/])/gm, '')
+        .replaceAll('=3D', '=')
+        .replace(/(?:\\{1,4}(?:u00|x)|%(?:25){0,2}|%u00)(2[02bdf]|3d|0[ad])/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)))
+        .replace(ENTITY, (_, decimal, hex, name) => name === undefined
+        ? String.fromCharCode(decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal))
+        : (NAMED[name.toLowerCase()] ?? ''))
+        .replace(/\\{1,4}(?:[rn]|\r?\n)/g, '\n')
+        .replace(/\\{1,4}([/=+"])/g, '$1'));
+}
+/** An entity of HTML for a character of ASCII: in decimal, in hexadecimal, or by name. */
+const ENTITY = /&(?:amp;){0,3}(?:#0{0,4}(\d{1,2})|#x0{0,4}([0-7]?[\da-f])|(plus|sol|equals|newline));/gi;
+const NAMED = { plus: '+', sol: '/', equals: '=', newline: '\n' };
+const DASH = '[-\u2010-\u2015\u2212]';
+const BLANKS = '[\\s+]{0,3}';
+const LABEL = `(?:(X509|TRUSTED|ENCRYPTED|RSA|EC|DSA)${BLANKS})?(CERTIFICATE|PRIVATE${BLANKS}KEY|PKCS7)`;
+/** The base64 of a SEQUENCE, or the head of an encrypted key. */
+const BODY = '\\s{0,40}(?:M[A-Za-z0-9+/]{7}|Proc-Type:)';
+/** Behind END five dashes are its own: without a line break, those of the next BEGIN follow. */
+const ARMOUR = new RegExp(`${DASH}{1,8}${BLANKS}(BEGIN|END)${BLANKS}${LABEL}${BLANKS}(?:${DASH}{1,8}(?=(${BODY}))|${DASH}{1,5})`, 'gi');
+/**
+ * PEM whose lines `-----BEGIN …-----` and `-----END …-----` are as they should be, after dashes were lost or became longer
+ * ones, blanks were lost or added, or letters became small ones. That this was right shows in what is between them. A BEGIN
+ * without base64 behind it is only spoken of, as in a comment.
+ */
+function repairedArmour(text) {
+    return text.replace(ARMOUR, (line, word, kind, what, body) => {
+        if (word.toUpperCase() === 'BEGIN' && body === undefined)
+            return line;
+        const label = what.toUpperCase().startsWith('PRIVATE') ? 'PRIVATE KEY' : what;
+        return `-----${word} ${kind === undefined ? '' : `${kind} `}${label}-----`.toUpperCase();
+    });
 }
 
 
