@@ -192,6 +192,20 @@ describe('nothing is done', () => {
   });
 
   test.each([
+    [true, 'already uses this certificate; nothing to do.', 0],
+    [false, `has this certificate already, but does not use it: another one was uploaded later. ${FORCE}`, 1],
+  ])('one without a thumbprint that can be read is taken for it, and that is said; active: %s', async (...row) => {
+    const [isActive, text, others] = row;
+    const before = connectorWith([{ ...old, isActive: !isActive }, heldNew(certificate, { thumbprint: '', isActive })]);
+    const { outcome, requests } = await update(before);
+    expect(outcome).toMatchObject({ result: 'unchanged', text });
+    expect(outcome.warnings.slice(others)).toEqual([
+      'The API connector Sign-up shows no thumbprint that can be read for the certificate that it has: it was taken for this one by its two dates. If it is another one, set force: true to upload this one.',
+    ]);
+    expect(requests).toEqual([]);
+  });
+
+  test.each([
     [false, 'dry run: the certificate would be uploaded.'],
     [true, 'dry run: the certificate would be made the only one.'],
   ])('on a dry run, replace: %s', async (replace, text) => {
@@ -311,6 +325,43 @@ describe('dates that are worth a warning', () => {
       ],
     ],
     ['the other has a date that cannot be read', until('soon'), certificate, []],
+    [
+      'it becomes valid after the one in use has expired, while another one is valid',
+      connectorWith([held(OLD, '2026-03-02T00:00:00Z'), held(OTHER, '2026-03-03T00:00:00Z', { isActive: false })]),
+      future,
+      [`${STARTS} the one that it uses now expires on 2026-03-02T00:00:00Z.`],
+    ],
+    [
+      'it becomes valid after both have expired',
+      connectorWith([
+        held(OTHER, '2026-03-02T06:00:00Z', { isActive: false }),
+        held(OLD, '2026-03-02T00:00:00Z'),
+        held('C'.repeat(40), 'soon', { isActive: false }),
+      ]),
+      future,
+      [
+        `${STARTS} the one that it uses now expires on 2026-03-02T00:00:00Z. From 2026-03-02T06:00:00Z to ${TOMORROW} it has no valid certificate, and sign-ups fail.`,
+      ],
+    ],
+    [
+      'another one becomes valid before it',
+      connectorWith([
+        held(OLD, '2026-03-02T00:00:00Z'),
+        held(OTHER, '2026-12-01T00:00:00Z', { isActive: false, notBefore: Date.parse('2026-03-02T06:00:00Z') / 1000 }),
+      ]),
+      future,
+      [
+        `${STARTS} the one that it uses now expires on 2026-03-02T00:00:00Z. From 2026-03-02T00:00:00Z to 2026-03-02T06:00:00Z it has no valid certificate, and sign-ups fail.`,
+      ],
+    ],
+    [
+      'one with its dates and another thumbprint is there',
+      connectorWith(['C', 'D', 'E', 'F'].map((digit) => heldNew(certificate, { thumbprint: digit.repeat(40) }))),
+      certificate,
+      [
+        `The API connector Sign-up has a certificate with the same two dates and another thumbprint (${['C', 'D', 'E'].map((digit) => digit.repeat(40)).join(', ')} and 1 more). If that is this one, uploaded before, the service shows a thumbprint that nobody knows, and each run uploads it again.`,
+      ],
+    ],
   ])('%s', async (_, before, own, warnings) => {
     const { outcome } = await update(before, { certificate: own, dryRun: true });
     expect([outcome.result, outcome.warnings]).toEqual(['would-change', warnings]);

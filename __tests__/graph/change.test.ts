@@ -72,7 +72,6 @@ describe('uploading a certificate', () => {
   test.each([
     [400, 'AADB2C90213', 'UPLOAD_PASSWORD_REFUSED'],
     [403, 'x', 'GRAPH_FORBIDDEN'],
-    [404, 'x', 'CONNECTOR_NOT_FOUND'],
     [300, 'x', 'REDIRECTED'],
     [302, 'x', 'REDIRECTED'],
   ])('HTTP %d, %s, is final: nothing was changed', async (status, code, expected) => {
@@ -92,6 +91,7 @@ describe('uploading a certificate', () => {
     ['busy with another write', answer(400, error('AADB2C90229', 'Busy.'), { 'retry-after': '7' })],
     ['at odds with another write', answer(409, error('Directory_ConcurrencyViolation', 'x'), { 'retry-after': '7' })],
     ['not knowing the token yet', answer(401, error('x', 'Unknown.'), { 'retry-after': '7' })],
+    ['not knowing the connector yet', answer(404, error('x', 'Unknown.'), { 'retry-after': '7' })],
   ])('%s: it is sent again after the time that the service asks for, and one read', async (_what, first) => {
     const { http, connectors, log } = online(first, absent, answer(200, connectorBody('c1', [entry(NEW)])));
     expect(await connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE)).toEqual(
@@ -100,6 +100,25 @@ describe('uploading a certificate', () => {
     expect(methods(http)).toEqual(['POST', 'GET', 'POST']);
     expect(http.waits).toEqual([7000]);
     expect(log).toEqual([expect.stringMatching(/API connector c1.*Trying again in 7\.0 s \(1 of 5 tries\)\.$/)]);
+  });
+
+  test('a connector that is never found for the upload: that it was read before is said, and for 10 s it is tried', async () => {
+    const { http, connectors } = online();
+    http.otherwise = ({ method }) => (method === 'GET' ? absent : answer(404, error('x', 'Unknown.')));
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('CONNECTOR_NOT_FOUND');
+    expect(failure.message).toMatch(
+      /^Microsoft Graph does not find the API connector, which was read a moment before \(API connector c1\): Unknown .*\. Nothing was changed\.$/,
+    );
+    expect(http.scripted.now()).toBeLessThanOrEqual(10_000);
+  });
+
+  test('a connector that is gone: the list settles it', async () => {
+    const { http, connectors } = online(answer(404), answer(404), answer(200, { value: [] }));
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1'), UPLOAD, CERTIFICATE));
+    expect(failure.message).toMatch(/^Microsoft Graph does not find the API connector, .*\. Nothing was changed\.$/);
+    expect(failure.remedy).toMatch(/^The tenant has no API connector at all/);
+    expect(methods(http)).toEqual(['POST', 'GET', 'GET']);
   });
 
   test('throttled, and the read afterwards shows it all the same: it is not sent again', async () => {
@@ -221,6 +240,22 @@ describe('an upload whose response is lost, or does not show the certificate', (
     ['HTTP 503', answer(503)],
     ['HTTP 504', answer(504)],
     ['HTTP 502 with the certificate in it', answer(502, connectorBody('c1', [entry(NEW)]))],
+    ['HTTP 500 with the code of a busy service', answer(500, error('AADB2C95053', 'Busy.'))],
+    ['HTTP 503 with the code of a throttled one', answer(503, error('AADB2C90229', 'Busy.'))],
+    ['HTTP 504 with the code of another write', answer(504, error('Directory_ConcurrencyViolation', 'x'))],
+  ];
+  const PAGE = answer(200, '<!DOCTYPE html><html><title>Blocked by DLP</title></html>');
+  /** Not sent again, whatever the connector shows. */
+  const REFUSED: [string, Answer, string][] = [
+    ['a web page in its place', PAGE, 'INTERCEPTED'],
+    [
+      'HTTP 502 with the code of an expired certificate',
+      answer(502, error('AADB2C90214', 'x')),
+      'UPLOAD_EXPIRED_REFUSED',
+    ],
+    ['HTTP 500 with the code of a wrong password', answer(500, error('AADB2C90213', 'x')), 'UPLOAD_PASSWORD_REFUSED'],
+    ['HTTP 500 with the code of one that is there', answer(500, error('AADB2C95049', 'x')), 'UPLOAD_ALREADY_THERE'],
+    ['the code of one that is there', answer(400, error('AADB2C95049', 'x')), 'UPLOAD_ALREADY_THERE'],
   ];
   const ACCEPTED: [string, Answer][] = [
     ['a response that cannot be read', answer(200, '{')],
@@ -235,7 +270,7 @@ describe('an upload whose response is lost, or does not show the certificate', (
   ];
 
   test.each(
-    [...MAYBE, ...ACCEPTED].flatMap(([what, lost]) =>
+    [...MAYBE, ...ACCEPTED, ...REFUSED].flatMap(([what, lost]) =>
       [0, 1_000, 5_000, 12_000].map((lag) => [what, lag, lost] as const),
     ),
   )('%s, and reads lag by %d ms: it is found, and sent once', async (_what, lag, lost) => {
@@ -270,6 +305,34 @@ describe('an upload whose response is lost, or does not show the certificate', (
       expect(http.waits).toEqual([500, 1000, 2000, 4000, 4000, 4000, 4000, 4000, 4000, 2500]);
     },
   );
+
+  test.each(REFUSED)(
+    '%s, and it is not seen for 15 s: it is not sent again, and what it was is said',
+    async (...row) => {
+      const [, refused, code] = row;
+      const { http, connectors } = online(refused);
+      http.otherwise = () => answer(200, connectorBody('c1', [entry(OLD)]));
+      const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+      expect(failure.code).toBe(code);
+      expect(failure.message).toMatch(
+        /^(Not|The service) .*\. The certificate was not seen on the connector within 15 s\. The connector has now: B{40}\.$/,
+      );
+      expect(failure.message).not.toMatch(/Nothing was changed|accepted the change/);
+      expect(methods(http).filter((method) => method !== 'GET')).toEqual(['POST']);
+    },
+  );
+
+  test('a web page in the place of the upload and of the reads: it is not known, and the page has the fix', async () => {
+    const { http, connectors } = online();
+    http.otherwise = () => PAGE;
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('INTERCEPTED');
+    expect(failure.message).toMatch(
+      /^Not Microsoft Graph .* titled Blocked by DLP .*\. Whether the certificate is on the connector could not be found out: Not Microsoft Graph .*\.$/,
+    );
+    expect(failure.remedy).toMatch(/^Let the firewall, web filter or proxy/);
+    expect(methods(http)).toEqual(['POST', 'GET']);
+  });
 
   test.each(MAYBE)('%s, and it is not seen for 15 s: it is sent again', async (_what, lost) => {
     const posts: number[] = [];
@@ -384,21 +447,28 @@ describe('an upload whose response is lost, or does not show the certificate', (
     expect(failure.message).toContain('was not seen on the connector within 15 s');
   });
 
-  test('refused at once: nothing is in doubt, so nothing is read', async () => {
+  test('one that was there before is refused: nothing is in doubt, so nothing is read', async () => {
     const { http, connectors } = online(answer(400, error('AADB2C95049', 'Already there.')));
-    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', NEW), UPLOAD, CERTIFICATE));
     expect(failure).toMatchObject({ code: 'UPLOAD_ALREADY_THERE' });
+    expect(failure.message).toMatch(/\. Nothing was changed\.$/);
     expect(failure.remedy).toMatch(/^If force is set, leave it out\. /);
     expect(methods(http)).toEqual(['POST']);
   });
 
-  test.each([4_000, 500])('there are only %d ms to read: it is read as long, and not sent again', async (left) => {
-    const { http, connectors } = neverActing();
-    http.scripted.left = left;
-    const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
-    expect(failure.message).toMatch(/was not seen on the connector within [0-4] s/);
-    expect(http.scripted.left).toBeGreaterThan(0);
-  });
+  test.each([14_900, 9_300, 4_000, 500])(
+    'there are only %d ms to read: it is read as long, and not sent again',
+    async (left) => {
+      const { http, connectors } = neverActing();
+      http.scripted.left = left;
+      const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE));
+      expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
+      expect(failure.message).toMatch(/was not seen on the connector within \d+ s/);
+      expect(failure.remedy).toMatch(/^Run the job again: it reads the connector first/);
+      expect(http.scripted.left).toBeGreaterThan(0);
+      expect(postsOf(http)).toBe(1);
+    },
+  );
 
   test('cancelled while it is read: what is known is said', async () => {
     const { http, connectors } = online(lost, answer(200, connectorBody('c1')), () => cancelled(http));
@@ -414,7 +484,7 @@ describe('an upload whose response is lost, or does not show the certificate', (
     expect(failure.message).toMatch(
       /^Microsoft Graph did not answer: reset \(.*\)\. Whether the certificate is on the connector could not be found out: Microsoft Graph denies access \(API connector c1\): Denied \(.*\)\.$/,
     );
-    expect(failure.cause).toMatchObject({ code: 'NETWORK_UNREACHABLE' });
+    expect(failure.cause).toMatchObject({ cause: { code: 'NETWORK_UNREACHABLE' } });
     expect(methods(http)).toEqual(['POST', 'GET']);
   });
 
@@ -440,8 +510,10 @@ describe('an upload whose response is lost, or does not show the certificate', (
     const { http, connectors } = online(new TransportError('reset', true), ...Array.from({ length: 20 }, () => read));
     const failure = await failureOf(connectors.uploadClientCertificate(connector('c1', NEW), UPLOAD, CERTIFICATE));
     expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
-    expect(failure.message).toMatch(/that does not tell whether this upload took effect\.$/);
-    expect(failure.cause).toMatchObject({ code: 'NETWORK_UNREACHABLE' });
+    expect(failure.message).toMatch(
+      /The certificate was not seen on the connector once more within 15 s\. .* that does not tell whether this upload took effect\.$/,
+    );
+    expect(failure.cause).toMatchObject({ cause: { code: 'NETWORK_UNREACHABLE' } });
     expect(methods(http).filter((method) => method === 'POST')).toHaveLength(1);
   });
 });
@@ -474,13 +546,32 @@ describe('replacing the authentication', () => {
   test.each([
     ['none', []],
     ['the old one', [entry(OLD)]],
-    ['the old one too', [entry(NEW), entry(OLD)]],
   ])('accepted, and reads never show anything but %s: it is looked for, and not sent again', async (_what, shown) => {
     const stale = answer(200, connectorBody('c1', shown));
     const { http, connectors } = online(answer(204), ...Array.from({ length: 40 }, () => stale));
     const failure = await failureOf(connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE));
     expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
     expect(failure.message).toContain('accepted the change (HTTP 204)');
+    expect(methods(http).filter((method) => method === 'PATCH')).toHaveLength(1);
+  });
+
+  test('accepted, and the older one stays: that both are there is said, not that the new one is missing', async () => {
+    const { http, connectors } = online(answer(204));
+    http.otherwise = () => answer(200, connectorBody('c1', [entry(OLD), entry(NEW)]));
+    const failure = await failureOf(connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
+    expect(failure.message).toMatch(
+      / The certificate is on the connector, and so are others, still after 30 s\. The connector has now: B{40}, A{40}\.$/,
+    );
+    expect(failure.message).not.toContain('not seen');
+  });
+
+  test('a web page in the place of the response: nobody accepted anything', async () => {
+    const { http, connectors } = online(answer(200, '<html><title>Blocked</title>'));
+    http.otherwise = () => answer(200, connectorBody('c1', [entry(OLD)]));
+    const failure = await failureOf(connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE));
+    expect(failure.code).toBe('INTERCEPTED');
+    expect(failure.message).toMatch(/titled Blocked .* was not seen on the connector within 15 s\./);
     expect(methods(http).filter((method) => method === 'PATCH')).toHaveLength(1);
   });
 
@@ -532,9 +623,18 @@ describe('replacing the authentication', () => {
     expect(methods(http)).toEqual(['PATCH', 'GET', 'GET']);
   });
 
-  test('the certificate in an answer to the PATCH is not believed without a look', async () => {
+  test('a response with the connector that has this certificate alone is enough', async () => {
+    const { http, connectors, log } = online(answer(200, connectorBody('another', [entry(NEW)])));
+    expect(await connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE)).toEqual(
+      connector('c1', NEW),
+    );
+    expect(methods(http)).toEqual(['PATCH']);
+    expect(log).toEqual([]);
+  });
+
+  test('a response with the connector that has an older one too is followed by a look', async () => {
     const { http, connectors } = online(
-      answer(200, connectorBody('c1', [entry(NEW)])),
+      answer(200, connectorBody('c1', [entry(NEW), entry(OLD)])),
       answer(200, connectorBody('c1', [entry(NEW)])),
     );
     await connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE);
@@ -542,18 +642,13 @@ describe('replacing the authentication', () => {
   });
 
   test('a look that fails after the change was taken: it is not known', async () => {
-    const { http, connectors } = online(
-      answer(204),
-      answer(404),
-      answer(500),
-      answer(500),
-      answer(500),
-      answer(500),
-      answer(500),
-    );
+    const { http, connectors } = online(answer(204));
+    http.otherwise = ({ url }) => answer(url.endsWith('/c1') ? 404 : 500);
     const failure = await failureOf(connectors.replaceAuthentication(connector('c1', OLD), UPLOAD, CERTIFICATE));
     expect(failure.code).toBe('UPLOAD_NOT_CONFIRMED');
-    expect(failure.message).toMatch(/could not be found out: The tenant has no such API connector/);
+    expect(failure.message).toMatch(
+      /could not be found out: Microsoft Graph does not find the API connector, which was read a moment before/,
+    );
     expect(methods(http).filter((method) => method === 'PATCH')).toHaveLength(1);
   });
 

@@ -386,15 +386,34 @@ describe('listing connectors', () => {
     expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1', 'c2', 'c3']);
   });
 
-  test('what is no connector is left out', async () => {
-    const { connectors } = online(answer(200, { value: [null, 'text', { id: 5 }, { id: 'c1' }] }));
-    expect((await connectors.list()).map(({ id }) => id)).toEqual(['c1']);
-  });
+  test.each([[null], ['text'], [{ id: 5 }], [{ displayName: 'x' }], [{ id: '' }]])(
+    'a page with %j in it is not read as if there were fewer connectors, but asked for again',
+    async (odd) => {
+      const { http, connectors } = online(answer(200, { value: [odd, { id: 'c1' }] }), answer(200, { value: [] }));
+      expect(await connectors.list()).toEqual([]);
+      expect(http.requests).toHaveLength(2);
+    },
+  );
 
-  test('a next link that is no text is none', async () => {
-    const { http, connectors } = online(answer(200, { value: [], '@odata.nextLink': 5 }));
+  test.each([5, null, ''])('a next link that is %j is none', async (nextLink) => {
+    const { http, connectors } = online(answer(200, { value: [], '@odata.nextLink': nextLink }));
     expect(await connectors.list()).toEqual([]);
     expect(http.requests).toHaveLength(1);
+  });
+
+  test.each([
+    '/v1.0/identity/apiConnectors?$skiptoken=2',
+    'apiConnectors?$skiptoken=2',
+    '?$skiptoken=2',
+    'https://graph.microsoft.com:443/v1.0/identity/apiConnectors?$skiptoken=2',
+    'https://user:password@graph.microsoft.com/v1.0/identity/apiConnectors/?$skiptoken=2#x',
+  ])('the next link %s is the same list', async (nextLink) => {
+    const { http, connectors } = online(
+      answer(200, { value: [], '@odata.nextLink': nextLink }),
+      answer(200, { value: [] }),
+    );
+    expect(await connectors.list()).toEqual([]);
+    expect(http.requests[1]?.url).toBe(`${ROOT}?$skiptoken=2`);
   });
 
   test('the letter case of a next link does not matter, and what follows it is kept', async () => {
@@ -455,9 +474,11 @@ describe('listing connectors', () => {
   test.each([
     'https://graph.example/v1.0/identity/apiConnectors?$skiptoken=2',
     `https://graph.example/?${ROOT}?`,
-    ROOT,
     `${ROOT}.example?$skiptoken=2`,
-    '/v1.0/identity/apiConnectors?$skiptoken=2',
+    '//graph.example/v1.0/identity/apiConnectors?$skiptoken=2',
+    'http://graph.microsoft.com/v1.0/identity/apiConnectors?$skiptoken=2',
+    'https://graph.microsoft.com:8443/v1.0/identity/apiConnectors?$skiptoken=2',
+    'https://[/v1.0/identity/apiConnectors?$skiptoken=2',
   ])('the token does not go to %s', async (nextLink) => {
     const { http, connectors } = online(answer(200, { value: [{ id: 'c1' }], '@odata.nextLink': nextLink }));
     expect(await failureOf(connectors.list())).toMatchObject({

@@ -7,6 +7,7 @@ import {
   certificatesOf,
   entriesAfter,
   entriesOf,
+  twinsOf,
   nameOf,
   parseConnector,
   parsePage,
@@ -176,6 +177,7 @@ describe('what a connector authenticates with, in any spelling', () => {
 
 describe('a certificate is recognised', () => {
   const SHA1 = '0EB255CC895477798BA418B378255204304897AD';
+  const OTHER = 'A'.repeat(40);
   const SHA256 = 'E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855';
   const own = {
     thumbprint: SHA1,
@@ -222,6 +224,21 @@ describe('a certificate is recognised', () => {
     expect(entriesAfter(before, before, own)).toEqual([]);
   });
 
+  test('after a change by one entry more with its dates, though it has the thumbprint of an older one', () => {
+    const [once, twice] = [withEntries(entry(OTHER)), withEntries(entry(OTHER), entry(OTHER))];
+    expect(entriesAfter(once, twice, own)).toHaveLength(1);
+    expect(entriesAfter(twice, twice, own)).toEqual([]);
+    expect(entriesAfter(twice, once, own)).toEqual([]);
+    expect(entriesAfter(undefined, twice, own)).toHaveLength(2);
+  });
+
+  test('what may be it, under a thumbprint that nobody knows: entries with its two dates', () => {
+    const twin = entry(OTHER);
+    const connector = withEntries(entry(SHA1), twin, { ...entry('D'.repeat(40)), notAfter: 5 }, entry(''));
+    expect(twinsOf(connector, own)).toEqual([twin]);
+    expect(twinsOf(undefined, own)).toEqual([]);
+  });
+
   test.each([
     [1666350522, 1666350522],
     ['1666350522', 1666350522],
@@ -230,6 +247,18 @@ describe('a certificate is recognised', () => {
     ['2022-10-21T11:08:42Z', 1666350522],
     ['2022-10-21', 1666310400],
     [1e13, Number.NaN],
+    // Milliseconds, as a number and as a text.
+    [1666350522000, Number.NaN],
+    ['1666350522000', Number.NaN],
+    [253402300799, 253402300799],
+    [253402300800, Number.NaN],
+    [-62135596800, -62135596800],
+    [-62135596801, Number.NaN],
+    [1666350522.9, 1666350522],
+    ['2027-02-31', Number.NaN],
+    ['2027-02-29T00:00:00Z', Number.NaN],
+    ['2028-02-29T23:59:59-01:00', 1835485199],
+    ['2027-13-01', Number.NaN],
     [null, Number.NaN],
     ['', Number.NaN],
     ['soon', Number.NaN],

@@ -190,23 +190,34 @@ const certificate = {
 
 /** What happens to one request. */
 interface Fate {
-  /** Whether the service acts on an upload that it may act on. */
-  readonly acts: boolean;
+  /** How often the service carries out a change that it may carry out: something on the way may repeat it. */
+  readonly acts: number;
   readonly response:
-    'shows it' | 'shows the old list' | 'shows another' | 'is empty' | 'is lost' | 'is not sent' | number;
+    | 'shows it'
+    | 'shows the old list'
+    | 'shows another'
+    | 'is empty'
+    | 'is a web page'
+    | 'is lost'
+    | 'is not sent'
+    | number;
   readonly noise: string;
 }
 
 /** Rejected before anything is done; for all other statuses the service may have acted. */
 const REJECTIONS = [400, 403, 404, 409, 423, 429];
 
-/** A connector behind a network that loses responses, at a service whose reads lag, that repeats nothing by itself. */
+/** A connector behind a network that loses and repeats requests, at a service whose reads lag. */
 class LossyService {
   readonly #fates: Fate[];
   readonly #lag: number;
   readonly #now: () => number;
-  /** When the certificate was added, each time. */
+  /** When the certificate was added, each time; a PATCH leaves one entry. */
   readonly #added: number[] = [];
+  /** Changes that were carried out. */
+  carriedOut = 0;
+  /** Whether it said of any that it was. */
+  saidSo = false;
 
   constructor(fates: readonly Fate[], lag: number, now: () => number) {
     this.#fates = [...fates];
@@ -214,34 +225,35 @@ class LossyService {
     this.#now = now;
   }
 
-  /** Entries for the certificate. */
-  get entries(): number {
-    return this.#added.length;
-  }
-
-  answer({ method }: HttpRequest): HttpResponse | TransportError {
-    const { acts, response, noise } = this.#fates.shift() ?? { acts: true, response: 'shows it', noise: '' };
+  answer({ method, url }: HttpRequest): HttpResponse | TransportError {
+    const { acts, response, noise } = this.#fates.shift() ?? { acts: 1, response: 'shows it', noise: '' };
     if (response === 'is not sent') return new TransportError('connect ECONNREFUSED', false);
-    if (method === 'POST') return this.#upload(acts, response, noise);
+    if (method !== 'GET') return this.#change(method === 'PATCH', acts, response, noise);
     const visible = this.#added.filter((time) => time + this.#lag <= this.#now()).length;
     if (response === 'is lost') return new TransportError('socket hang up', true);
-    return typeof response === 'number' ? answer(response, noise) : answer(200, connectorOf(visible));
+    if (response === 'is a web page') return answer(200, PAGE);
+    if (typeof response === 'number') return answer(response, noise);
+    return answer(200, url.endsWith('/id') ? connectorOf(visible) : { value: [connectorOf(visible)] });
   }
 
-  #upload(acts: boolean, response: Fate['response'], noise: string): HttpResponse | TransportError {
+  #change(isPatch: boolean, acts: number, response: Fate['response'], noise: string): HttpResponse | TransportError {
     const before = this.#added.length;
-    const acted =
-      typeof response === 'number' ? acts && !REJECTIONS.includes(response) : acts || response !== 'is lost';
-    if (acted) this.#added.push(this.#now());
+    const mayNot = response === 'is lost' || response === 'is a web page' || typeof response === 'number';
+    const times = typeof response === 'number' && REJECTIONS.includes(response) ? 0 : mayNot ? acts : 1;
+    if (times > 0) this.carriedOut++;
+    for (let n = 0; n < times; n++) if (!isPatch || before + n === 0) this.#added.push(this.#now());
+    this.saidSo ||= !mayNot;
     switch (response) {
       case 'shows it':
-        return answer(200, connectorOf(before + 1));
+        return answer(200, connectorOf(isPatch ? 1 : before + 1));
       case 'shows the old list':
         return answer(200, connectorOf(before));
       case 'shows another':
         return answer(200, connectorOf(before, OTHER));
       case 'is empty':
         return answer(204);
+      case 'is a web page':
+        return answer(200, PAGE);
       case 'is lost':
       case 'is not sent':
         return new TransportError('socket hang up', true);
@@ -250,6 +262,8 @@ class LossyService {
     }
   }
 }
+
+const PAGE = '<!DOCTYPE html><html><title>Blocked</title></html>';
 
 function connectorOf(entries: number, other?: string): object {
   const entry = (thumbprint: string, notAfter: number): object => ({
@@ -270,19 +284,24 @@ function connectorOf(entries: number, other?: string): object {
 }
 
 test('whatever lags or gets lost, a certificate is uploaded at most once, and what is said of it is true', async () => {
+  const codes = ['AADB2C90214', 'AADB2C90229', 'AADB2C95049', 'AADB2C95053', 'Directory_ConcurrencyViolation'];
+  const said = fc.constantFrom(...codes).map((code) => JSON.stringify({ error: { code, message: 'x' } }));
   const fate = fc.record<Fate>({
-    acts: fc.boolean(),
+    acts: fc.nat(2),
     response: fc.oneof(
       fc.constantFrom<Fate['response']>('shows it', 'shows it', 'shows the old list', 'shows another', 'is empty'),
-      fc.constantFrom<Fate['response']>('is lost', 'is lost', 'is not sent'),
+      fc.constantFrom<Fate['response']>('is lost', 'is lost', 'is not sent', 'is a web page'),
       fc.constantFrom(400, 403, 404, 408, 409, 423, 429, 500, 502, 503, 504),
     ),
-    noise: fc.oneof(body(value), text),
+    noise: fc.oneof(body(value), text, said),
   });
   const lags = fc.integer({ min: 0, max: 12_000 });
+  /** What is left of the step. */
+  const left = fc.constantFrom(600_000, 60_000, 20_000, 10_000, 1_000);
   await fc.assert(
-    fc.asyncProperty(fc.array(fate, { maxLength: 12 }), lags, async (fates, lag) => {
+    fc.asyncProperty(fc.array(fate, { maxLength: 12 }), lags, left, fc.boolean(), async (fates, lag, time, replace) => {
       const http = new ScriptedHttp();
+      http.scripted.left = time;
       const service = new LossyService(fates, lag, () => http.scripted.now());
       http.otherwise = (request) => service.answer(request);
       const access = { token: 'throw-away', roles: [] };
@@ -290,25 +309,31 @@ test('whatever lags or gets lost, a certificate is uploaded at most once, and wh
       const log = (): void => undefined;
       const connectors = new ApiConnectors(new GraphClient({ http, application, access, permission, log }));
       const before: Connector = { id: 'id', displayName: '', targetUrl: '', authentication: { type: 'none' } };
+      const upload = { pkcs12Value: 'throw-away', password: '' };
       let failure: unknown;
       try {
-        await connectors.uploadClientCertificate(before, { pkcs12Value: 'throw-away', password: '' }, certificate);
+        await (replace
+          ? connectors.replaceAuthentication(before, upload, certificate)
+          : connectors.uploadClientCertificate(before, upload, certificate));
       } catch (error) {
         failure = error;
       }
-      expect(service.entries).toBeLessThanOrEqual(1);
+      // A PATCH that is carried out twice changes nothing.
+      if (!replace) expect(service.carriedOut).toBeLessThanOrEqual(1);
       if (failure === undefined) {
-        expect(service.entries).toBe(1);
+        expect(service.carriedOut).toBeGreaterThan(0);
         return;
       }
       if (!(failure instanceof Failure)) throw new Error('not explained', { cause: failure });
       expectPresentable(failure);
       // That nothing was changed is said only if it is so; otherwise what was seen, or that it could not be found out.
-      if (service.entries === 1)
+      if (service.carriedOut > 0)
         expect(failure.message).toMatch(/could not be found out|was not seen on the connector/);
       else expect(failure.message).toMatch(/could not be found out|was not seen on the connector|Nothing was changed/);
+      if (failure.message.includes('accepted the change')) expect(service.saidSo).toBe(true);
+      expect(failure.message).not.toContain('no such API connector');
     }),
     // A gateway's page for a request that was carried out.
-    { numRuns: 1000, examples: [[[{ acts: true, response: 408, noise: '<html>' }], 0]] },
+    { numRuns: 1000, examples: [[[{ acts: 1, response: 408, noise: '<html>' }], 0, 600_000, false]] },
   );
 });

@@ -89,17 +89,11 @@ describe('what a response of the B2C backend means', () => {
       'The service does not find a PKCS#12 file in the request',
       'Please report it, with the request-id: the file opens here.',
     ],
-    [
-      'AADB2C90205',
-      'GRAPH_FORBIDDEN',
-      'The service reports that the application has no permission for this',
-      'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
-    ],
     ...['AADB2C90180', 'AADB2C95049'].map((code) => [
       code,
       'UPLOAD_ALREADY_THERE',
       'The service does not accept this certificate a second time',
-      'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
+      'If force is set, leave it out. If the certificate has the key of an earlier one, make one with a new key. The outputs and the summary show which certificates the connector has.',
     ]),
     [
       'AADB2C90245',
@@ -250,6 +244,18 @@ az rest --method post --url ${graph}/v1.0/servicePrincipals/$SP/appRoleAssignmen
       expect(explainGraph(answer(403, error('AADB2C90205')), asked).retry).toBe(retry);
     },
   );
+
+  test("the backend's own words for it: the permission that the step needs is what it says, with the commands", () => {
+    const reading = { ...ASKED, permission: 'APIConnectors.Read.All' } as const;
+    const { failure } = explainGraph(answer(400, error('AADB2C90205')), reading);
+    expect(failure).toMatchObject({
+      code: 'GRAPH_FORBIDDEN',
+      message: expect.stringMatching(
+        /^Microsoft Graph denies access \(API connector c1\): Because \(HTTP 400, AADB2C90205, /,
+      ),
+      remedy: `The access token carries no application permission. The step needs APIConnectors.Read.All, with admin consent. As an administrator of the tenant:${commands('APIConnectors.Read.All')}`,
+    });
+  });
 
   test('a token whose permissions cannot be read: that is what is said, and it is asked with again', () => {
     const verdict = denied({ roles: undefined });
@@ -446,7 +452,10 @@ describe('sending the request again', () => {
     [429, '', 'yes'],
     [499, '', 'no'],
     [500, '', 'after-read'],
-    [500, 'AADB2C90244', 'yes'],
+    [500, 'AADB2C90244', 'after-read'],
+    [503, 'AADB2C90229', 'after-read'],
+    [504, 'Directory_ConcurrencyViolation', 'after-read'],
+    [501, 'AADB2C90229', 'yes'],
     [500, 'AADB2C90213', 'no'],
     [502, '', 'after-read'],
     [503, '', 'after-read'],

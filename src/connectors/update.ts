@@ -9,7 +9,9 @@ import {
   entriesAfter,
   entriesOf,
   nameOf,
+  twinsOf,
   type Connector,
+  type ConnectorCertificate,
 } from '../graph/connector.ts';
 import { digestOf } from '../graph/thumbprint.ts';
 import { clean } from '../text/clean.ts';
@@ -92,7 +94,7 @@ function reasonToLeave(
   if (force || entries.length === 0) return undefined;
   if (replace && certificatesOf(connector).length > entries.length) return undefined;
   if (entries.some((entry) => entry.isActive)) {
-    return { text: 'already uses this certificate; nothing to do.', warnings: [] };
+    return { text: 'already uses this certificate; nothing to do.', warnings: takenByDates(connector, entries) };
   }
   const has = 'has this certificate already, but does not use it';
   if (!activeCertificate(connector)) throw noneActive(connector, has, certificate, now);
@@ -100,7 +102,16 @@ function reasonToLeave(
     certificate.notBefore > now
       ? `has this certificate already; the service uses it from ${isoSeconds(certificate.notBefore)}, when it becomes valid.`
       : `${has}: another one was uploaded later. If this one is to be used, set force: true to upload it again.`;
-  return { text, warnings: [`The API connector ${nameOf(connector.id, connector)} ${text}`] };
+  const warning = `The API connector ${nameOf(connector.id, connector)} ${text}`;
+  return { text, warnings: [warning, ...takenByDates(connector, entries)] };
+}
+
+/** A warning if no thumbprint shows that these are the certificate: another one may have the same dates. */
+function takenByDates(connector: Connector, entries: readonly ConnectorCertificate[]): readonly string[] {
+  if (entries.some((entry) => digestOf(entry.thumbprint))) return [];
+  return [
+    `The API connector ${nameOf(connector.id, connector)} shows no thumbprint that can be read for the certificate that it has: it was taken for this one by its two dates. If it is another one, set force: true to upload this one.`,
+  ];
 }
 
 /** The connector has the certificate, and no active one. `what` follows its name. */
@@ -165,7 +176,22 @@ function name(connector: Connector): string {
 }
 
 function warningsBefore(connector: Connector, certificate: ClientCertificate, now: Date): readonly string[] {
-  return [...startsLater(connector, certificate, now), ...expiresSooner(connector, certificate)];
+  return [
+    ...startsLater(connector, certificate, now),
+    ...expiresSooner(connector, certificate),
+    ...hasTwins(connector, certificate),
+  ];
+}
+
+/** A warning if the connector may have the certificate already, under a thumbprint that nobody knows. */
+function hasTwins(connector: Connector, certificate: ClientCertificate): readonly string[] {
+  const twins = twinsOf(connector, certificate);
+  if (twins.length === 0) return [];
+  const shown = twins.slice(0, 3).map(({ thumbprint }) => thumbprint);
+  const more = twins.length > shown.length ? ` and ${twins.length - shown.length} more` : '';
+  return [
+    `The API connector ${nameOf(connector.id, connector)} has a certificate with the same two dates and another thumbprint (${shown.join(', ')}${more}). If that is this one, uploaded before, the service shows a thumbprint that nobody knows, and each run uploads it again.`,
+  ];
 }
 
 /** A warning if the new certificate is not valid yet, with the gap if the old one expires before that. */
@@ -173,13 +199,22 @@ function startsLater(connector: Connector, certificate: ClientCertificate, now: 
   const active = activeCertificate(connector);
   if (certificate.notBefore <= now || !active) return [];
   const [starts, expires] = [certificate.notBefore, dateFromSeconds(active.notAfter)];
-  const gap =
-    expires < starts
-      ? ` From ${isoSeconds(expires)} to ${isoSeconds(starts)} it has no valid certificate, and sign-ups fail.`
-      : '';
+  const gap = gapBefore(connector, active, certificate);
   return [
     `The API connector ${nameOf(connector.id, connector)} uses the new certificate from ${isoSeconds(starts)} only, when that becomes valid; the one that it uses now expires on ${isoSeconds(expires)}.${gap}`,
   ];
+}
+
+/** When the connector has no valid certificate until the new one becomes valid, in a sentence; '' if there is no such time. */
+function gapBefore(connector: Connector, active: ConnectorCertificate, { notBefore }: ClientCertificate): string {
+  const others = certificatesOf(connector).toSorted((a, b) => a.notBefore - b.notBefore);
+  // When one expires, the service uses another one that is valid then.
+  let until = active.notAfter;
+  for (const other of others) if (other.notBefore <= until && other.notAfter > until) until = other.notAfter;
+  const starts = [notBefore.getTime() / 1000, ...others.map((other) => other.notBefore)].filter((at) => at > until);
+  if (until >= notBefore.getTime() / 1000 || starts.length === 0) return '';
+  const [from, to] = [until, Math.min(...starts)].map((at) => isoSeconds(dateFromSeconds(at)));
+  return ` From ${from} to ${to} it has no valid certificate, and sign-ups fail.`;
 }
 
 /** A warning if the new certificate expires before one that the connector has. */

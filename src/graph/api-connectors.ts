@@ -41,7 +41,12 @@ export class ApiConnectors {
    * @see https://learn.microsoft.com/graph/api/identityapiconnector-get
    */
   async get(id: string): Promise<Connector> {
-    const found = await this.#graph.get(pathOf(id), { connectorId: id }, parseConnector, async (verdict) =>
+    return await this.#get({ connectorId: id });
+  }
+
+  async #get(subject: { readonly connectorId: string; readonly wasRead?: boolean }): Promise<Connector> {
+    const id = subject.connectorId;
+    const found = await this.#graph.get(pathOf(id), subject, parseConnector, async (verdict) =>
       this.#comparedWithTheList(id, verdict),
     );
     // Under the id that was asked for: what goes to the connector must not go where a response points.
@@ -78,13 +83,14 @@ export class ApiConnectors {
       connectorId: before.id,
       send: async (goesOut) =>
         await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, { body, goesOut }),
-      readBack: async () => await this.get(before.id),
+      readBack: async () => await this.#get({ connectorId: before.id, wasRead: true }),
       // Whether it was there before or not: the response of the upload itself is enough.
       confirmed: (response) => {
         const connector = response.status === 200 ? parseConnector(response.body) : undefined;
         return entriesAfter(before, connector, certificate).length > 0 ? connector : undefined;
       },
       tookEffect: (connector) => entriesAfter(before, connector, certificate).length > countBefore,
+      isThere: (connector) => entriesAfter(before, connector, certificate).length > 0,
       isTelling: countBefore === 0,
     });
   }
@@ -106,17 +112,21 @@ export class ApiConnectors {
       password: upload.password,
     };
     const body = JSON.stringify({ authenticationConfiguration });
+    const isThere = (connector: Connector): boolean => entriesAfter(before, connector, certificate).length > 0;
+    // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
+    const tookEffect = (connector: Connector): boolean =>
+      isThere(connector) && entriesAfter(before, connector, certificate).length === certificatesOf(connector).length;
     return await makeChange(this.#graph, {
       connectorId: before.id,
       send: async (goesOut) => await this.#graph.send('PATCH', pathOf(before.id), { body, goesOut }),
-      readBack: async () => await this.get(before.id),
-      // Documented is 204 without a body; what else an answer shows has to be read back.
-      confirmed: () => undefined,
-      // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
-      tookEffect: (connector) => {
-        const entries = entriesAfter(before, connector, certificate).length;
-        return entries > 0 && entries === certificatesOf(connector).length;
+      readBack: async () => await this.#get({ connectorId: before.id, wasRead: true }),
+      // Documented is 204 without a body; a 200 with the connector has been seen.
+      confirmed: (response) => {
+        const connector = response.status === 200 ? parseConnector(response.body) : undefined;
+        return connector && tookEffect(connector) ? connector : undefined;
       },
+      tookEffect,
+      isThere,
       isTelling: true,
     });
   }

@@ -8,7 +8,7 @@ import type { HttpResponse } from '../http/client.ts';
 import { explainTransport } from '../http/refusal.ts';
 import { tryingAgain, waitAfter } from '../http/retry.ts';
 import { reason, TransportError } from '../http/transport-error.ts';
-import type { Verdict } from '../http/verdict.ts';
+import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
 import { SERVICE, type GraphClient } from './client.ts';
 import { byAge, certificatesOf, type Connector } from './connector.ts';
@@ -33,6 +33,8 @@ export interface Change {
   readonly confirmed: (response: HttpResponse) => Connector | undefined;
   /** Whether a connector that was read back shows the change. */
   readonly tookEffect: (connector: Connector) => boolean;
+  /** Whether a connector that was read back has the certificate, whether the change took effect or not. */
+  readonly isThere: (connector: Connector) => boolean;
   /** Whether a connector that does not show the change tells that it did not take effect. */
   readonly isTelling: boolean;
 }
@@ -40,7 +42,12 @@ export interface Change {
 /** What one request led to, unless it is confirmed. */
 interface Sent extends Verdict {
   /** `unsent` and `rejected`: it cannot have taken effect. `accepted`: it has, and the connector does not show it yet. */
-  readonly state: 'unsent' | 'rejected' | 'unconfirmed' | 'accepted';
+  readonly state: 'unsent' | 'rejected' | Unseen['state'];
+}
+
+/** A request that may have taken effect: the connector is read for it. */
+interface Unseen extends Verdict {
+  readonly state: 'unconfirmed' | 'accepted';
 }
 
 /**
@@ -58,7 +65,7 @@ class Attempts {
   readonly #change: Change;
   /** A request went out and is under way, or one that may have taken effect was not seen yet. */
   #inDoubt = false;
-  /** What was not seen, and for how long; '' while every request is known to have had no effect. */
+  /** What could not be seen, in a sentence; '' while every request is known to have had no effect. */
   #unseen = '';
 
   constructor(graph: GraphClient, change: Change) {
@@ -70,9 +77,8 @@ class Attempts {
     try {
       return await this.#untilSeen();
     } catch (error) {
-      if (!(error instanceof Failure) || error.code === 'UPLOAD_NOT_CONFIRMED') throw error;
-      if (this.#inDoubt) throw withSentence(error, CUT_SHORT);
-      throw withSentence(error, this.#unseen === '' ? 'Nothing was changed.' : this.#unseen);
+      if (!(error instanceof Failure)) throw error;
+      throw withSentence(error, this.#inDoubt ? CUT_SHORT : this.#unseen || 'Nothing was changed.');
     }
   }
 
@@ -83,7 +89,7 @@ class Attempts {
       const sent = await this.#send();
       if ('done' in sent) return sent.done;
       const { state, failure } = sent;
-      const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
+      const seen = isUnseen(sent) ? await this.#look(sent) : undefined;
       if (seen) return seen;
       let wait: number;
       try {
@@ -118,12 +124,17 @@ class Attempts {
     const connector = confirmed(response);
     // Under the id that was asked for: what goes to the connector must not go where a response points.
     if (connector) return { done: { ...connector, id: connectorId } };
-    const verdict = this.#graph.explain(response, { connectorId });
-    if (response.status >= 200 && response.status < 300) return { ...accepted(response), state: 'accepted' };
+    const verdict = this.#graph.explain(response, { connectorId, wasRead: true });
+    const isSuccess = response.status >= 200 && response.status < 300;
+    // A web page in the place of the response: who sent it may have kept the request to itself, or not.
+    const isIntercepted = verdict.failure.code === 'INTERCEPTED';
+    if (isSuccess && !isIntercepted) return { ...accepted(response), state: 'accepted' };
+    const isThere = verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#change.isTelling;
     // What the service has already is the certificate of the attempt that was not seen.
-    if (verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#unseen !== '')
-      return { ...verdict, state: 'accepted' };
-    this.#inDoubt = verdict.retry === 'after-read';
+    if (isThere && this.#unseen !== '') return { ...verdict, state: 'accepted' };
+    // With such a status, the service may have acted whatever the body says.
+    const mayHaveActed = verdict.retry === 'after-read' || retryForStatus(response.status) === 'after-read';
+    this.#inDoubt = mayHaveActed || isSuccess || isThere;
     return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
   }
 
@@ -131,19 +142,18 @@ class Attempts {
    * Reads the connector until it shows the change, with growing pauses, at least once and for as long as {@link READ_BACK} has.
    * @throws Failure UPLOAD_NOT_CONFIRMED if it never does and nothing follows from that
    */
-  async #look(state: 'unconfirmed' | 'accepted', failure: Failure): Promise<Connector | undefined> {
+  async #look(sent: Unseen): Promise<Connector | undefined> {
     const { deadline, log } = this.#graph;
-    const started = deadline.now();
-    const end = started + READ_BACK[state];
-    log(
-      `${failure.message} Reading the connector for up to ${READ_BACK[state] / 1000} s, until it shows the certificate.`,
-    );
+    const time = READ_BACK[sent.state];
+    const end = deadline.now() + time;
+    log(`${sent.failure.message} Reading the connector for up to ${time / 1000} s, until it shows the certificate.`);
     for (let pause: number = READ_BACK.firstPause; ; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
-      const connector = await this.#readBack(failure);
+      const connector = await this.#readBack(sent.failure);
       if (this.#change.tookEffect(connector)) return connector;
-      const rest = Math.min(pause, end - deadline.now());
-      if (rest <= 0 || rest >= deadline.remaining()) {
-        this.#notSeen(state, failure, connector, deadline.now() - started);
+      const left = Math.max(0, end - deadline.now());
+      const rest = Math.min(pause, left);
+      if (rest === 0 || rest >= deadline.remaining()) {
+        this.#notSeen(sent, connector, { read: time - left, left });
         return undefined;
       }
       await deadline.sleep(rest);
@@ -162,18 +172,22 @@ class Attempts {
     }
   }
 
-  /** What is known when the time for reading is over. */
-  #notSeen(state: 'unconfirmed' | 'accepted', failure: Failure, connector: Connector, milliseconds: number): void {
+  /**
+   * What is known when the time for reading is over, be it {@link READ_BACK}'s or the step's.
+   * @param time for how long it was read, and how much of {@link READ_BACK} was left then; milliseconds
+   * @throws Failure UPLOAD_NOT_CONFIRMED unless the change may be sent again, or was refused for good
+   */
+  #notSeen(
+    { state, failure, retry }: Unseen,
+    connector: Connector,
+    { read, left }: { readonly read: number; readonly left: number },
+  ): void {
+    const { isTelling, isThere } = this.#change;
     this.#inDoubt = false;
-    const seconds = Math.round(milliseconds / 1000);
-    this.#unseen = `The certificate was not seen on the connector within ${seconds} s. The connector has now: ${listed(connector)}.`;
-    if (state === 'unconfirmed' && this.#change.isTelling) return;
-    const again = this.#change.isTelling
-      ? ''
-      : ' It was on the connector before, so that does not tell whether this upload took effect.';
-    throw new Failure('UPLOAD_NOT_CONFIRMED', `${failure.message} ${this.#unseen}${again}`, RUN_AGAIN, {
-      cause: failure,
-    });
+    this.#unseen = whatIsMissing(connector, isThere(connector), isTelling, Math.floor(read / 1000));
+    const isRefused = state === 'unconfirmed' && retry === 'no';
+    const isAbsent = state === 'unconfirmed' && isTelling && left === 0;
+    if (!isRefused && !isAbsent) throw notConfirmed(failure);
   }
 
   async #readBack(failure: Failure): Promise<Connector> {
@@ -181,19 +195,35 @@ class Attempts {
       return await this.#change.readBack();
     } catch (error) {
       this.#graph.deadline.signal.throwIfAborted();
-      throw new Failure(
-        'UPLOAD_NOT_CONFIRMED',
-        `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof Failure ? error.message : clean(reason(error))}`,
-        RUN_AGAIN,
-        { cause: failure },
-      );
+      this.#inDoubt = false;
+      this.#unseen = `Whether the certificate is on the connector could not be found out: ${error instanceof Failure ? error.message : clean(reason(error))}`;
+      // What keeps the connector from being read is the same, and has its own fix.
+      throw failure.code === 'INTERCEPTED' ? failure : notConfirmed(failure);
     }
   }
+}
+
+function isUnseen(sent: Sent): sent is Unseen {
+  return sent.state === 'unconfirmed' || sent.state === 'accepted';
+}
+
+/** What a connector that was read for so many seconds does not show, and what it has. */
+function whatIsMissing(connector: Connector, isThere: boolean, isTelling: boolean, seconds: number): string {
+  const has = `The connector has now: ${listed(connector)}.`;
+  if (!isThere) return `The certificate was not seen on the connector within ${seconds} s. ${has}`;
+  return isTelling
+    ? `The certificate is on the connector, and so are others, still after ${seconds} s. ${has}`
+    : `The certificate was not seen on the connector once more within ${seconds} s. ${has} It was on the connector before, so that does not tell whether this upload took effect.`;
 }
 
 const RUN_AGAIN = 'Run the job again: it reads the connector first, and uploads only if the certificate is missing.';
 /** The step ends while a change is under way. */
 const CUT_SHORT = `An upload was under way: whether the certificate is on the connector is not known. ${RUN_AGAIN}`;
+
+/** What it was that could not be confirmed; what is known of it is said behind it. */
+function notConfirmed(failure: Failure): Failure {
+  return new Failure('UPLOAD_NOT_CONFIRMED', failure.message, RUN_AGAIN, { cause: failure });
+}
 
 /** A success that does not show the change: it is never sent again. */
 function accepted({ status }: HttpResponse): Verdict {

@@ -20,6 +20,8 @@ export const SERVICE = 'Microsoft Graph';
 export interface Subject {
   /** Undefined if the request is about no connector in particular. */
   readonly connectorId: string | undefined;
+  /** Whether the connector was read a moment before. */
+  readonly wasRead?: boolean;
 }
 
 /** One page of a list: its items, and where the next page is. */
@@ -106,7 +108,6 @@ export class GraphClient {
       const count = items.length + page.items.length;
       if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages) throw tooLong(count, read.size);
       items.push(...page.items);
-      // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
       next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
     }
     return items;
@@ -138,9 +139,10 @@ export class GraphClient {
   }
 
   /** What a response other than the wanted one means. */
-  explain(response: HttpResponse, { connectorId }: Subject): Verdict {
+  explain(response: HttpResponse, { connectorId, wasRead = false }: Subject): Verdict {
     return explainGraph(response, {
       connectorId,
+      wasRead,
       permission: this.#permission,
       roles: this.#access.roles,
       application: this.#application,
@@ -154,16 +156,19 @@ export class GraphClient {
   /** The path of a next page, which has to be of the same list: the token must not go elsewhere. */
   #pathOf(nextLink: string, path: string): string {
     const list = `${this.#root}${path}`;
-    const mark = nextLink.indexOf('?');
-    const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
-
-    if (start.toLowerCase() === list.toLowerCase()) return path + nextLink.slice(mark);
+    const next = URL.canParse(nextLink, list) ? new URL(nextLink, list) : undefined;
+    if (next && withoutQuery(next) === withoutQuery(new URL(list))) return path + next.search;
     throw new Failure(
       'GRAPH_REFUSED',
       `Microsoft Graph's list goes on at ${clean(nextLink)}, which is not ${list}.`,
       NAME_THEM,
     );
   }
+}
+
+/** Origin and path, as they are compared. */
+function withoutQuery({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/$/, '')}`.toLowerCase();
 }
 
 /** A page has many connectors, so it may be too large where a connector is not. */

@@ -83,9 +83,32 @@ export function entriesAfter(
   certificate: CertificateIdentity,
 ): readonly ConnectorCertificate[] {
   const entries = entriesOf(after, certificate);
-  if (entries.length > 0) return entries;
-  const old = new Set(certificatesOf(before).map(({ thumbprint }) => thumbprint));
-  return certificatesOf(after).filter((entry) => !old.has(entry.thumbprint) && hasDatesOf(entry, certificate));
+  return entries.length > 0 ? entries : withoutOld(twinsOf(before, certificate), twinsOf(after, certificate));
+}
+
+/**
+ * The entries with the two dates of this certificate whose thumbprint is another: it is one of the same days, or the service
+ * shows thumbprints that nobody knows.
+ */
+export function twinsOf(
+  connector: Connector | undefined,
+  certificate: CertificateIdentity,
+): readonly ConnectorCertificate[] {
+  const own = new Set(entriesOf(connector, certificate));
+  return certificatesOf(connector).filter((entry) => !own.has(entry) && hasDatesOf(entry, certificate));
+}
+
+/** Those that were not there before: of several with one thumbprint, as many as have been added. */
+function withoutOld(
+  before: readonly ConnectorCertificate[],
+  after: readonly ConnectorCertificate[],
+): readonly ConnectorCertificate[] {
+  const old = before.map(({ thumbprint }) => thumbprint);
+  return after.filter(({ thumbprint }) => {
+    const at = old.indexOf(thumbprint);
+    if (at >= 0) old.splice(at, 1);
+    return at < 0;
+  });
 }
 
 function hasDatesOf(entry: ConnectorCertificate, { notBefore, notAfter }: CertificateIdentity): boolean {
@@ -136,11 +159,10 @@ export function parsePage(body: string): ListPage<Connector> | undefined {
     const what = `Microsoft Graph sent ${count} certificates on one page of its list`;
     throw new Failure('LIST_TOO_LONG', `${what}; at most ${MOST_CERTIFICATES.page} are read.`, NAME_THEM);
   }
-  const nextLink = json['@odata.nextLink'];
-  return {
-    items: values.map(connectorFrom).filter((connector) => connector !== undefined),
-    nextLink: typeof nextLink === 'string' ? nextLink : undefined,
-  };
+  const items = values.map(connectorFrom);
+  // Without one of its connectors, a page would pass for all of them.
+  if (!items.every((connector) => connector !== undefined)) return undefined;
+  return { items, nextLink: stringOf(json['@odata.nextLink']) || undefined };
 }
 
 /** The length of a connector's list of certificates, before anything in it is read. */
@@ -151,7 +173,7 @@ function certificateCount(json: unknown): number {
 }
 
 function connectorFrom(json: unknown): Connector | undefined {
-  if (!isObject(json) || typeof json['id'] !== 'string') return undefined;
+  if (!isObject(json) || typeof json['id'] !== 'string' || json['id'] === '') return undefined;
   const count = certificateCount(json);
   if (count > MOST_CERTIFICATES.connector) {
     const name = [clean(json['displayName'], 80), `(${clean(json['id'], 64)})`].join(' ').trim();
@@ -185,10 +207,13 @@ function authenticationFrom(configuration: unknown): Authentication {
   return { type: 'unknown' };
 }
 
+const LONGEST_THUMBPRINT = 200;
+
 function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
   if (!Array.isArray(list)) return [];
   return list.filter(isObject).map((entry) => {
-    const thumbprint = stringOf(entry['thumbprint']);
+    // Longer than any form of a digest, and of many entries a whole text would take long to be cleaned.
+    const thumbprint = stringOf(entry['thumbprint']).slice(0, LONGEST_THUMBPRINT);
     return {
       thumbprint: digestOf(thumbprint)?.toString('hex').toUpperCase() ?? clean(thumbprint, 64),
       notBefore: seconds(entry['notBefore']),
@@ -198,17 +223,23 @@ function certificatesFrom(list: unknown): readonly ConnectorCertificate[] {
   });
 }
 
+/** The years 1 to 9999, which is what a certificate and Edm.DateTimeOffset can have. In seconds since 1970, UTC. */
+const [FIRST_SECOND, LAST_SECOND] = [-62_135_596_800, 253_402_300_799];
+
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value: unknown): number {
   const text = typeof value === 'string' ? value.trim() : '';
-  const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text);
-  // A number that no date has is no date.
-  return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
+  const number = Math.floor(typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text));
+  // What no certificate can have, such as milliseconds, is no date.
+  return number >= FIRST_SECOND && number <= LAST_SECOND ? number : Number.NaN;
 }
 
 /** Edm.DateTimeOffset, in UTC if it has no offset; NaN if it is not one. Date.parse alone reads a date into "soon 5". */
 function dateTime(text: string): number {
   const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
   const [, date = '', time = '00:00', offset = 'Z'] = parts ?? [];
+  // 31 February is read as 3 March.
+  const day = new Date(Date.parse(date));
+  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(date)) return Number.NaN;
   return Date.parse(`${date}T${time}${offset}`) / 1000;
 }

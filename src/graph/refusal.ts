@@ -18,6 +18,8 @@ export type Permission = 'APIConnectors.Read.All' | 'APIConnectors.ReadWrite.All
 export interface Asked {
   /** Undefined if the request is about none in particular. */
   readonly connectorId: string | undefined;
+  /** Whether the connector was read a moment before. */
+  readonly wasRead?: boolean;
   /** What the step needs. */
   readonly permission: Permission;
   /** The application permissions that the access token carries; undefined if they cannot be read. */
@@ -56,7 +58,8 @@ const THROTTLED: Refusal = {
 const ALREADY_THERE: Refusal = {
   code: 'UPLOAD_ALREADY_THERE',
   what: 'The service does not accept this certificate a second time',
-  remedy: 'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
+  remedy:
+    'If force is set, leave it out. If the certificate has the key of an earlier one, make one with a new key. The outputs and the summary show which certificates the connector has.',
 };
 const NO_KEY: Refusal = {
   code: 'UPLOAD_FILE_REFUSED',
@@ -65,7 +68,7 @@ const NO_KEY: Refusal = {
 };
 
 /** The B2C backend's own codes. */
-const BACKEND: Readonly<Record<string, Refusal>> = {
+const BACKEND: Readonly<Record<string, Refusal | ((asked: Asked) => Refusal)>> = {
   AADB2C90213: PASSWORD_REFUSED,
   AADB2C95025: PASSWORD_REFUSED,
   AADB2C90214: {
@@ -104,12 +107,8 @@ const BACKEND: Readonly<Record<string, Refusal>> = {
   },
   AADB2C90180: ALREADY_THERE,
   AADB2C95049: ALREADY_THERE,
-  AADB2C90205: {
-    code: 'GRAPH_FORBIDDEN',
-    what: 'The service reports that the application has no permission for this',
-    remedy:
-      'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
-  },
+  // The application has no permission.
+  AADB2C90205: forbidden,
   AADB2C90220: {
     code: 'UPLOAD_DATES_REFUSED',
     what: 'The service finds no certificate in the file that is valid now',
@@ -152,6 +151,14 @@ const NO_LIST: Refusal = {
   remedy: WRONG_DIRECTORY.remedy,
 };
 
+const NOT_FOUND_ANY_MORE: Refusal = {
+  code: 'CONNECTOR_NOT_FOUND',
+  what: 'Microsoft Graph does not find the API connector, which was read a moment before',
+  remedy: 'Run the job again. If it goes on, look whether somebody deletes the connector, or makes it again.',
+  retry: 'yes',
+  within: REPLICAS,
+};
+
 /** What a response other than the wanted one means. */
 export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const { status } = response;
@@ -159,8 +166,9 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   if (instead) return { failure: instead, retry: 'no' };
   const said = saidBy(response);
   const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
+  const backend = known === undefined ? undefined : BACKEND[known];
   const refusal =
-    (known === undefined ? undefined : BACKEND[known]) ?? byMessage(said.message) ?? byStatus(status, asked);
+    (typeof backend === 'function' ? backend(asked) : backend) ?? byMessage(said.message) ?? byStatus(status, asked);
   const details = [`HTTP ${status}`, ...shownCodes(said.codes, known), ...said.ids, said.date];
   const subject = asked.connectorId === undefined ? '' : ` (API connector ${clean(asked.connectorId)})`;
   const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
@@ -168,10 +176,15 @@ export function explainGraph(response: HttpResponse, asked: Asked): Verdict {
   const isSpreading = refusal.code === 'GRAPH_FORBIDDEN' && mayBeGranted(asked);
   return {
     failure: new Failure(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
-    retry: isSpreading ? 'yes' : (refusal.retry ?? 'no'),
+    retry: retryFor(status, isSpreading ? 'yes' : refusal.retry),
     within: isSpreading ? REPLICAS : refusal.within,
     retryAfter: retryAfter(response, new Date()),
   };
+}
+
+/** A code tells what is the matter, but a status with which the service may have acted still has its say. */
+function retryFor(status: number, retry: Retry = 'no'): Retry {
+  return retry === 'yes' && retryForStatus(status) === 'after-read' ? 'after-read' : retry;
 }
 
 function byMessage(message: string): Refusal | undefined {
@@ -192,6 +205,7 @@ function byStatus(status: number, asked: Asked): Refusal {
       return forbidden(asked);
     case 404:
       if (asked.connectorId === undefined) return NO_LIST;
+      if (asked.wasRead) return NOT_FOUND_ANY_MORE;
       return {
         code: 'CONNECTOR_NOT_FOUND',
         what: 'The tenant has no such API connector',
