@@ -135,6 +135,18 @@ describe('a URL', () => {
     ['that is none is cleaned', ' not\na URL ', 'not a URL'],
     ['that is none has no query either', 'api.contoso.com/a?code=throw-away', 'api.contoso.com/a?…'],
     ['of nothing is nothing', '', ''],
+    [
+      'with a port that is none has no user information',
+      'https://user:s3cretpw@host:99999/x?code=abc',
+      'https://host:99999/x?…',
+    ],
+    ['with # in its password', 'https://user:se#cret@host/x', 'https://host/x'],
+    ['with ? and @ in its password', 'https://user:p?w@h@ost/', 'https://ost/?…'],
+    ['with / in its password, and a blank in its host', 'https://user:p/w@ho st/x', 'https://ho st/x'],
+    ['without a scheme', '//user:password@host/x#secret', 'host/x'],
+    ['without //', 'user:password@host', 'host'],
+    ['with one slash', 'https:/user:password@host/x', 'https://host/x'],
+    ['with @ behind its query, too much is left out', 'https://host:port/x?code=abc@def', 'https://def?…'],
   ])('%s', (_, url, shown) => {
     expect(cleanUrl(url, 100)).toBe(shown);
   });

@@ -32,6 +32,8 @@ const html = (text: string): string =>
 const json = (text: string): string => JSON.stringify(text).slice(1, -1);
 const dotNet = (text: string): string =>
   utf16(text, (unit) => (unit === 0x5c ? '\\\\' : `\\u${unit.toString(16).toUpperCase().padStart(4, '0')}`));
+const wrapped = (text: string, length: number, by: string): string =>
+  (text.match(new RegExp(`.{1,${length}}`, 'g')) ?? []).join(by);
 const form = (text: string): string => encodeURIComponent(text).replaceAll('%20', '+');
 
 const FORMS: [name: string, quote: (secret: string) => string][] = [
@@ -97,7 +99,23 @@ const FORMS: [name: string, quote: (secret: string) => string][] = [
     (secret) => Buffer.from(`Login -Password '${secret}'`, 'utf16le').toString('base64'),
   ],
   ['base64url', (secret) => Buffer.from(secret).toString('base64url')],
+  [
+    'base64 of a user name and it, wrapped',
+    (secret) => wrapped(Buffer.from(`somebody:${secret}`).toString('base64'), 12, '\r\n'),
+  ],
   ['hex', (secret) => Buffer.from(secret).toString('hex')],
+  ['hex in upper case', (secret) => Buffer.from(secret).toString('hex').toUpperCase()],
+  ['hex as .NET writes bytes', (secret) => wrapped(Buffer.from(secret).toString('hex').toUpperCase(), 2, '-')],
+  ['hex with blanks', (secret) => wrapped(Buffer.from(secret).toString('hex'), 2, ' ')],
+  ['hex with colons', (secret) => wrapped(Buffer.from(secret).toString('hex'), 2, ':')],
+  ["hex as C's bytes", (secret) => `0x${wrapped(Buffer.from(secret).toString('hex'), 2, ', 0x')}`],
+  ['hex of UTF-16', (secret) => Buffer.from(secret, 'utf16le').toString('hex')],
+  ['hex of UTF-16, as .NET writes bytes', (secret) => wrapped(Buffer.from(secret, 'utf16le').toString('hex'), 2, '-')],
+  ['a literal of OData', (secret) => `'${secret.replaceAll("'", "''")}'`],
+  ['a literal of OData in JSON, as .NET writes it', (secret) => dotNet(`'${secret.replaceAll("'", "''")}'`)],
+  ['a cell of CSV', (secret) => `"${secret.replaceAll('"', '""')}"`],
+  ['a word of a shell', (secret) => `'${secret.replaceAll("'", "'\\''")}'`],
+  ['a regular expression', (secret) => secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')],
 ];
 
 /** As a person reads it in a browser, or its source, without blanks; any form that shows a piece of the secret. */
@@ -146,6 +164,13 @@ test.each([
   'Größe-ßßß-äöü',
   '日本語のパスワード',
   'emoji😀😀😀😀😀',
+  'Pa\\<ssw0rd-1x',
+  'Pa\\&ssw0rd-1x',
+  'dom\\ünique-pass1',
+  "it's-a-secret-77",
+  "''it''s'a'''secret",
+  'say ""what"" now',
+  '0x53656372',
 ])('the password %p is found in each form', (password) => {
   hide(password);
   for (const [name, quote] of FORMS) {
@@ -256,11 +281,37 @@ describe('a long secret', () => {
     ['its start', TOKEN.slice(0, 80)],
     ['URL-encoded', encodeURIComponent(TOKEN)],
     ['as .NET writes it', dotNet(TOKEN)],
+    ['url-safe', Buffer.from(TOKEN, 'base64').toString('base64url')],
+    ['url-safe, a piece of it', Buffer.from(TOKEN, 'base64').toString('base64url').slice(211, 400)],
+    ['its bytes in hex', Buffer.from(TOKEN, 'base64').toString('hex')],
+    ['some of its bytes in hex', Buffer.from(TOKEN, 'base64').subarray(101, 140).toString('hex')],
+    ['its bytes in hex as .NET writes them', wrapped(Buffer.from(TOKEN, 'base64').toString('hex'), 2, '-')],
+    ['its text in hex', Buffer.from(TOKEN.slice(50, 90)).toString('hex')],
+    ['its text in base64', Buffer.from(TOKEN.slice(50, 120)).toString('base64')],
   ])('%s', (_, quoted) => {
     hide(TOKEN);
     const shown = clean(`got ${quoted}, which is not it`, 4000);
     expect(shown).toContain('***');
     expect(shown.replace(/\*+ ?/g, '').length).toBeLessThan(45);
+  });
+
+  test.each([
+    [
+      'url-safe, quoted in the other alphabet',
+      Buffer.from(TOKEN, 'base64').toString('base64url'),
+      TOKEN.slice(300, 420),
+    ],
+    ['quoted line by line', TOKEN, wrapped(TOKEN, 60, '",\n"')],
+  ])('%s', (_, secret, quoted) => {
+    hide(secret);
+    const shown = clean(`got ${quoted}, which is not it`, 4000);
+    expect(shown.replace(/[\s*",]+/g, '').length).toBeLessThan(45);
+  });
+
+  test('a digest that a file has in it is no piece of it', () => {
+    hide(TOKEN);
+    const digest = Buffer.from(TOKEN, 'base64').subarray(100, 132).toString('hex').toUpperCase();
+    expect(clean(`certificate ${digest}`)).toBe(`certificate ${digest}`);
   });
 
   test('its lines', () => {
@@ -295,6 +346,8 @@ test('a text that is made to be slow is not', () => {
   hide('%3'.repeat(500));
   hide(TOKEN);
   hide('A'.repeat(4000));
+  hide('61'.repeat(2000));
+  hide('\\'.repeat(2000));
   for (const unit of [
     'a',
     'A',
@@ -314,6 +367,15 @@ test('a text that is made to be slow is not', () => {
     '\u001b[',
     '##[',
     '%25',
+    "'",
+    '""',
+    "\\'",
+    '0x',
+    '0x0',
+    '61 ',
+    '- ',
+    'A-',
+    '_',
   ]) {
     const text = unit.repeat(1024 * 1024);
     // It would take minutes, and Jest would end it, if it were quadratic.

@@ -53,11 +53,10 @@ export function markdown(text: unknown, longest: number = LONGEST): string {
 
 /** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
 export function cleanUrl(url: string, longest: number): string {
-  const [beforeQuery = ''] = url.split(/[?#]/, 1);
+  const seen = URL.canParse(url) ? new URL(url) : undefined;
   const mark = url.includes('?') ? '?…' : '';
-  if (!URL.canParse(beforeQuery)) return clean(beforeQuery, longest) + mark;
-  const seen = new URL(beforeQuery);
-  seen.username = '';
-  seen.password = '';
-  return clean(seen.href, longest) + mark;
+  if (seen?.host) return clean(`${seen.protocol}//${seen.host}${seen.pathname}`, longest) + mark;
+  // Whatever stands before the last @ may be user information, with any characters in it.
+  const [place = ''] = url.replace(/^([a-z][a-z\d+.-]*:\/\/)?[^]*@/i, '$1').split(/[?#]/, 1);
+  return clean(place, longest) + mark;
 }

@@ -1,6 +1,6 @@
 /**
  * Text without its escapes: what JSON, HTML and URLs make of a text is taken back, so that a text and a quotation of it are
- * the same. It serves comparing only.
+ * the same. It serves comparing only: what is read in the same way twice may have lost something.
  */
 
 /** A text without its escapes, and where each of its UTF-16 units comes from. */
@@ -39,10 +39,31 @@ const BYTE = 0x10000;
 
 /**
  * Takes back JSON's, HTML's and URLs' escapes, also of one another (`\u0026#39;`), and makes one blank of each run of blanks,
- * control characters and plus signs (a form's blank). One pass: whatever an unescaped character completes is looked at again.
+ * control characters and plus signs (a form's blank), and one quotation mark of several (SQL's and OData's escape). Backslashes
+ * that are left go: before an escape, one may be of the text or of the escape. One pass: whatever an unescaped character
+ * completes is looked at again.
  */
 export function decoded(text: string): Decoded {
-  return /[\\%&]/.test(text) ? withoutEscapes(text) : withoutBlankRuns(text);
+  return /[\\%&]|''|""/.test(text) ? withoutEscapes(text) : withoutBlankRuns(text);
+}
+
+/** The same without some of its characters, which never begin or end what it is compared with. */
+export function without(read: Decoded, dropped: RegExp): Decoded {
+  const [pieces, starts, ends]: [string[], number[], number[]] = [[], [], []];
+  let done = 0;
+  const keep = (to: number): void => {
+    pieces.push(read.text.slice(done, to));
+    for (; done < to; done++) {
+      starts.push(read.starts[done] ?? 0);
+      ends.push(read.ends[done] ?? 0);
+    }
+  };
+  for (const { index, 0: some } of read.text.matchAll(dropped)) {
+    keep(index);
+    done = index + some.length;
+  }
+  keep(read.text.length);
+  return { text: pieces.join(''), starts, ends };
 }
 
 /** A text in which nothing is escaped, as most secrets are: a tenth of the time. */
@@ -94,7 +115,8 @@ function withoutEscapes(text: string): Decoded {
     for (let escape = lastEscape(units); escape; escape = lastEscape(units)) replace(escape.length, escape.units);
   }
   // Bytes that are no UTF-8: as in Latin-1.
-  return withoutOpenEntities({ text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends });
+  const read = units.map((unit) => String.fromCharCode(unit & 0xffff)).join('');
+  return without(withoutOpenEntities({ text: read, starts, ends }), /\\+/g);
 }
 
 const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
@@ -145,10 +167,14 @@ function lastEscape(units: readonly number[]): Escape | undefined {
     if (last !== BLANK) return { length: 1, units: [BLANK] };
   }
   if (last === SEMICOLON) return lastEntity(units);
+  if (last === APOSTROPHE || last === QUOTATION_MARK) {
+    if (units.at(-2) === last) return { length: 2, units: [last] };
+  }
   return (isHexDigit(last) ? lastHex(units) : undefined) ?? lastBackslash(units, last);
 }
 
 const BLANK = 0x20;
+const [APOSTROPHE, QUOTATION_MARK] = [0x27, 0x22];
 const [SEMICOLON, AMPERSAND, PERCENT, BACKSLASH, SMALL_U, SMALL_X] = [0x3b, 0x26, 0x25, 0x5c, 0x75, 0x78];
 
 /** `%41`, `%u0041`, `\u0041`, `\x41` */

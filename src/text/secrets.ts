@@ -3,7 +3,7 @@
  * quote them. The runner masks what it sees; it does not see a secret that was changed after it was registered.
  */
 import { setSecret } from '@actions/core';
-import { decoded, type Decoded } from './decoded.ts';
+import { decoded, without, type Decoded } from './decoded.ts';
 
 /** Anything shorter is not masked: every place where these letters occur would read ***. */
 export const SHORTEST_SECRET = 4;
@@ -15,6 +15,8 @@ const SHORTEST_PIECE = 8;
 const MACHINE_MADE = 64;
 /** Pieces of a long secret are found by its every 16th run of 16 characters: each piece of 31 contains one. */
 const RUN = 16;
+/** SHA-256 in hex. A .pfx has the thumbprint of its certificate in it, which is public and shown. */
+const LONGEST_DIGEST = 64;
 /** Of a text, nothing is shown that stands further back. */
 const LONGEST_TEXT = 16 * 1024;
 /** A file of 1 MiB in base64; what is longer is refused, and goes nowhere that could quote it. */
@@ -22,26 +24,63 @@ const LONGEST_SECRET = 1.5 * 1024 * 1024;
 /** More lines than this are a file, whose pieces are found anyway. */
 const FEW_LINES = 16;
 
-interface Place {
-  readonly secret: string;
-  readonly at: number;
+/** A way to read text, and what is looked for in it. */
+class Reading {
+  /** Reads a text in this way. */
+  readonly read: (text: Decoded) => Decoded;
+  /** Of a long form; a shorter piece is not looked for. */
+  readonly shortestPiece: number;
+  readonly forms = new Set<string>();
+  /** Where runs of long forms stand. */
+  readonly runs = new Map<string, { readonly form: string; readonly at: number }>();
+
+  constructor(read: (text: Decoded) => Decoded, shortestPiece: number) {
+    this.read = read;
+    this.shortestPiece = shortestPiece;
+  }
+
+  /** @param shortest a form that is shorter is not looked for: it may be in any text */
+  add(text: Decoded, shortest: number): void {
+    this.addForm(this.read(text).text.trim(), shortest);
+  }
+
+  /** The same for what reads the same in this way. */
+  addForm(form: string, shortest: number): void {
+    if (form.length < shortest || this.forms.has(form)) return;
+    this.forms.add(form);
+    if (form.length < Math.max(MACHINE_MADE, this.shortestPiece)) return;
+    for (let at = 0; at + RUN <= form.length; at += RUN) {
+      const run = form.slice(at, at + RUN);
+      if (!this.runs.has(run)) this.runs.set(run, { form, at });
+    }
+  }
 }
 
-/** Secrets as they are. */
-let known = new Set<string>();
-/** What the runner was told. */
-let maskedLines = new Set<string>();
-/** The secrets, {@link decoded}, with their forms in base64 and hex. */
-let forms = new Set<string>();
-/** Where runs of long secrets stand. */
-let runs = new Map<string, Place>();
+/** What is known of the secrets. */
+class Known {
+  /** As they are. */
+  readonly secrets = new Set<string>();
+  /** What the runner was told. */
+  readonly masked = new Set<string>();
+  /** As text. */
+  readonly plain = new Reading((text) => text, Infinity);
+  /** As base64, in either alphabet and wrapped in any way, and long secrets in pieces. A plus sign is a blank already. */
+  readonly base64 = new Reading((text) => {
+    const { text: digits, ...places } = without(text, /[ -]+/g);
+    return { text: digits.replaceAll('_', '/'), ...places };
+  }, RUN);
+  /** As hex: in either letter case, with any separators. */
+  readonly hex = new Reading((text) => {
+    const { text: digits, ...places } = without(text, /(?:[ :,-]|0[xX](?=[\da-fA-F]{2}))+/g);
+    return { text: digits.replace(/[A-F]/g, (digit) => digit.toLowerCase()), ...places };
+  }, LONGEST_DIGEST + 1);
+}
+
+let known = new Known();
 
 /** Forgets all secrets. A process that runs one step after the other calls it before each. */
 export function forgetSecrets(): void {
-  known = new Set();
-  maskedLines = new Set();
-  forms = new Set();
-  runs = new Map();
+  known = new Known();
 }
 
 /**
@@ -53,14 +92,14 @@ export function hide(secret: string, shortestLine: number = SHORTEST_SECRET): vo
   const lines = secret.split(/\r\n|\r|\n/);
   const masked = lines.filter((line) => line.length >= shortestLine);
   for (const line of masked) mask(line);
-  if (known.has(secret)) return;
+  if (known.secrets.has(secret)) return;
   remember(lines.join('\n'));
   if (masked.length <= FEW_LINES) masked.forEach(remember);
 }
 
 function mask(line: string): void {
-  if (maskedLines.has(line)) return;
-  maskedLines.add(line);
+  if (known.masked.has(line)) return;
+  known.masked.add(line);
   setSecret(line);
 }
 
@@ -85,59 +124,60 @@ export function percentDecoded(text: string): string {
 
 /**
  * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
- * in HTML, URL-encoded, in base64 or hex, any of these in one another, in an encoding that was mistaken, and pieces of it
- * next to where the text was cut.
+ * in HTML, URL-encoded, with quotation marks doubled, in base64 or hex, any of these in one another, in an encoding that was
+ * mistaken, and pieces of it next to where the text was cut.
  * Takes time in proportion to the text, of which at most 16 KiB are kept.
  */
 export function withoutSecrets(text: string): string {
   const seen = text.slice(0, LONGEST_TEXT);
-  if (known.size === 0 || seen.length < SHORTEST_SECRET) return seen;
-  const plain = decoded(seen);
+  if (known.secrets.size === 0 || seen.length < SHORTEST_SECRET) return seen;
   const found: (readonly [start: number, end: number])[] = [];
-  for (const secret of known) for (const at of places(seen, secret)) found.push([at, at + secret.length]);
-  const add = (start: number, end: number): void => {
-    found.push([plain.starts[start] ?? 0, plain.ends[end - 1] ?? seen.length]);
-  };
-  for (const form of forms) {
-    for (const at of places(plain.text, form)) add(at, at + form.length);
-    if (form.length > SHORTEST_PIECE) addCutPieces(plain.text, form, add);
+  for (const secret of known.secrets) for (const at of places(seen, secret)) found.push([at, at + secret.length]);
+  const plain = decoded(seen);
+  for (const { read, forms, runs, shortestPiece } of [known.plain, known.base64, known.hex]) {
+    const { text: searched, starts, ends } = read(plain);
+    const add = (start: number, end: number): void => {
+      found.push([starts[start] ?? 0, ends[end - 1] ?? seen.length]);
+    };
+    for (const form of forms) {
+      for (const at of places(searched, form)) add(at, at + form.length);
+      if (form.length > SHORTEST_PIECE) addCutPieces(searched, form, add);
+    }
+    if (runs.size > 0) addRuns(searched, runs, shortestPiece, add);
   }
-  if (runs.size > 0) addRuns(plain, add);
   return masked(seen, found);
 }
 
 function remember(whole: string): void {
   if (whole.length < SHORTEST_SECRET) return;
   const secret = whole.slice(0, LONGEST_SECRET);
-  known.add(secret);
-  const plain = plainForm(secret);
-  const others = secret.length < 4096 ? [...encoded(secret), ...misread(secret)] : [];
-  for (const form of [plain, ...[...new Set(others)].filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
-    if (form.length >= SHORTEST_SECRET) forms.add(form);
-  }
-  if (plain.length < MACHINE_MADE) return;
-  for (let at = 0; at + RUN <= plain.length; at += RUN) {
-    const run = plain.slice(at, at + RUN);
-    if (!runs.has(run)) runs.set(run, { secret: plain, at });
+  known.secrets.add(secret);
+  const text = decoded(secret);
+  known.plain.add(text, SHORTEST_SECRET);
+  // What is shorter may be a word.
+  if (secret.length >= MACHINE_MADE) known.base64.add(text, MACHINE_MADE);
+  if (IS_BASE64.test(secret)) known.hex.addForm(Buffer.from(secret, 'base64').toString('hex'), MACHINE_MADE);
+  if (secret.length >= 4096) return;
+  for (const other of misread(secret)) known.plain.add(decoded(other), SHORTEST_SECRET + 1);
+  for (const bytes of encodings(secret)) {
+    for (const form of base64Forms(bytes)) known.base64.add(decoded(form), SHORTEST_SECRET + 1);
+    known.hex.addForm(bytes.toString('hex'), SHORTEST_SECRET + 1);
   }
 }
 
-/** Without what may run together with the text around it. */
-function plainForm(secret: string): string {
-  return decoded(secret)
-    .text.replace(/^ /, '')
-    .replace(/[ \\]*$/, '');
-}
+/** A file or a key, whose bytes may be quoted too. */
+const IS_BASE64 = /^[\w+/=\s-]{64,}$/;
 
 /** A password, or a line of a key: what a command has room for. */
 const FITS_A_COMMAND = 256;
 
-/** In base64 and hex; PowerShell encodes commands in UTF-16. */
-function encoded(secret: string): readonly string[] {
-  const bytes = Buffer.from(secret);
-  const hex = bytes.toString('hex');
-  const inCommand = secret.length <= FITS_A_COMMAND ? base64Forms(Buffer.from(secret, 'utf16le')) : [];
-  return [...base64Forms(bytes), ...inCommand, hex, hex.toUpperCase()];
+/** The secret in the encodings that it may be in; PowerShell encodes commands in UTF-16. */
+function encodings(secret: string): readonly Buffer[] {
+  return [
+    Buffer.from(secret),
+    ...(secret.search(NOT_ASCII) < 0 ? [] : [Buffer.from(secret, 'latin1')]),
+    ...(secret.length <= FITS_A_COMMAND ? [Buffer.from(secret, 'utf16le')] : []),
+  ];
 }
 
 const NOT_ASCII = /[^\0-\x7f]/g;
@@ -157,18 +197,16 @@ function misread(secret: string): readonly string[] {
     new TextDecoder('windows-1252').decode(bytes),
     secret.normalize('NFC'),
     secret.normalize('NFD'),
-    ...base64Forms(Buffer.from(secret, 'latin1')),
     // With hardly more than marks it is in any text.
     ...lost.filter((text) => text.replace(/[?\ufffd\s]/g, '').length >= SHORTEST_SECRET),
   ];
 }
 
-/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
+/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those. */
 function base64Forms(bytes: Buffer): readonly string[] {
-  return [0, 1, 2].flatMap((before) => {
+  return [0, 1, 2].map((before) => {
     const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
-    const form = digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
-    return [form, form.replaceAll('+', '-').replaceAll('/', '_')];
+    return digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
   });
 }
 
@@ -223,41 +261,21 @@ function reversed(text: string): string {
   return Buffer.from(text, 'utf16le').swap16().reverse().toString('utf16le');
 }
 
-/** Pieces of long secrets, wrapped into lines or not. */
-function addRuns({ text }: Decoded, add: Add): void {
+/** Pieces of long forms. */
+function addRuns(text: string, runs: Reading['runs'], shortest: number, add: Add): void {
   for (let at = 0; at + RUN <= text.length; at++) {
     const place = runs.get(text.slice(at, at + RUN));
     if (!place) continue;
-    const { secret } = place;
-    const end = matchEnd(text, at + RUN, secret, place.at + RUN);
-    const start = matchStart(text, at, secret, place.at);
-    add(text[start] === ' ' ? start + 1 : start, end);
+    const { form } = place;
+    let [start, before] = [at, place.at];
+    while (start > Math.max(0, at - 2 * RUN) && before > 0 && text[start - 1] === form[before - 1])
+      [start, before] = [start - 1, before - 1];
+    let [end, behind] = [at + RUN, place.at + RUN];
+    while (end < text.length && behind < form.length && text[end] === form[behind])
+      [end, behind] = [end + 1, behind + 1];
+    if (end - start >= shortest) add(start, end);
     at = end - 1;
   }
-}
-
-/** How far back a match goes; blanks do not count, since the text may be wrapped elsewhere. */
-function matchStart(text: string, start: number, secret: string, from: number): number {
-  let [matched, wanted] = [start, from - 1];
-  for (let at = start - 1; at >= Math.max(0, start - 2 * RUN); at--) {
-    if (text[at] === ' ') continue;
-    if (secret[wanted] === ' ') wanted--;
-    if (wanted < 0 || text[at] !== secret[wanted]) break;
-    [matched, wanted] = [at, wanted - 1];
-  }
-  return matched;
-}
-
-/** How far a match goes on. */
-function matchEnd(text: string, start: number, secret: string, from: number): number {
-  let [matched, wanted] = [start, from];
-  for (let at = start; at < text.length; at++) {
-    if (text[at] === ' ') continue;
-    if (secret[wanted] === ' ') wanted++;
-    if (wanted >= secret.length || text[at] !== secret[wanted]) break;
-    [matched, wanted] = [at + 1, wanted + 1];
-  }
-  return matched;
 }
 
 function masked(text: string, found: readonly (readonly [start: number, end: number])[]): string {
