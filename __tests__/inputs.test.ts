@@ -739,6 +739,16 @@ describe('the inputs of the check step', () => {
     });
   });
 
+  test.each([
+    [{ 'warn-days': 'x', 'fail-days': '9999' }, ['"warn-days" is "x"', '"fail-days" is "9999"']],
+    [{ 'warn-days': 'x', 'fail-days': '40' }, ['"warn-days" is "x"']],
+    [{ 'warn-days': '5', 'fail-days': 'x' }, ['"fail-days" is "x"']],
+  ])('of %j, each that is wrong is named, and no other', (inputs, named) => {
+    const { message } = refusedCheck(inputs);
+    expect(message.match(/"(?:warn|fail)-days" is "[^"]*"/g)).toEqual(named);
+    expect(message).not.toContain('would never come');
+  });
+
   test('warn-days less than fail-days', () => {
     expect(refusedCheck({ 'warn-days': '6' })).toEqual({
       code: 'INPUT_INVALID',
@@ -791,6 +801,7 @@ describe('the inputs of the create step', () => {
     [{ 'valid-days': '0', 'renew-days': '0' }, /"valid-days" is "0"/],
     [{ 'valid-days': '30' }, /"renew-days" is 30, and "valid-days" is 30/],
     [{ subject: 'CN=a, OU=b' }, /the attribute OU is not supported/],
+    [{ 'valid-days': '9999', 'renew-days': 'x' }, /"renew-days" is "x".* "valid-days" is "9999"/],
   ])('%j is refused', (changes, message) => {
     expect(() => readCreate(changes)).toThrow(message);
   });

@@ -173,7 +173,7 @@ export function readCheckInputs(): CheckInputs {
   const inputs: CheckInputs = {
     application: application(problems),
     connectorIds: problems.catch(checkedConnectors, []),
-    thresholds: problems.catch(thresholds, { warnDays: 0, failDays: 0 }),
+    thresholds: thresholds(problems),
   };
   problems.throwAll();
   return inputs;
@@ -191,15 +191,19 @@ function checkedConnectors(): readonly string[] | 'all' {
   );
 }
 
-function thresholds(): Thresholds {
-  const warnDays = wholeNumber('warn-days', 3650);
-  const failDays = wholeNumber('fail-days', 3650);
-  if (failDays <= warnDays) return { warnDays, failDays };
-  throw new Failure(
-    'INPUT_INVALID',
-    `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
-    'Make warn-days the larger one.',
-  );
+function thresholds(problems: Problems): Thresholds {
+  // One that is wrong is not compared with the other.
+  const warnDays = problems.catch(() => wholeNumber('warn-days', 3650), Infinity);
+  const failDays = problems.catch(() => wholeNumber('fail-days', 3650), 0);
+  problems.catch(() => {
+    if (failDays <= warnDays) return;
+    throw new Failure(
+      'INPUT_INVALID',
+      `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`,
+      'Make warn-days the larger one.',
+    );
+  }, undefined);
+  return { warnDays, failDays };
 }
 
 /**
@@ -209,7 +213,7 @@ function thresholds(): Thresholds {
 export function readCreateInputs(): CreateInputs {
   maskProxyCredentials(process.env);
   const problems = new Problems();
-  const days = problems.catch(renewal, { renewDays: 0, validDays: 1 });
+  const days = renewal(problems);
   const inputs: CreateInputs = {
     application: application(problems),
     connectorIds: problems.catch(() => connectorIds(getInput('connector-id')), []),
@@ -220,15 +224,18 @@ export function readCreateInputs(): CreateInputs {
   return inputs;
 }
 
-function renewal(): { readonly renewDays: number; readonly validDays: number } {
-  const renewDays = wholeNumber('renew-days', 396);
-  const validDays = wholeNumber('valid-days', 397, 1);
-  if (renewDays < validDays) return { renewDays, validDays };
-  throw new Failure(
-    'INPUT_INVALID',
-    `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`,
-    'Make valid-days the larger one.',
-  );
+function renewal(problems: Problems): { readonly renewDays: number; readonly validDays: number } {
+  const renewDays = problems.catch(() => wholeNumber('renew-days', 396), 0);
+  const validDays = problems.catch(() => wholeNumber('valid-days', 397, 1), Infinity);
+  problems.catch(() => {
+    if (renewDays < validDays) return;
+    throw new Failure(
+      'INPUT_INVALID',
+      `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`,
+      'Make valid-days the larger one.',
+    );
+  }, undefined);
+  return { renewDays, validDays };
 }
 
 function subject(): Uint8Array {

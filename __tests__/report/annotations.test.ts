@@ -1,7 +1,14 @@
 /** What the runner keeps of failures and warnings: 4,096 characters of each, 10 errors and 10 warnings of a step. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
-import { logOutcome, logTrust, reportFailure, reportFailures, warn } from '../../src/report/annotations.ts';
+import {
+  logOutcome,
+  logTrust,
+  reportFailure,
+  reportFailures,
+  SHOWN_OF_TWO,
+  warn,
+} from '../../src/report/annotations.ts';
 import { connectorWith } from '../connectors/samples.ts';
 import { keepPrinted } from '../printed.ts';
 
@@ -51,6 +58,14 @@ test('of 120 failures and warnings there are at most 10 annotations each, and th
   for (const n of numbers) {
     for (const text of [`Failure ${n}.`, `Fix ${n}.`, `Warning ${n}.`]) expect(printed()).toContain(text);
   }
+});
+
+test('a step that warns of its certificate and of its connectors keeps to 10, with one for a short password', () => {
+  const twelve = Array.from({ length: 12 }, (_, n) => `Warning ${n}.`);
+  warn(twelve, 'Certificate', SHOWN_OF_TWO.certificate);
+  warn(twelve, 'API connector', SHOWN_OF_TWO.connectors);
+  expect(annotations('warning')).toHaveLength(9);
+  expect(annotations('warning').at(-1)).toBe('7 more warnings: see the log and the job summary.');
 });
 
 describe('what is more than is shown, in the number that it is', () => {
@@ -168,10 +183,27 @@ describe('the log', () => {
   test.each([
     [['One is missing.'], 'one is not known by SHA-1. The others: A, B.\n'],
     [['One is missing.', 'So is another.'], '2 are not known by SHA-1. The others: A, B.\n'],
-  ])('what the set lacks is a warning, and no set is shown as whole: %#', (missing, rest) => {
+  ])('no set that lacks something is shown as whole: %#', (missing, rest) => {
     logTrust({ certificates, missing, unread: 0 });
+    expect(printed()).toBe(`The output trusted-thumbprints is not set: of the certificates in use, ${rest}`);
+  });
+
+  const [one] = certificates;
+  const many = (count: number) => Array.from({ length: count }, () => one as (typeof certificates)[0]);
+
+  test('of very many, 100 are shown', () => {
+    logTrust({ certificates: many(102), missing: [], unread: 0 });
     expect(printed()).toBe(
-      `The output trusted-thumbprints is not set: of the certificates in use, ${rest}${missing.map((text) => `::warning title=API connector::${text}\n`).join('')}`,
+      `The API has to accept from now on: ${many(100)
+        .map(() => 'A')
+        .join(', ')} and 2 more.\n`,
+    );
+  });
+
+  test('more than an output has room for: that is said', () => {
+    logTrust({ certificates: many(12_001), missing: [], unread: 0 });
+    expect(printed()).toMatch(
+      /^The output trusted-thumbprints is not set: 12001 thumbprints are too many for it\. (A, )+A and 11901 more\.\n$/,
     );
   });
 });

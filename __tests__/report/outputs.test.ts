@@ -63,6 +63,88 @@ test.each([
   ).toEqual(outputs);
 });
 
+describe('what is more than GitHub accepts as an output', () => {
+  const many = Array.from({ length: 12_001 }, (_, n) => ({
+    thumbprint: n.toString(16).toUpperCase().padStart(40, '0'),
+    notAfter: NOW,
+    usedBy: [],
+    usedLaterBy: [],
+  }));
+
+  test.each([
+    [12_000, 12_000 * 41 - 1],
+    [12_001, undefined],
+  ])('of %d thumbprints, none is left out: the set is whole, or not set', (count, length) => {
+    const outputs = outputsOf(() => {
+      setTrustOutput({ certificates: many.slice(0, count), missing: [], unread: 0 });
+    });
+    expect((outputs['trusted-thumbprints'] as string | undefined)?.length).toBe(length);
+  });
+
+  const findings = (connectors: number, certificates: number) =>
+    Array.from({ length: connectors }, (_, n) =>
+      judge(
+        connectorWith(
+          Array.from({ length: certificates }, () => old),
+          { id: `c-${n}`, targetUrl: `https://api.example/${'x'.repeat(2000)}` },
+        ),
+        { warnDays: 30, failDays: 7, named: true },
+        NOW,
+      ),
+    );
+  const outputAndLog = (action: () => void): { connectors: object[]; log: string; length: number } => {
+    const { lines } = inStep({}, { GITHUB_OUTPUT: '' }, action);
+    const output = lines.find((line) => line.startsWith('::set-output name=connectors::')) ?? '';
+    const json = output.slice('::set-output name=connectors::'.length).replaceAll('%25', '%');
+    return {
+      connectors: JSON.parse(json) as object[],
+      length: json.length,
+      log: lines.filter((line) => !line.startsWith('::')).join('\n'),
+    };
+  };
+
+  test('a list that fits is whole, and nothing is said', () => {
+    const { connectors, log } = outputAndLog(() => {
+      setCheckOutputs(findings(50, 50));
+    });
+    expect(connectors).toHaveLength(50);
+    expect(connectors.at(-1)).toMatchObject({ id: 'c-49', certificates: Array.from({ length: 25 }, () => old) });
+    expect(log).toBe('');
+  });
+
+  test('first the certificates are left out', () => {
+    const { connectors, length, log } = outputAndLog(() => {
+      setCheckOutputs(findings(180, 50));
+    });
+    expect(connectors).toHaveLength(180);
+    expect(connectors.some((connector) => 'certificates' in connector)).toBe(false);
+    expect(length).toBeLessThanOrEqual(500_000);
+    expect(log).toBe('The output connectors lacks "certificates" of each: GitHub accepts no longer one.');
+  });
+
+  test('then the last connectors', () => {
+    const { connectors, length, log } = outputAndLog(() => {
+      setCheckOutputs(findings(1000, 1));
+    });
+    expect(length).toBeLessThanOrEqual(500_000);
+    expect(length).toBeGreaterThan(490_000);
+    expect(connectors.at(-1)).toMatchObject({ id: `c-${connectors.length - 1}` });
+    expect(log).toBe(
+      `The output connectors lacks "certificates" of each, and ${1000 - connectors.length} connectors: GitHub accepts no longer one.`,
+    );
+  });
+
+  test('of the certificate, the last of its issuers', () => {
+    const chained = openFixture('openssl-chain.pfx');
+    const chain = Array.from({ length: 1000 }, () => chained.leaf);
+    const { lines } = inStep({}, { GITHUB_OUTPUT: '' }, () => {
+      setCertificateOutputs({ ...chained, chain });
+    });
+    expect(lines.find((line) => line.includes('name=certificate::'))).toMatch(/-----END CERTIFICATE-----%0A$/);
+    expect(lines.at(-1)).toMatch(/^The output certificate lacks \d+ certificates: GitHub accepts no longer one\.$/);
+  });
+});
+
 test.each<[string[], object]>([
   [[], { needed: 'false', 'due-connectors': '' }],
   [['b'], { needed: 'true', 'due-connectors': 'b' }],

@@ -89,6 +89,13 @@ test.each([
   ]);
 });
 
+test('a set of more than an output has room for: it is not set', () => {
+  const [why] = trustSection({ certificates: Array(12_001).fill(trusted(OLD)), missing: [], unread: 0 }, OLD);
+  expect(why).toBe(
+    '**What the API has to accept** is 12001 certificates, more than an output has room for, so the output trusted-thumbprints is not set. Take no certificate away there.',
+  );
+});
+
 test('an empty set: nothing, but for what it lacks', () => {
   expect(trustSection({ certificates: [], missing: [], unread: 0 }, OLD)).toEqual([]);
   expect(trustSection({ certificates: [], missing: ['One.'], unread: 0 }, OLD)).toEqual([

@@ -32,9 +32,17 @@ export interface Trust {
   readonly unread: number;
 }
 
-/** Whether no certificate in use is missing, so that whoever writes the set to the API shuts none out. */
-export function isComplete({ missing, unread }: Trust): boolean {
-  return missing.length === 0 && unread === 0;
+/** An output of a job has 1 MB, in UTF-16, and each thumbprint 40 digits and a comma. */
+const MOST_IN_OUTPUT = 12_000;
+
+/** Whether there are more certificates than an output has room for. A part of the set would shut out the others. */
+export function isTooLong({ certificates }: Trust): boolean {
+  return certificates.length > MOST_IN_OUTPUT;
+}
+
+/** Whether the set can be written to the API as it is: no certificate in use is missing, which would be shut out. */
+export function isComplete(trust: Trust): boolean {
+  return trust.missing.length === 0 && trust.unread === 0 && !isTooLong(trust);
 }
 
 const SHA1_LENGTH = 20;

@@ -1,7 +1,7 @@
 /** Log lines and annotations. */
 import { error as annotateError, info, warning } from '@actions/core';
 import type { Outcome } from '../connectors/outcome.ts';
-import type { Trust } from '../connectors/trust.ts';
+import { isTooLong, type Trust } from '../connectors/trust.ts';
 import type { Failure } from '../failure.ts';
 import { nameOf } from '../graph/connector.ts';
 import { withoutCommands } from '../text/clean.ts';
@@ -25,21 +25,30 @@ export function logOutcome(outcome: Outcome, n: number, all: number): void {
   print(`${progress}API connector ${nameOf(outcome.id, outcome.connector)}: ${text}`);
 }
 
-/** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
-export function logTrust({ certificates, missing, unread }: Trust): void {
+/** Nobody reads more thumbprints in a log. */
+const SHOWN_THUMBPRINTS = 100;
+
+/** What the API has to trust from now on. What is missing from it are warnings, which stand with the others of the step. */
+export function logTrust(trust: Trust): void {
+  const { certificates, missing, unread } = trust;
   if (unread > 0) {
     info(
       `The output trusted-thumbprints is not set: the certificates of ${plural(unread, 'API connector')} could not be read.`,
     );
     return;
   }
-  const set = certificates.map(({ thumbprint }) => thumbprint).join(', ');
+  const more = certificates.length - SHOWN_THUMBPRINTS;
+  const shown = certificates.slice(0, SHOWN_THUMBPRINTS).map(({ thumbprint }) => thumbprint);
+  const set = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  if (isTooLong(trust)) {
+    print(`The output trusted-thumbprints is not set: ${certificates.length} thumbprints are too many for it. ${set}.`);
+    return;
+  }
   print(
     missing.length > 0
       ? `The output trusted-thumbprints is not set: of the certificates in use, ${missing.length === 1 ? 'one is' : `${missing.length} are`} not known by SHA-1. The others: ${set || 'none'}.`
       : `The API has to accept from now on: ${set || 'nothing'}.`,
   );
-  warn(missing, 'API connector');
 }
 
 /** The runner cuts a message at 4,096 characters, in the log too. */
@@ -54,12 +63,15 @@ const END_OF_MESSAGE = 500;
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
 
-/** Shows each of these as an annotation; of very many the last stands for the rest. */
-export function warn(messages: readonly string[], title: string): void {
-  for (const message of messages.slice(0, SHOWN)) warning(message, { title });
-  const rest = messages.length - SHOWN;
+/** Of a step that warns twice, and perhaps of a short password: with a line for the rest of each, these are 10. */
+export const SHOWN_OF_TWO = { certificate: 2, connectors: 5 } as const;
+
+/** Shows each of these as an annotation; if there are more than `shown`, the last stands for the rest. */
+export function warn(messages: readonly string[], title: string, shown: number = SHOWN): void {
+  for (const message of messages.slice(0, shown)) warning(message, { title });
+  const rest = messages.length - shown;
   if (rest > 0) warning(`${plural(rest, 'more warning')}: see the log and the job summary.`, { title });
-  for (const message of messages.slice(SHOWN)) print(message);
+  for (const message of messages.slice(shown)) print(message);
 }
 
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */

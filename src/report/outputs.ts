@@ -10,13 +10,49 @@ import { byAge, certificatesOf, type Connector } from '../graph/connector.ts';
 import { reason } from '../http/transport-error.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { dateFromSeconds, isoSeconds } from '../text/dates.ts';
+import { plural } from './markdown-parts.ts';
+import { appendSummary } from './summary.ts';
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 export function setCertificateOutputs(certificate: ClientCertificate): void {
   setOutput('thumbprint', certificate.thumbprint);
   setOutput('not-after', isoSeconds(certificate.notAfter));
   setOutput('not-before', isoSeconds(certificate.notBefore));
-  setOutput('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+  const chain = [certificate.leaf, ...certificate.chain].map(String);
+  const fitting = chain.slice(0, countThatFits(chain));
+  setOutput('certificate', fitting.join(''));
+  if (fitting.length < chain.length) leaveOut('certificate', plural(chain.length - fitting.length, 'certificate'));
+}
+
+/** In characters. GitHub accepts 1 MB as an output of a job, and counts UTF-16. */
+const LONGEST_OUTPUT = 500_000;
+
+/** How many of these fit into an output, one behind the other with something in between. */
+function countThatFits(parts: readonly string[]): number {
+  let length = 2;
+  const tooMany = parts.findIndex((part) => (length += part.length + 1) > LONGEST_OUTPUT);
+  return tooMany < 0 ? parts.length : tooMany;
+}
+
+/** Says what an output lacks, where people look. */
+function leaveOut(output: string, what: string): void {
+  const text = `The output ${output} lacks ${what}: GitHub accepts no longer one.`;
+  info(text);
+  appendSummary(`\n${text}`);
+}
+
+/** The output `connectors`: if it would be too long, without the certificates, and then without the last connectors. */
+function setConnectors(connectors: readonly Record<string, unknown>[]): void {
+  const whole = connectors.map((connector) => JSON.stringify(connector));
+  const isWhole = countThatFits(whole) === whole.length;
+  const parts = isWhole
+    ? whole
+    : connectors.map((connector) => JSON.stringify({ ...connector, certificates: undefined }));
+  const fitting = parts.slice(0, countThatFits(parts));
+  setOutput('connectors', `[${fitting.join(',')}]`);
+  if (isWhole) return;
+  const rest = parts.length - fitting.length;
+  leaveOut('connectors', `"certificates" of each${rest > 0 ? `, and ${plural(rest, 'connector')}` : ''}`);
 }
 
 /**
@@ -44,7 +80,7 @@ export function setHandOverOutputs({ path, password }: HandOver): void {
 export function setConnectorOutputs(outcomes: readonly Outcome[], certificate: ClientCertificate): void {
   setOutput('is-active', String(outcomes.every((outcome) => isActive(outcome, certificate))));
   setOutput('uploaded', String(outcomes.some(isUploaded)));
-  setOutput('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+  setConnectors(outcomes.map((outcome) => updatedConnector(outcome, certificate)));
 }
 
 /** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
@@ -59,7 +95,7 @@ export function setCheckOutputs(findings: readonly Finding[]): void {
   setOutput('days-left', first ? String(first.daysLeft) : '');
   setOutput('not-after', first ? isoSeconds(dateFromSeconds(first.notAfter)) : '');
   setOutput('thumbprint', first?.thumbprint ?? '');
-  setOutput('connectors', JSON.stringify(findings.map(checkedConnector)));
+  setConnectors(findings.map(checkedConnector));
 }
 
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */

@@ -1,5 +1,5 @@
 /** What the API behind the connectors has to accept, and until when, for the job summaries. */
-import { isComplete, type Trust, type Trusted } from '../connectors/trust.ts';
+import { isComplete, isTooLong, type Trust, type Trusted } from '../connectors/trust.ts';
 import { nameOf, type Connector } from '../graph/connector.ts';
 import { markdown } from '../text/clean.ts';
 import { isoSeconds } from '../text/dates.ts';
@@ -20,8 +20,11 @@ export function trustSection(trust: Trust, newThumbprint: string | undefined): r
     );
   const notRead =
     unread > 0 ? [`The certificates of ${plural(unread, 'API connector')}, which could not be read.`] : [];
+  const why = isTooLong(trust)
+    ? `is ${plural(certificates.length, 'certificate')}, more than an output has room for`
+    : 'is not known completely';
   return [
-    '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
+    `**What the API has to accept** ${why}, so the output trusted-thumbprints is not set. Take no certificate away there.`,
     '',
     ...list(
       'What is missing',

@@ -60,6 +60,7 @@ async function createWhereDue(inputs: CreateInputs, deadline: StepDeadline): Pro
   const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
   const trust = trustOf(connectors, certificate, now);
   logTrust(trust);
+  warn([...trust.missing, ...renewals.filter(({ status }) => status === 'skipped').map(line)], 'API connector');
   const handOver = certificate && handOverFor(certificate);
   appendSummary(createSummary({ tenantId, renewals, certificate, trust, now }));
   writeOutputs(certificate ? 'A certificate was made' : 'No certificate was made', () => {
@@ -102,7 +103,9 @@ function handOverFor(certificate: ClientCertificate): HandOver {
 }
 
 function report(renewals: readonly Renewal[]): void {
-  const line = ({ id, connector, text }: Renewal): string => `API connector ${nameOf(id, connector)}: ${text}`;
   for (const renewal of renewals) info(`${line(renewal)}${renewal.status === 'due' ? ' A new one is due.' : ''}`);
-  warn(renewals.filter(({ status }) => status === 'skipped').map(line), 'API connector');
+}
+
+function line({ id, connector, text }: Renewal): string {
+  return `API connector ${nameOf(id, connector)}: ${text}`;
 }

@@ -19,7 +19,7 @@ import { describeSource, type VaultSource } from '../key-vault/address.ts';
 import { readVault, type VaultSecret } from '../key-vault/client.ts';
 import { explainContent, explainGraphSignIn } from '../key-vault/refusal.ts';
 import { maskText } from '../masks.ts';
-import { logOutcome, logTrust, reportFailures, warn } from '../report/annotations.ts';
+import { logOutcome, logTrust, reportFailures, SHOWN_OF_TWO, warn } from '../report/annotations.ts';
 import { setCertificateOutputs, setConnectorOutputs, setTrustOutput, writeOutputs } from '../report/outputs.ts';
 import { appendSummary, uploadResult, uploadSummary } from '../report/summary.ts';
 import { graphIn } from '../sign-in/application.ts';
@@ -89,10 +89,7 @@ async function fromVault(inputs: UploadInputs, source: VaultSource, deadline: St
 /** What was done comes first: the outputs may not fit on the disk. */
 function report({ outcomes, certificate, trust, origin }: Uploaded, tenantId: string): void {
   info(uploadResult(outcomes));
-  warn(
-    outcomes.flatMap(({ warnings }) => warnings),
-    'API connector',
-  );
+  warn([...trust.missing, ...outcomes.flatMap(({ warnings }) => warnings)], 'API connector', SHOWN_OF_TWO.connectors);
   reportFailures(outcomes.map(failureOf).filter((failure) => failure !== undefined));
   appendSummary(uploadSummary(outcomes, certificate, { tenantId, trust, origin, now: new Date() }));
   writeOutputs(uploadResult(outcomes), () => {
@@ -110,7 +107,7 @@ async function certificateToUpload(
   const { upload, notes, warnings, secrets } = await deadline.blocking(() => openCertificate(content, now));
   for (const secret of secrets) hide(secret);
   for (const note of notes) info(note);
-  warn([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate');
+  warn([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate', SHOWN_OF_TWO.certificate);
   writeOutputs('Nothing was changed', () => {
     setCertificateOutputs(upload.certificate);
   });
