@@ -304,6 +304,35 @@ describe('what a TLS connection is refused for', () => {
       ['the file is no file', () => '/dev/zero', /which is not a file\. /],
       ['the file is empty', () => file('empty.pem', ''), /which is empty\. /],
       [
+        'its certificate is under its old name, behind a byte order mark, with blanks and CRLF',
+        () =>
+          file(
+            'old.pem',
+            `\ufeff${other.replaceAll(' CERTIFICATE-----', ' X509 CERTIFICATE-----').replaceAll('\n', ' \r\n')}`,
+          ),
+        /which holds 1 certificate \(.*\)\. None of them issued/,
+      ],
+      [
+        'text stands before the line that begins its certificate',
+        () => file('text.pem', `root: ${other}`),
+        /which holds a certificate, but nothing was loaded\. Each -----BEGIN CERTIFICATE----- and /,
+      ],
+      [
+        'blanks stand before it, and it is the second',
+        () => file('blanks.pem', `${other}\n  ${other}`),
+        /which holds 1 certificate \(.*\)\. What else is in it was not loaded\. Each -----BEGIN CERTIFICATE-----/,
+      ],
+      [
+        'two files were joined without a line break',
+        () => file('joined.pem', `${other.trim()}${other}`),
+        /which has a certificate that cannot be read \(the 1\. of 2\).* -----END CERTIFICATE----- has to be a line of its own\./,
+      ],
+      [
+        'the line that ends its certificate is none',
+        () => file('end.pem', other.replace('-----END', ' -----END')),
+        /which has a certificate that cannot be read \(the 1\. of 1\)/,
+      ],
+      [
         'the file is DER',
         () => file('root.der', der(other)),
         /which is DER, not PEM, so it was not loaded\. Convert it with: openssl x509 -inform DER/,
@@ -321,7 +350,7 @@ describe('what a TLS connection is refused for', () => {
       ['the file holds text', () => file('text.pem', '<html>'), /holds no certificate in PEM, so nothing was loaded/],
       [
         'a certificate in it is damaged',
-        () => file('damaged.pem', `${other}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`),
+        () => file('damaged.pem', `${other}\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`),
         /has a certificate that cannot be read \(the 2\. of 2\)/,
       ],
       [

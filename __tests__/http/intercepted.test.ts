@@ -7,6 +7,7 @@ test.each([
   ['<!DOCTYPE html><html><head><title>Blocked by policy</title>', ', titled Blocked by policy'],
   ['\ufeff\r\n  <html lang="en"><TITLE id="t">\n Sign in \n</TITLE>', ', titled Sign in'],
   ['<!-- filter 7 --><html>', ''],
+  [`${'\r\n\t '.repeat(10_000)}<html><title>Late</title>`, ', titled Late'],
   ['<script>location = "/login"</script>', ''],
   ['<title></title>', ''],
 ])('%j is one', (body, title) => {
@@ -17,9 +18,12 @@ test.each([
   );
 });
 
-test.each(['', '{"error":{}}', '\ufeff{"value":"<html>"}', 'Forbidden', '< 5'])('%j is none', (body) => {
-  expect(intercepted(answer(403, body), 'Microsoft Graph')).toBeUndefined();
-});
+test.each(['', ' '.repeat(100_000), '{"error":{}}', '\ufeff{"value":"<html>"}', 'Forbidden', '< 5'])(
+  '%j is none',
+  (body) => {
+    expect(intercepted(answer(403, body), 'Microsoft Graph')).toBeUndefined();
+  },
+);
 
 test.each([
   ['<title>Welcome</title>', 'a web page, titled Welcome (HTTP 511, '],

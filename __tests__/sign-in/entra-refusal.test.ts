@@ -233,6 +233,16 @@ describe('a refusal that is not known', () => {
     });
   });
 
+  test('that stands in an object, as Graph writes it, is read all the same', () => {
+    const error = { code: 'invalid_client', message: 'AADSTS700016: No such application.' };
+    expect(explained(answer(400, { error }))).toMatchObject({
+      code: 'APPLICATION_NOT_FOUND',
+      retry: 'no',
+      message: expect.stringMatching(/: No such application \(AADSTS700016, /),
+    });
+    expect(explained(answer(400, { error: { code: 'invalid_request' } }))).toMatchObject({ code: 'SIGN_IN_REFUSED' });
+  });
+
   test.each<[string, unknown]>([
     ['nothing', ''],
     ['null', 'null'],

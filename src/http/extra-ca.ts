@@ -6,6 +6,7 @@ import { clean } from '../text/clean.ts';
 
 /** The roots of a whole company are far less; a larger file is not read here. */
 const LARGEST_MIB = 4;
+const OWN_LINE = 'Each -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- has to be a line of its own.';
 const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
 
 /** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
@@ -40,16 +41,19 @@ function whatIsIn(path: string): string {
     return 'is UTF-16, so it was not loaded. Save it as ASCII.';
   }
   const blocks = certificatesIn(content.toString('latin1'));
+  const inLines = (content.toString('latin1').match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
   if (blocks.length === 0) {
+    if (inLines > 0) return `holds a certificate, but nothing was loaded. ${OWN_LINE}`;
     const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
     return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
   }
   const certificates = blocks.map(parsed);
   const damaged = certificates.indexOf(undefined);
   if (damaged >= 0) {
-    return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
+    return `has a certificate that cannot be read (the ${damaged + 1}. of ${inLines}), so it and those behind it were not loaded. Export it again. ${OWN_LINE}`;
   }
-  return `holds ${names(certificates)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+  const others = inLines > blocks.length ? ` What else is in it was not loaded. ${OWN_LINE}` : '';
+  return `holds ${names(certificates)}.${others} None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
 }
 
 /** The subjects, in a few words. */
@@ -59,17 +63,23 @@ function names(certificates: readonly (X509Certificate | undefined)[]): string {
   return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
 }
 
+/** As OpenSSL finds them, which Node uses: a byte order mark may stand before the first line, and blanks behind one. */
+const BEGIN = /(?:^|\n)-----BEGIN (?:X509 )?CERTIFICATE-----[ \t\r]*(?=\n)/;
+const END = /\n-----END (?:X509 )?CERTIFICATE-----[ \t\r]*(?:\n|$)/;
+
+/** What stands behind each line that begins a certificate. */
 function certificatesIn(text: string): readonly string[] {
-  const begin = '-----BEGIN CERTIFICATE-----';
   return text
-    .split(begin)
-    .slice(1, 1001)
-    .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
+    .replace(/^\xef\xbb\xbf/, '')
+    .split(BEGIN)
+    .slice(1, 1001);
 }
 
-function parsed(pem: string): X509Certificate | undefined {
+function parsed(block: string): X509Certificate | undefined {
+  const [body = '', end] = block.split(END, 2);
+  if (end === undefined) return undefined;
   try {
-    return new X509Certificate(pem);
+    return new X509Certificate(`-----BEGIN CERTIFICATE-----${body}\n-----END CERTIFICATE-----\n`);
   } catch {
     return undefined;
   }

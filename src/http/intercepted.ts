@@ -8,7 +8,7 @@ import { retryForStatus } from './verdict.ts';
 
 /** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
 export function pageTitle(body: string): string {
-  return clean(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.slice(0, 16_384))?.[1], 100);
+  return clean(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.trimStart().slice(0, 16_384))?.[1], 100);
 }
 
 /** A network asks for a sign-in; a service itself must not send it (RFC 6585, section 6). */
@@ -24,7 +24,8 @@ export function intercepted(
   service: string,
   hosts: string = HOSTS,
 ): Failure | undefined {
-  const isPage = /^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512));
+  // A byte order mark is a blank too.
+  const isPage = /^<[!?a-z]/i.test(body.trimStart().slice(0, 2));
   if (!isPage && status !== NETWORK_AUTHENTICATION_REQUIRED) return undefined;
   const title = pageTitle(body);
   const named = title === '' ? '' : `, titled ${title}`;

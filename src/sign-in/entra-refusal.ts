@@ -8,7 +8,7 @@ import type { HttpResponse } from '../http/client.ts';
 import { answeredInstead } from '../http/intercepted.ts';
 import { retryForStatus, type Verdict } from '../http/verdict.ts';
 import { clean } from '../text/clean.ts';
-import { parseObject, stringOf } from '../text/json.ts';
+import { isObject, parseObject, stringOf } from '../text/json.ts';
 import { graphIn, loginCommands, type Application, type Resource } from './application.ts';
 import type { IdToken } from './github-id-token.ts';
 
@@ -322,7 +322,9 @@ interface EntraError {
 function errorIn(response: HttpResponse): EntraError {
   // Empty for HTML, or nothing: the status has to do.
   const body = parseObject(response.body);
-  const text = stringOf(body['error_description']);
+  // Some gateways write the error as an object, as Graph does.
+  const error = isObject(body['error']) ? body['error'] : {};
+  const text = stringOf(body['error_description']) || stringOf(error['message']);
   const codes = body['error_codes'];
   const first: unknown = Array.isArray(codes) ? codes[0] : undefined;
   const number = typeof first === 'number' || typeof first === 'string' ? String(first) : '';
@@ -334,6 +336,6 @@ function errorIn(response: HttpResponse): EntraError {
     description: clean(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+:\s*/, ''),
     trace: trace === '' ? '' : `trace ${trace}`,
     at: clean(body['timestamp'], 40) || clean(response.headers['date'], 40) || new Date().toISOString(),
-    readable: typeof body['error'] === 'string',
+    readable: typeof body['error'] === 'string' || stringOf(error['code']) !== '',
   };
 }
