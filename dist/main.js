@@ -29099,8 +29099,9 @@ function isGone({ id, ...reading }) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   A: () => (/* binding */ isComplete),
-/* harmony export */   h: () => (/* binding */ trustOf)
+/* harmony export */   An: () => (/* binding */ trustOf),
+/* harmony export */   As: () => (/* binding */ isComplete),
+/* harmony export */   pn: () => (/* binding */ isTooLong)
 /* harmony export */ });
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
 /* harmony import */ var _graph_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9393);
@@ -29111,9 +29112,15 @@ function isGone({ id, ...reading }) {
 
 
 
-/** Whether no certificate in use is missing, so that whoever writes the set to the API shuts none out. */
-function isComplete({ missing, unread }) {
-    return missing.length === 0 && unread === 0;
+/** An output of a job has 1 MB, in UTF-16, and each thumbprint 40 digits and a comma. */
+const MOST_IN_OUTPUT = 12_000;
+/** Whether there are more certificates than an output has room for. A part of the set would shut out the others. */
+function isTooLong({ certificates }) {
+    return certificates.length > MOST_IN_OUTPUT;
+}
+/** Whether the set can be written to the API as it is: no certificate in use is missing, which would be shut out. */
+function isComplete(trust) {
+    return trust.missing.length === 0 && trust.unread === 0 && !isTooLong(trust);
 }
 const SHA1_LENGTH = 20;
 /**
@@ -29328,6 +29335,8 @@ var refusal = __nccwpck_require__(3988);
 var retry = __nccwpck_require__(8394);
 // EXTERNAL MODULE: ./lib/http/transport-error.js
 var transport_error = __nccwpck_require__(6146);
+// EXTERNAL MODULE: ./lib/http/verdict.js
+var http_verdict = __nccwpck_require__(8761);
 // EXTERNAL MODULE: ./lib/graph/client.js + 1 modules
 var client = __nccwpck_require__(5081);
 // EXTERNAL MODULE: ./lib/graph/connector.js
@@ -29338,6 +29347,7 @@ var graph_connector = __nccwpck_require__(8923);
  * the connector, read for a while, never showed it: reads may lag behind writes.
  * @see https://learn.microsoft.com/graph/best-practices-concept
  */
+
 
 
 
@@ -29368,7 +29378,7 @@ class Attempts {
     #change;
     /** A request went out and is under way, or one that may have taken effect was not seen yet. */
     #inDoubt = false;
-    /** What was not seen, and for how long; '' while every request is known to have had no effect. */
+    /** What could not be seen, in a sentence; '' while every request is known to have had no effect. */
     #unseen = '';
     constructor(graph, change) {
         this.#graph = graph;
@@ -29379,11 +29389,9 @@ class Attempts {
             return await this.#untilSeen();
         }
         catch (error) {
-            if (!(error instanceof lib_failure/* Failure */.HR) || error.code === 'UPLOAD_NOT_CONFIRMED')
+            if (!(error instanceof lib_failure/* Failure */.HR))
                 throw error;
-            if (this.#inDoubt)
-                throw (0,lib_failure/* withSentence */.wt)(error, CUT_SHORT);
-            throw (0,lib_failure/* withSentence */.wt)(error, this.#unseen === '' ? 'Nothing was changed.' : this.#unseen);
+            throw (0,lib_failure/* withSentence */.wt)(error, this.#inDoubt ? CUT_SHORT : this.#unseen || 'Nothing was changed.');
         }
     }
     async #untilSeen() {
@@ -29394,7 +29402,7 @@ class Attempts {
             if ('done' in sent)
                 return sent.done;
             const { state, failure } = sent;
-            const seen = state === 'unconfirmed' || state === 'accepted' ? await this.#look(state, failure) : undefined;
+            const seen = isUnseen(sent) ? await this.#look(sent) : undefined;
             if (seen)
                 return seen;
             let wait;
@@ -29435,31 +29443,38 @@ class Attempts {
         // Under the id that was asked for: what goes to the connector must not go where a response points.
         if (connector)
             return { done: { ...connector, id: connectorId } };
-        const verdict = this.#graph.explain(response, { connectorId });
-        if (response.status >= 200 && response.status < 300)
+        const verdict = this.#graph.explain(response, { connectorId, wasRead: true });
+        const isSuccess = response.status >= 200 && response.status < 300;
+        // A web page in the place of the response: who sent it may have kept the request to itself, or not.
+        const isIntercepted = verdict.failure.code === 'INTERCEPTED';
+        if (isSuccess && !isIntercepted)
             return { ...accepted(response), state: 'accepted' };
+        const isThere = verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#change.isTelling;
         // What the service has already is the certificate of the attempt that was not seen.
-        if (verdict.failure.code === 'UPLOAD_ALREADY_THERE' && this.#unseen !== '')
+        if (isThere && this.#unseen !== '')
             return { ...verdict, state: 'accepted' };
-        this.#inDoubt = verdict.retry === 'after-read';
+        // With such a status, the service may have acted whatever the body says.
+        const mayHaveActed = verdict.retry === 'after-read' || (0,http_verdict/* retryForStatus */.C)(response.status) === 'after-read';
+        this.#inDoubt = mayHaveActed || isSuccess || isThere;
         return { ...verdict, state: this.#inDoubt ? 'unconfirmed' : 'rejected' };
     }
     /**
      * Reads the connector until it shows the change, with growing pauses, at least once and for as long as {@link READ_BACK} has.
      * @throws Failure UPLOAD_NOT_CONFIRMED if it never does and nothing follows from that
      */
-    async #look(state, failure) {
+    async #look(sent) {
         const { deadline, log } = this.#graph;
-        const started = deadline.now();
-        const end = started + READ_BACK[state];
-        log(`${failure.message} Reading the connector for up to ${READ_BACK[state] / 1000} s, until it shows the certificate.`);
+        const time = READ_BACK[sent.state];
+        const end = deadline.now() + time;
+        log(`${sent.failure.message} Reading the connector for up to ${time / 1000} s, until it shows the certificate.`);
         for (let pause = READ_BACK.firstPause;; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
-            const connector = await this.#readBack(failure);
+            const connector = await this.#readBack(sent.failure);
             if (this.#change.tookEffect(connector))
                 return connector;
-            const rest = Math.min(pause, end - deadline.now());
-            if (rest <= 0 || rest >= deadline.remaining()) {
-                this.#notSeen(state, failure, connector, deadline.now() - started);
+            const left = Math.max(0, end - deadline.now());
+            const rest = Math.min(pause, left);
+            if (rest === 0 || rest >= deadline.remaining()) {
+                this.#notSeen(sent, connector, { read: time - left, left });
                 return undefined;
             }
             await deadline.sleep(rest);
@@ -29478,19 +29493,19 @@ class Attempts {
             throw error;
         }
     }
-    /** What is known when the time for reading is over. */
-    #notSeen(state, failure, connector, milliseconds) {
+    /**
+     * What is known when the time for reading is over, be it {@link READ_BACK}'s or the step's.
+     * @param time for how long it was read, and how much of {@link READ_BACK} was left then; milliseconds
+     * @throws Failure UPLOAD_NOT_CONFIRMED unless the change may be sent again, or was refused for good
+     */
+    #notSeen({ state, failure, retry }, connector, { read, left }) {
+        const { isTelling, isThere } = this.#change;
         this.#inDoubt = false;
-        const seconds = Math.round(milliseconds / 1000);
-        this.#unseen = `The certificate was not seen on the connector within ${seconds} s. The connector has now: ${listed(connector)}.`;
-        if (state === 'unconfirmed' && this.#change.isTelling)
-            return;
-        const again = this.#change.isTelling
-            ? ''
-            : ' It was on the connector before, so that does not tell whether this upload took effect.';
-        throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} ${this.#unseen}${again}`, RUN_AGAIN, {
-            cause: failure,
-        });
+        this.#unseen = whatIsMissing(connector, isThere(connector), isTelling, Math.floor(read / 1000));
+        const isRefused = state === 'unconfirmed' && retry === 'no';
+        const isAbsent = state === 'unconfirmed' && isTelling && left === 0;
+        if (!isRefused && !isAbsent)
+            throw notConfirmed(failure);
     }
     async #readBack(failure) {
         try {
@@ -29498,13 +29513,32 @@ class Attempts {
         }
         catch (error) {
             this.#graph.deadline.signal.throwIfAborted();
-            throw new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', `${failure.message} Whether the certificate is on the connector could not be found out: ${error instanceof lib_failure/* Failure */.HR ? error.message : (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error))}`, RUN_AGAIN, { cause: failure });
+            this.#inDoubt = false;
+            this.#unseen = `Whether the certificate is on the connector could not be found out: ${error instanceof lib_failure/* Failure */.HR ? error.message : (0,clean/* clean */.uH)((0,transport_error/* reason */.l)(error))}`;
+            // What keeps the connector from being read is the same, and has its own fix.
+            throw failure.code === 'INTERCEPTED' ? failure : notConfirmed(failure);
         }
     }
+}
+function isUnseen(sent) {
+    return sent.state === 'unconfirmed' || sent.state === 'accepted';
+}
+/** What a connector that was read for so many seconds does not show, and what it has. */
+function whatIsMissing(connector, isThere, isTelling, seconds) {
+    const has = `The connector has now: ${listed(connector)}.`;
+    if (!isThere)
+        return `The certificate was not seen on the connector within ${seconds} s. ${has}`;
+    return isTelling
+        ? `The certificate is on the connector, and so are others, still after ${seconds} s. ${has}`
+        : `The certificate was not seen on the connector once more within ${seconds} s. ${has} It was on the connector before, so that does not tell whether this upload took effect.`;
 }
 const RUN_AGAIN = 'Run the job again: it reads the connector first, and uploads only if the certificate is missing.';
 /** The step ends while a change is under way. */
 const CUT_SHORT = `An upload was under way: whether the certificate is on the connector is not known. ${RUN_AGAIN}`;
+/** What it was that could not be confirmed; what is known of it is said behind it. */
+function notConfirmed(failure) {
+    return new lib_failure/* Failure */.HR('UPLOAD_NOT_CONFIRMED', failure.message, RUN_AGAIN, { cause: failure });
+}
 /** A success that does not show the change: it is never sent again. */
 function accepted({ status }) {
     return {
@@ -29546,7 +29580,11 @@ class ApiConnectors {
      * @see https://learn.microsoft.com/graph/api/identityapiconnector-get
      */
     async get(id) {
-        const found = await this.#graph.get(pathOf(id), { connectorId: id }, graph_connector/* parseConnector */.DW, async (verdict) => this.#comparedWithTheList(id, verdict));
+        return await this.#get({ connectorId: id });
+    }
+    async #get(subject) {
+        const id = subject.connectorId;
+        const found = await this.#graph.get(pathOf(id), subject, graph_connector/* parseConnector */.DW, async (verdict) => this.#comparedWithTheList(id, verdict));
         // Under the id that was asked for: what goes to the connector must not go where a response points.
         return { ...found, id };
     }
@@ -29575,13 +29613,14 @@ class ApiConnectors {
         return await makeChange(this.#graph, {
             connectorId: before.id,
             send: async (goesOut) => await this.#graph.send('POST', `${pathOf(before.id)}/uploadClientCertificate`, { body, goesOut }),
-            readBack: async () => await this.get(before.id),
+            readBack: async () => await this.#get({ connectorId: before.id, wasRead: true }),
             // Whether it was there before or not: the response of the upload itself is enough.
             confirmed: (response) => {
                 const connector = response.status === 200 ? (0,graph_connector/* parseConnector */.DW)(response.body) : undefined;
                 return (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > 0 ? connector : undefined;
             },
             tookEffect: (connector) => (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > countBefore,
+            isThere: (connector) => (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > 0,
             isTelling: countBefore === 0,
         });
     }
@@ -29598,17 +29637,20 @@ class ApiConnectors {
             password: upload.password,
         };
         const body = JSON.stringify({ authenticationConfiguration });
+        const isThere = (connector) => (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length > 0;
+        // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
+        const tookEffect = (connector) => isThere(connector) && (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length === (0,graph_connector/* certificatesOf */.mm)(connector).length;
         return await makeChange(this.#graph, {
             connectorId: before.id,
             send: async (goesOut) => await this.#graph.send('PATCH', pathOf(before.id), { body, goesOut }),
-            readBack: async () => await this.get(before.id),
-            // Documented is 204 without a body; what else an answer shows has to be read back.
-            confirmed: () => undefined,
-            // Sending it twice changes nothing, so the state alone counts, whichever request brought it about.
-            tookEffect: (connector) => {
-                const entries = (0,graph_connector/* entriesAfter */.df)(before, connector, certificate).length;
-                return entries > 0 && entries === (0,graph_connector/* certificatesOf */.mm)(connector).length;
+            readBack: async () => await this.#get({ connectorId: before.id, wasRead: true }),
+            // Documented is 204 without a body; a 200 with the connector has been seen.
+            confirmed: (response) => {
+                const connector = response.status === 200 ? (0,graph_connector/* parseConnector */.DW)(response.body) : undefined;
+                return connector && tookEffect(connector) ? connector : undefined;
             },
+            tookEffect,
+            isThere,
             isTelling: true,
         });
     }
@@ -29738,7 +29780,7 @@ const THROTTLED = {
 const ALREADY_THERE = {
     code: 'UPLOAD_ALREADY_THERE',
     what: 'The service does not accept this certificate a second time',
-    remedy: 'If force is set, leave it out. The outputs and the summary show which certificates the connector has.',
+    remedy: 'If force is set, leave it out. If the certificate has the key of an earlier one, make one with a new key. The outputs and the summary show which certificates the connector has.',
 };
 const NO_KEY = {
     code: 'UPLOAD_FILE_REFUSED',
@@ -29784,11 +29826,8 @@ const BACKEND = {
     },
     AADB2C90180: ALREADY_THERE,
     AADB2C95049: ALREADY_THERE,
-    AADB2C90205: {
-        code: 'GRAPH_FORBIDDEN',
-        what: 'The service reports that the application has no permission for this',
-        remedy: 'Check that APIConnectors.ReadWrite.All is granted, with admin consent, in the tenant that owns the connector; a new consent takes some minutes.',
-    },
+    // The application has no permission.
+    AADB2C90205: forbidden,
     AADB2C90220: {
         code: 'UPLOAD_DATES_REFUSED',
         what: 'The service finds no certificate in the file that is valid now',
@@ -29827,6 +29866,13 @@ const NO_LIST = {
     what: 'Microsoft Graph has no list of API connectors for this tenant',
     remedy: WRONG_DIRECTORY.remedy,
 };
+const NOT_FOUND_ANY_MORE = {
+    code: 'CONNECTOR_NOT_FOUND',
+    what: 'Microsoft Graph does not find the API connector, which was read a moment before',
+    remedy: 'Run the job again. If it goes on, look whether somebody deletes the connector, or makes it again.',
+    retry: 'yes',
+    within: REPLICAS,
+};
 /** What a response other than the wanted one means. */
 function explainGraph(response, asked) {
     const { status } = response;
@@ -29835,7 +29881,8 @@ function explainGraph(response, asked) {
         return { failure: instead, retry: 'no' };
     const said = (0,error_body/* saidBy */.T)(response);
     const known = said.codes.find((code) => Object.hasOwn(BACKEND, code));
-    const refusal = (known === undefined ? undefined : BACKEND[known]) ?? byMessage(said.message) ?? byStatus(status, asked);
+    const backend = known === undefined ? undefined : BACKEND[known];
+    const refusal = (typeof backend === 'function' ? backend(asked) : backend) ?? byMessage(said.message) ?? byStatus(status, asked);
     const details = [`HTTP ${status}`, ...(0,error_body/* shownCodes */.U)(said.codes, known), ...said.ids, said.date];
     const subject = asked.connectorId === undefined ? '' : ` (API connector ${(0,clean/* clean */.uH)(asked.connectorId)})`;
     const message = said.message === '' ? '' : `: ${said.message.replace(/\.$/, '')}`;
@@ -29843,10 +29890,14 @@ function explainGraph(response, asked) {
     const isSpreading = refusal.code === 'GRAPH_FORBIDDEN' && mayBeGranted(asked);
     return {
         failure: new failure/* Failure */.HR(refusal.code, `${refusal.what}${subject}${message} (${details.join(', ')}).`, refusal.remedy),
-        retry: isSpreading ? 'yes' : (refusal.retry ?? 'no'),
+        retry: retryFor(status, isSpreading ? 'yes' : refusal.retry),
         within: isSpreading ? REPLICAS : refusal.within,
         retryAfter: (0,verdict/* retryAfter */.P)(response, new Date()),
     };
+}
+/** A code tells what is the matter, but a status with which the service may have acted still has its say. */
+function retryFor(status, retry = 'no') {
+    return retry === 'yes' && (0,verdict/* retryForStatus */.C)(status) === 'after-read' ? 'after-read' : retry;
 }
 function byMessage(message) {
     return /is an Azure AD B2C directory|not a B2C tenant/i.test(message) ? WRONG_DIRECTORY : undefined;
@@ -29866,6 +29917,8 @@ function byStatus(status, asked) {
         case 404:
             if (asked.connectorId === undefined)
                 return NO_LIST;
+            if (asked.wasRead)
+                return NOT_FOUND_ANY_MORE;
             return {
                 code: 'CONNECTOR_NOT_FOUND',
                 what: 'The tenant has no such API connector',
@@ -30009,7 +30062,6 @@ class GraphClient {
             if (count > LIST_LIMITS.items || read.size > LIST_LIMITS.pages)
                 throw tooLong(count, read.size);
             items.push(...page.items);
-            // eslint-disable-next-line local/foreign-text -- a part of it becomes a path, which is not shown
             next = page.nextLink === undefined ? undefined : this.#pathOf(page.nextLink, path);
         }
         return items;
@@ -30036,9 +30088,10 @@ class GraphClient {
         });
     }
     /** What a response other than the wanted one means. */
-    explain(response, { connectorId }) {
+    explain(response, { connectorId, wasRead = false }) {
         return explainGraph(response, {
             connectorId,
+            wasRead,
             permission: this.#permission,
             roles: this.#access.roles,
             application: this.#application,
@@ -30050,12 +30103,15 @@ class GraphClient {
     /** The path of a next page, which has to be of the same list: the token must not go elsewhere. */
     #pathOf(nextLink, path) {
         const list = `${this.#root}${path}`;
-        const mark = nextLink.indexOf('?');
-        const start = nextLink.slice(0, Math.max(0, mark)).replace(/\/$/, '');
-        if (start.toLowerCase() === list.toLowerCase())
-            return path + nextLink.slice(mark);
+        const next = URL.canParse(nextLink, list) ? new URL(nextLink, list) : undefined;
+        if (next && withoutQuery(next) === withoutQuery(new URL(list)))
+            return path + next.search;
         throw new failure/* Failure */.HR('GRAPH_REFUSED', `Microsoft Graph's list goes on at ${(0,clean/* clean */.uH)(nextLink)}, which is not ${list}.`, NAME_THEM);
     }
+}
+/** Origin and path, as they are compared. */
+function withoutQuery({ origin, pathname }) {
+    return `${origin}${pathname.replace(/\/$/, '')}`.toLowerCase();
 }
 /** A page has many connectors, so it may be too large where a connector is not. */
 function naming({ code, message, remedy, cause }) {
@@ -30077,6 +30133,7 @@ function tooLong(items, pages) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   DW: () => (/* binding */ parseConnector),
+/* harmony export */   HJ: () => (/* binding */ twinsOf),
 /* harmony export */   Mc: () => (/* binding */ entriesOf),
 /* harmony export */   NL: () => (/* binding */ parsePage),
 /* harmony export */   OZ: () => (/* binding */ activeCertificate),
@@ -30121,10 +30178,25 @@ function entriesOf(connector, certificate) {
  */
 function entriesAfter(before, after, certificate) {
     const entries = entriesOf(after, certificate);
-    if (entries.length > 0)
-        return entries;
-    const old = new Set(certificatesOf(before).map(({ thumbprint }) => thumbprint));
-    return certificatesOf(after).filter((entry) => !old.has(entry.thumbprint) && hasDatesOf(entry, certificate));
+    return entries.length > 0 ? entries : withoutOld(twinsOf(before, certificate), twinsOf(after, certificate));
+}
+/**
+ * The entries with the two dates of this certificate whose thumbprint is another: it is one of the same days, or the service
+ * shows thumbprints that nobody knows.
+ */
+function twinsOf(connector, certificate) {
+    const own = new Set(entriesOf(connector, certificate));
+    return certificatesOf(connector).filter((entry) => !own.has(entry) && hasDatesOf(entry, certificate));
+}
+/** Those that were not there before: of several with one thumbprint, as many as have been added. */
+function withoutOld(before, after) {
+    const old = before.map(({ thumbprint }) => thumbprint);
+    return after.filter(({ thumbprint }) => {
+        const at = old.indexOf(thumbprint);
+        if (at >= 0)
+            old.splice(at, 1);
+        return at < 0;
+    });
 }
 function hasDatesOf(entry, { notBefore, notAfter }) {
     return entry.notBefore === notBefore.getTime() / 1000 && entry.notAfter === notAfter.getTime() / 1000;
@@ -30168,11 +30240,11 @@ function parsePage(body) {
         const what = `Microsoft Graph sent ${count} certificates on one page of its list`;
         throw new _failure_js__WEBPACK_IMPORTED_MODULE_0__/* .Failure */ .HR('LIST_TOO_LONG', `${what}; at most ${MOST_CERTIFICATES.page} are read.`, _client_js__WEBPACK_IMPORTED_MODULE_2__/* .NAME_THEM */ .l4);
     }
-    const nextLink = json['@odata.nextLink'];
-    return {
-        items: values.map(connectorFrom).filter((connector) => connector !== undefined),
-        nextLink: typeof nextLink === 'string' ? nextLink : undefined,
-    };
+    const items = values.map(connectorFrom);
+    // Without one of its connectors, a page would pass for all of them.
+    if (!items.every((connector) => connector !== undefined))
+        return undefined;
+    return { items, nextLink: (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(json['@odata.nextLink']) || undefined };
 }
 /** The length of a connector's list of certificates, before anything in it is read. */
 function certificateCount(json) {
@@ -30181,7 +30253,7 @@ function certificateCount(json) {
     return Array.isArray(list) ? list.length : 0;
 }
 function connectorFrom(json) {
-    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string')
+    if (!(0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv)(json) || typeof json['id'] !== 'string' || json['id'] === '')
         return undefined;
     const count = certificateCount(json);
     if (count > MOST_CERTIFICATES.connector) {
@@ -30213,11 +30285,13 @@ function authenticationFrom(configuration) {
     }
     return { type: 'unknown' };
 }
+const LONGEST_THUMBPRINT = 200;
 function certificatesFrom(list) {
     if (!Array.isArray(list))
         return [];
     return list.filter(_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .isObject */ .Gv).map((entry) => {
-        const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(entry['thumbprint']);
+        // Longer than any form of a digest, and of many entries a whole text would take long to be cleaned.
+        const thumbprint = (0,_text_json_js__WEBPACK_IMPORTED_MODULE_4__/* .stringOf */ .Je)(entry['thumbprint']).slice(0, LONGEST_THUMBPRINT);
         return {
             thumbprint: (0,_thumbprint_js__WEBPACK_IMPORTED_MODULE_3__/* .digestOf */ .o)(thumbprint)?.toString('hex').toUpperCase() ?? (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(thumbprint, 64),
             notBefore: seconds(entry['notBefore']),
@@ -30226,17 +30300,23 @@ function certificatesFrom(list) {
         };
     });
 }
+/** The years 1 to 9999, which is what a certificate and Edm.DateTimeOffset can have. In seconds since 1970, UTC. */
+const [FIRST_SECOND, LAST_SECOND] = [-62_135_596_800, 253_402_300_799];
 /** Edm.Int64: a JSON number, or a string if the service writes IEEE754-compatible JSON. The resource page says DateTime. */
 function seconds(value) {
     const text = typeof value === 'string' ? value.trim() : '';
-    const number = typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text);
-    // A number that no date has is no date.
-    return Number.isNaN(new Date(number * 1000).getTime()) ? Number.NaN : Math.floor(number);
+    const number = Math.floor(typeof value === 'number' ? value : /^-?\d+$/.test(text) ? Number(text) : dateTime(text));
+    // What no certificate can have, such as milliseconds, is no date.
+    return number >= FIRST_SECOND && number <= LAST_SECOND ? number : Number.NaN;
 }
 /** Edm.DateTimeOffset, in UTC if it has no offset; NaN if it is not one. Date.parse alone reads a date into "soon 5". */
 function dateTime(text) {
     const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
     const [, date = '', time = '00:00', offset = 'Z'] = parts ?? [];
+    // 31 February is read as 3 March.
+    const day = new Date(Date.parse(date));
+    if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(date))
+        return Number.NaN;
     return Date.parse(`${date}T${time}${offset}`) / 1000;
 }
 
@@ -30825,6 +30905,7 @@ function messageOf(level) {
 
 /** The roots of a whole company are far less; a larger file is not read here. */
 const LARGEST_MIB = 4;
+const OWN_LINE = 'Each -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- has to be a line of its own.';
 const TO_PEM = 'Convert it with: openssl x509 -inform DER -in FILE -out root-ca.pem';
 /** A sentence about the certificates that were added to Node's own, and what to do: the cause if they were not loaded. */
 function adviseExtraCa(environment) {
@@ -30861,16 +30942,20 @@ function whatIsIn(path) {
         return 'is UTF-16, so it was not loaded. Save it as ASCII.';
     }
     const blocks = certificatesIn(content.toString('latin1'));
+    const inLines = (content.toString('latin1').match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
     if (blocks.length === 0) {
+        if (inLines > 0)
+            return `holds a certificate, but nothing was loaded. ${OWN_LINE}`;
         const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
         return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
     }
     const certificates = blocks.map(parsed);
     const damaged = certificates.indexOf(undefined);
     if (damaged >= 0) {
-        return `has a certificate that cannot be read (the ${damaged + 1}. of ${blocks.length}), so it and those behind it were not loaded. Export it again.`;
+        return `has a certificate that cannot be read (the ${damaged + 1}. of ${inLines}), so it and those behind it were not loaded. Export it again. ${OWN_LINE}`;
     }
-    return `holds ${names(certificates)}. None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
+    const others = inLines > blocks.length ? ` What else is in it was not loaded. ${OWN_LINE}` : '';
+    return `holds ${names(certificates)}.${others} None of them issued the certificate of the server: add the root certificate of whatever inspects TLS.`;
 }
 /** The subjects, in a few words. */
 function names(certificates) {
@@ -30878,16 +30963,22 @@ function names(certificates) {
     const more = subjects.length > 3 ? ` and ${subjects.length - 3} more` : '';
     return `${subjects.length} certificate${subjects.length === 1 ? '' : 's'} (${subjects.slice(0, 3).join('; ')}${more})`;
 }
+/** As OpenSSL finds them, which Node uses: a byte order mark may stand before the first line, and blanks behind one. */
+const BEGIN = /(?:^|\n)-----BEGIN (?:X509 )?CERTIFICATE-----[ \t\r]*(?=\n)/;
+const END = /\n-----END (?:X509 )?CERTIFICATE-----[ \t\r]*(?:\n|$)/;
+/** What stands behind each line that begins a certificate. */
 function certificatesIn(text) {
-    const begin = '-----BEGIN CERTIFICATE-----';
     return text
-        .split(begin)
-        .slice(1, 1001)
-        .map((block) => begin + block.split('-----END', 1).join('') + '-----END CERTIFICATE-----\n');
+        .replace(/^\xef\xbb\xbf/, '')
+        .split(BEGIN)
+        .slice(1, 1001);
 }
-function parsed(pem) {
+function parsed(block) {
+    const [body = '', end] = block.split(END, 2);
+    if (end === undefined)
+        return undefined;
     try {
-        return new node_crypto__WEBPACK_IMPORTED_MODULE_0__.X509Certificate(pem);
+        return new node_crypto__WEBPACK_IMPORTED_MODULE_0__.X509Certificate(`-----BEGIN CERTIFICATE-----${body}\n-----END CERTIFICATE-----\n`);
     }
     catch {
         return undefined;
@@ -30930,7 +31021,7 @@ const HOSTS = 'login.microsoftonline.com and graph.microsoft.com (in China login
 
 /** The title of a web page, cleaned; '' if it has none. Takes time in proportion to the page, of which only the beginning counts. */
 function pageTitle(body) {
-    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.slice(0, 16_384))?.[1], 100);
+    return (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .clean */ .uH)(/<title[^<>]{0,100}>([^<]{0,1000})/i.exec(body.trimStart().slice(0, 16_384))?.[1], 100);
 }
 /** A network asks for a sign-in; a service itself must not send it (RFC 6585, section 6). */
 const NETWORK_AUTHENTICATION_REQUIRED = 511;
@@ -30940,7 +31031,8 @@ const NETWORK_AUTHENTICATION_REQUIRED = 511;
  * calls it; `hosts`, which hosts the network has to let through.
  */
 function intercepted({ status, headers, body }, service, hosts = _hosts_js__WEBPACK_IMPORTED_MODULE_4__/* .HOSTS */ .k) {
-    const isPage = /^\ufeff?\s*<[!?a-z]/i.test(body.slice(0, 512));
+    // A byte order mark is a blank too.
+    const isPage = /^<[!?a-z]/i.test(body.trimStart().slice(0, 2));
     if (!isPage && status !== NETWORK_AUTHENTICATION_REQUIRED)
         return undefined;
     const title = pageTitle(body);
@@ -31567,7 +31659,7 @@ function readCheckInputs() {
     const inputs = {
         application: inputs_application(problems),
         connectorIds: problems.catch(checkedConnectors, []),
-        thresholds: problems.catch(thresholds, { warnDays: 0, failDays: 0 }),
+        thresholds: thresholds(problems),
     };
     problems.throwAll();
     return inputs;
@@ -31581,12 +31673,16 @@ function checkedConnectors() {
         return 'all';
     throw new failure/* Failure */.HR('INPUT_INVALID', 'Both inputs "connector-id" and "all" are set.', 'Keep one of them: connector-id for those you name, all: true for every one of the tenant.');
 }
-function thresholds() {
-    const warnDays = wholeNumber('warn-days', 3650);
-    const failDays = wholeNumber('fail-days', 3650);
-    if (failDays <= warnDays)
-        return { warnDays, failDays };
-    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`, 'Make warn-days the larger one.');
+function thresholds(problems) {
+    // One that is wrong is not compared with the other.
+    const warnDays = problems.catch(() => wholeNumber('warn-days', 3650), Infinity);
+    const failDays = problems.catch(() => wholeNumber('fail-days', 3650), 0);
+    problems.catch(() => {
+        if (failDays <= warnDays)
+            return;
+        throw new failure/* Failure */.HR('INPUT_INVALID', `The input "fail-days" is ${failDays}, more than "warn-days", ${warnDays}: the warning would never come.`, 'Make warn-days the larger one.');
+    }, undefined);
+    return { warnDays, failDays };
 }
 /**
  * Reads the inputs of the create step.
@@ -31595,7 +31691,7 @@ function thresholds() {
 function readCreateInputs() {
     (0,masks/* maskProxyCredentials */.P_)(process.env);
     const problems = new Problems();
-    const days = problems.catch(renewal, { renewDays: 0, validDays: 1 });
+    const days = renewal(problems);
     const inputs = {
         application: inputs_application(problems),
         connectorIds: problems.catch(() => connectorIds((0,core/* getInput */.V4)('connector-id')), []),
@@ -31605,12 +31701,15 @@ function readCreateInputs() {
     problems.throwAll();
     return inputs;
 }
-function renewal() {
-    const renewDays = wholeNumber('renew-days', 396);
-    const validDays = wholeNumber('valid-days', 397, 1);
-    if (renewDays < validDays)
-        return { renewDays, validDays };
-    throw new failure/* Failure */.HR('INPUT_INVALID', `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`, 'Make valid-days the larger one.');
+function renewal(problems) {
+    const renewDays = problems.catch(() => wholeNumber('renew-days', 396), 0);
+    const validDays = problems.catch(() => wholeNumber('valid-days', 397, 1), Infinity);
+    problems.catch(() => {
+        if (renewDays < validDays)
+            return;
+        throw new failure/* Failure */.HR('INPUT_INVALID', `The input "renew-days" is ${renewDays}, and "valid-days" is ${validDays}: each certificate would be due as soon as it is made.`, 'Make valid-days the larger one.');
+    }, undefined);
+    return { renewDays, validDays };
 }
 function subject() {
     const value = limited('subject', input('subject'), 512);
@@ -34810,14 +34909,17 @@ function derive(secret, salt, purpose, length) {
 /* harmony export */   f9: () => (/* binding */ logTrust),
 /* harmony export */   fW: () => (/* binding */ logOutcome),
 /* harmony export */   o3: () => (/* binding */ reportFailures),
+/* harmony export */   tn: () => (/* binding */ SHOWN_OF_TWO),
 /* harmony export */   xV: () => (/* binding */ reportFailure)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1382);
-/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8923);
-/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4874);
-/* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3253);
-/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9878);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1382);
+/* harmony import */ var _connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6110);
+/* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8923);
+/* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4874);
+/* harmony import */ var _failure_summary_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(3253);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9878);
 /** Log lines and annotations. */
+
 
 
 
@@ -34825,28 +34927,36 @@ function derive(secret, salt, purpose, length) {
 
 /** Prints a text with what services sent in it: no line of it becomes a command of the runner, whatever it is. */
 function print(text) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(text
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .info */ .pq)(text
         .split(/\r\n|[\r\n]/)
-        .map(_text_clean_js__WEBPACK_IMPORTED_MODULE_1__/* .withoutCommands */ .Df)
+        .map(_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .withoutCommands */ .Df)
         .join('\n'));
 }
 /** One line a connector, with how far the step has come if there are several. */
 function logOutcome(outcome, n, all) {
     const progress = all > 1 ? `[${n}/${all}] ` : '';
     const text = outcome.result === 'failed' ? outcome.failure.message : outcome.text;
-    print(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_0__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
+    print(`${progress}API connector ${(0,_graph_connector_js__WEBPACK_IMPORTED_MODULE_1__/* .nameOf */ .Vb)(outcome.id, outcome.connector)}: ${text}`);
 }
-/** What the API has to trust from now on, and a warning for each certificate that is missing from it. */
-function logTrust({ certificates, missing, unread }) {
+/** Nobody reads more thumbprints in a log. */
+const SHOWN_THUMBPRINTS = 100;
+/** What the API has to trust from now on. What is missing from it are warnings, which stand with the others of the step. */
+function logTrust(trust) {
+    const { certificates, missing, unread } = trust;
     if (unread > 0) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .info */ .pq)(`The output trusted-thumbprints is not set: the certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(unread, 'API connector')} could not be read.`);
         return;
     }
-    const set = certificates.map(({ thumbprint }) => thumbprint).join(', ');
+    const more = certificates.length - SHOWN_THUMBPRINTS;
+    const shown = certificates.slice(0, SHOWN_THUMBPRINTS).map(({ thumbprint }) => thumbprint);
+    const set = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    if ((0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__/* .isTooLong */ .pn)(trust)) {
+        print(`The output trusted-thumbprints is not set: ${certificates.length} thumbprints are too many for it. ${set}.`);
+        return;
+    }
     print(missing.length > 0
         ? `The output trusted-thumbprints is not set: of the certificates in use, ${missing.length === 1 ? 'one is' : `${missing.length} are`} not known by SHA-1. The others: ${set || 'none'}.`
         : `The API has to accept from now on: ${set || 'nothing'}.`);
-    warn(missing, 'API connector');
 }
 /** The runner cuts a message at 4,096 characters, in the log too. */
 const LONGEST_ANNOTATION = 4_000;
@@ -34857,24 +34967,26 @@ const LONGEST_MESSAGE = 2_500;
 const END_OF_MESSAGE = 500;
 /** The runner keeps 10 errors and 10 warnings of a step. */
 const SHOWN = 8;
-/** Shows each of these as an annotation; of very many the last stands for the rest. */
-function warn(messages, title) {
-    for (const message of messages.slice(0, SHOWN))
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .warning */ .$e)(message, { title });
-    const rest = messages.length - SHOWN;
+/** Of a step that warns twice, and perhaps of a short password: with a line for the rest of each, these are 10. */
+const SHOWN_OF_TWO = { certificate: 2, connectors: 5 };
+/** Shows each of these as an annotation; if there are more than `shown`, the last stands for the rest. */
+function warn(messages, title, shown = SHOWN) {
+    for (const message of messages.slice(0, shown))
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .warning */ .$e)(message, { title });
+    const rest = messages.length - shown;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
-    for (const message of messages.slice(SHOWN))
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
+    for (const message of messages.slice(shown))
         print(message);
 }
 /** Reports the failure as an annotation whose title is its code, and marks the step as failed. */
 function reportFailure({ code, message, remedy }) {
-    const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_2__/* .troubleshootingUrl */ .KB)(code, process.env);
+    const url = (0,_failure_summary_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingUrl */ .KB)(code, process.env);
     const link = url === undefined ? '' : `\nMore: ${url}`;
     const what = shortened(message);
     const room = LONGEST_ANNOTATION - what.length - link.length;
     const fix = remedy.length <= room ? remedy : `${wholeLines(remedy, room - MORE_IN_LOG.length)}${MORE_IN_LOG}`;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .error */ .z3)(`${what}\n${fix}${link}`, { title: code });
     if (what !== message)
         print(message);
     if (fix !== remedy)
@@ -34901,7 +35013,7 @@ function reportFailures(failures) {
     for (const { code, message, remedy } of rest)
         print(`${code}: ${message}\n${remedy}`);
     const codes = [...new Set(rest.map(({ code }) => code))].join(', ');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_4__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .error */ .z3)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(rest.length, 'more API connector')} failed (${codes}): see the log and the job summary.`, {
         title: 'MORE_FAILURES',
     });
 }
@@ -35176,15 +35288,19 @@ function certificateRow(entry, now) {
 /* harmony export */   ir: () => (/* binding */ setTrustOutput),
 /* harmony export */   ul: () => (/* binding */ setHandOverOutputs)
 /* harmony export */ });
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1382);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(1382);
 /* harmony import */ var _connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7512);
 /* harmony import */ var _connectors_trust_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6110);
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1957);
 /* harmony import */ var _graph_connector_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8923);
 /* harmony import */ var _http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(6146);
 /* harmony import */ var _text_clean_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(4874);
-/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9006);
+/* harmony import */ var _text_dates_js__WEBPACK_IMPORTED_MODULE_9__ = __nccwpck_require__(9006);
+/* harmony import */ var _markdown_parts_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(9878);
+/* harmony import */ var _summary_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(9038);
 /** The outputs of the steps. */
+
+
 
 
 
@@ -35195,35 +35311,67 @@ function certificateRow(entry, now) {
 
 /** The certificate's own outputs; set as soon as it is known, so that they are there after a failure too. */
 function setCertificateOutputs(certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)(certificate.notAfter));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)(certificate.notBefore));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('certificate', [certificate.leaf, ...certificate.chain].map(String).join(''));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('thumbprint', certificate.thumbprint);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('not-after', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_9__/* .isoSeconds */ .nE)(certificate.notAfter));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('not-before', (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_9__/* .isoSeconds */ .nE)(certificate.notBefore));
+    const chain = [certificate.leaf, ...certificate.chain].map(String);
+    const fitting = chain.slice(0, countThatFits(chain));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('certificate', fitting.join(''));
+    if (fitting.length < chain.length)
+        leaveOut('certificate', (0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .plural */ .LS)(chain.length - fitting.length, 'certificate'));
+}
+/** In characters. GitHub accepts 1 MB as an output of a job, and counts UTF-16. */
+const LONGEST_OUTPUT = 500_000;
+/** How many of these fit into an output, one behind the other with something in between. */
+function countThatFits(parts) {
+    let length = 2;
+    const tooMany = parts.findIndex((part) => (length += part.length + 1) > LONGEST_OUTPUT);
+    return tooMany < 0 ? parts.length : tooMany;
+}
+/** Says what an output lacks, where people look. */
+function leaveOut(output, what) {
+    const text = `The output ${output} lacks ${what}: GitHub accepts no longer one.`;
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .info */ .pq)(text);
+    (0,_summary_js__WEBPACK_IMPORTED_MODULE_7__/* .appendSummary */ .fe)(`\n${text}`);
+}
+/** The output `connectors`: if it would be too long, without the certificates, and then without the last connectors. */
+function setConnectors(connectors) {
+    const whole = connectors.map((connector) => JSON.stringify(connector));
+    const isWhole = countThatFits(whole) === whole.length;
+    const parts = isWhole
+        ? whole
+        : connectors.map((connector) => JSON.stringify({ ...connector, certificates: undefined }));
+    const fitting = parts.slice(0, countThatFits(parts));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('connectors', `[${fitting.join(',')}]`);
+    if (isWhole)
+        return;
+    const rest = parts.length - fitting.length;
+    leaveOut('connectors', `"certificates" of each${rest > 0 ? `, and ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_6__/* .plural */ .LS)(rest, 'connector')}` : ''}`);
 }
 /**
  * The thumbprints that the API has to accept from now on. Left unset if one in use is not known: whoever writes this set as
  * it is would shut it out.
  */
 function setTrustOutput(trust) {
-    if (!(0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_1__/* .isComplete */ .A)(trust))
+    if (!(0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_1__/* .isComplete */ .As)(trust))
         return;
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('trusted-thumbprints', trust.certificates.map(({ thumbprint }) => thumbprint).join(','));
 }
 /** For which connectors the create step made a certificate, and whether the job goes on; none if it failed. */
 function setDueOutputs(ids) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('needed', String(ids.length > 0));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('due-connectors', ids.join('\n'));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('needed', String(ids.length > 0));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('due-connectors', ids.join('\n'));
 }
 /** Where the create step leaves the certificate with its key for the next step. The password is masked already. */
 function setHandOverOutputs({ path, password }) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('pfx-file', path);
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('password', password);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('pfx-file', path);
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('password', password);
 }
 /** The outputs about what became of the connectors. */
 function setConnectorOutputs(outcomes, certificate) {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('uploaded', String(outcomes.some(_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isUploaded */ .bH)));
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('connectors', JSON.stringify(outcomes.map((outcome) => updatedConnector(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('is-active', String(outcomes.every((outcome) => (0,_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isActive */ .$m)(outcome, certificate))));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('uploaded', String(outcomes.some(_connectors_outcome_js__WEBPACK_IMPORTED_MODULE_0__/* .isUploaded */ .bH)));
+    setConnectors(outcomes.map((outcome) => updatedConnector(outcome, certificate)));
 }
 /** The check step's outputs: the worst status, and the certificate that expires first of those whose date can be read. */
 function setCheckOutputs(findings) {
@@ -35231,15 +35379,15 @@ function setCheckOutputs(findings) {
     const first = findings
         .flatMap(({ active, daysLeft }) => (active && daysLeft !== undefined ? [{ ...active, daysLeft }] : []))
         .sort((a, b) => a.notAfter - b.notAfter)[0];
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('status', worst ?? 'ok');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_7__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('connectors', JSON.stringify(findings.map(checkedConnector)));
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('status', worst ?? 'ok');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('days-left', first ? String(first.daysLeft) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('not-after', first ? (0,_text_dates_js__WEBPACK_IMPORTED_MODULE_9__/* .isoSeconds */ .nE)((0,_text_dates_js__WEBPACK_IMPORTED_MODULE_9__/* .dateFromSeconds */ .id)(first.notAfter)) : '');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('thumbprint', first?.thumbprint ?? '');
+    setConnectors(findings.map(checkedConnector));
 }
 /** The check step's outputs if nothing could be read: what cannot be checked is not fine. */
 function setUncheckedOutputs() {
-    (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .setOutput */ .uH)('status', 'failing');
+    (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .setOutput */ .uH)('status', 'failing');
 }
 /**
  * Writes outputs, or what is kept for the end of the job.
@@ -35260,7 +35408,7 @@ function tryToWriteOutputs(write) {
         write();
     }
     catch (error) {
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_6__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__/* .reason */ .l)(error))}.`);
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .info */ .pq)(`The outputs of the step could not be written: ${(0,_text_clean_js__WEBPACK_IMPORTED_MODULE_5__/* .clean */ .uH)((0,_http_transport_error_js__WEBPACK_IMPORTED_MODULE_4__/* .reason */ .l)(error))}.`);
     }
 }
 function updatedConnector(outcome, certificate) {
@@ -35531,11 +35679,14 @@ function replacesAnother({ result, before }, certificate) {
 function trustSection(trust, newThumbprint) {
     const { certificates, missing, unread } = trust;
     const rows = (0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .table */ .tp)(['thumbprint (SHA-1)', 'expires', ''], certificates.map((certificate) => row(certificate, newThumbprint)), certificates.length);
-    if ((0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__/* .isComplete */ .A)(trust))
+    if ((0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__/* .isComplete */ .As)(trust))
         return headed('**What the API has to accept from now on** (set these, with those of other connectors that call it, and take all others away)', rows);
     const notRead = unread > 0 ? [`The certificates of ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(unread, 'API connector')}, which could not be read.`] : [];
+    const why = (0,_connectors_trust_js__WEBPACK_IMPORTED_MODULE_0__/* .isTooLong */ .pn)(trust)
+        ? `is ${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .plural */ .LS)(certificates.length, 'certificate')}, more than an output has room for`
+        : 'is not known completely';
     return [
-        '**What the API has to accept** is not known completely, so the output trusted-thumbprints is not set. Take no certificate away there.',
+        `**What the API has to accept** ${why}, so the output trusted-thumbprints is not set. Take no certificate away there.`,
         '',
         ...(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_3__/* .list */ .p_)('What is missing', [...notRead, ...missing].map((text) => (0,_text_clean_js__WEBPACK_IMPORTED_MODULE_2__/* .markdown */ .wD)(text, 600))),
         ...headed('**What is known of it** (add these, and keep all others)', rows),
@@ -48687,7 +48838,9 @@ function subjectForm(subject) {
 function errorIn(response) {
     // Empty for HTML, or nothing: the status has to do.
     const body = (0,json/* parseObject */.lj)(response.body);
-    const text = (0,json/* stringOf */.Je)(body['error_description']);
+    // Some gateways write the error as an object, as Graph does.
+    const error = (0,json/* isObject */.Gv)(body['error']) ? body['error'] : {};
+    const text = (0,json/* stringOf */.Je)(body['error_description']) || (0,json/* stringOf */.Je)(error['message']);
     const codes = body['error_codes'];
     const first = Array.isArray(codes) ? codes[0] : undefined;
     const number = typeof first === 'number' || typeof first === 'string' ? String(first) : '';
@@ -48699,7 +48852,7 @@ function errorIn(response) {
         description: (0,clean/* clean */.uH)(text.slice(0, 4000).split('Trace ID:')[0]).replace(/^AADSTS\d+:\s*/, ''),
         trace: trace === '' ? '' : `trace ${trace}`,
         at: (0,clean/* clean */.uH)(body['timestamp'], 40) || (0,clean/* clean */.uH)(response.headers['date'], 40) || new Date().toISOString(),
-        readable: typeof body['error'] === 'string',
+        readable: typeof body['error'] === 'string' || (0,json/* stringOf */.Je)(error['code']) !== '',
     };
 }
 
@@ -49415,7 +49568,7 @@ function createSummary({ tenantId, renewals, certificate, trust, now }) {
             `${MARKS[renewal.status]} ${(0,clean/* markdown */.wD)(inShort(renewal), 600)}`,
         ])),
         ...(0,trust_summary/* trustSection */.e)(trust, certificate?.thumbprint),
-        ...(certificate ? next((0,connectors_trust/* isComplete */.A)(trust)) : []),
+        ...(certificate ? next((0,connectors_trust/* isComplete */.As)(trust)) : []),
         ...(0,markdown_parts/* connectorDetails */.Gd)(first, now),
     ].join('\n');
 }
@@ -49571,8 +49724,9 @@ async function createWhereDue(inputs, deadline) {
         ? []
         : renewals.filter(({ status }) => status === 'due').map(({ id }) => id);
     const certificate = due.length > 0 ? await make(inputs.request, now, deadline) : undefined;
-    const trust = (0,connectors_trust/* trustOf */.h)(connectors, certificate, now);
+    const trust = (0,connectors_trust/* trustOf */.An)(connectors, certificate, now);
     (0,annotations/* logTrust */.f9)(trust);
+    (0,annotations/* warn */.R8)([...trust.missing, ...renewals.filter(({ status }) => status === 'skipped').map(line)], 'API connector');
     const handOver = certificate && handOverFor(certificate);
     (0,summary/* appendSummary */.fe)(createSummary({ tenantId, renewals, certificate, trust, now }));
     (0,outputs/* writeOutputs */.Kn)(certificate ? 'A certificate was made' : 'No certificate was made', () => {
@@ -49623,10 +49777,11 @@ function handOverFor(certificate) {
     return handOver;
 }
 function report(renewals) {
-    const line = ({ id, connector, text }) => `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
     for (const renewal of renewals)
         (0,core/* info */.pq)(`${line(renewal)}${renewal.status === 'due' ? ' A new one is due.' : ''}`);
-    (0,annotations/* warn */.R8)(renewals.filter(({ status }) => status === 'skipped').map(line), 'API connector');
+}
+function line({ id, connector, text }) {
+    return `API connector ${(0,graph_connector/* nameOf */.Vb)(id, connector)}: ${text}`;
 }
 
 
@@ -49859,7 +50014,7 @@ function reasonToLeave(connector, { force, replace }, certificate, now) {
     if (replace && (0,graph_connector/* certificatesOf */.mm)(connector).length > entries.length)
         return undefined;
     if (entries.some((entry) => entry.isActive)) {
-        return { text: 'already uses this certificate; nothing to do.', warnings: [] };
+        return { text: 'already uses this certificate; nothing to do.', warnings: takenByDates(connector, entries) };
     }
     const has = 'has this certificate already, but does not use it';
     if (!(0,graph_connector/* activeCertificate */.OZ)(connector))
@@ -49867,7 +50022,16 @@ function reasonToLeave(connector, { force, replace }, certificate, now) {
     const text = certificate.notBefore > now
         ? `has this certificate already; the service uses it from ${(0,dates/* isoSeconds */.nE)(certificate.notBefore)}, when it becomes valid.`
         : `${has}: another one was uploaded later. If this one is to be used, set force: true to upload it again.`;
-    return { text, warnings: [`The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`] };
+    const warning = `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} ${text}`;
+    return { text, warnings: [warning, ...takenByDates(connector, entries)] };
+}
+/** A warning if no thumbprint shows that these are the certificate: another one may have the same dates. */
+function takenByDates(connector, entries) {
+    if (entries.some((entry) => (0,thumbprint/* digestOf */.o)(entry.thumbprint)))
+        return [];
+    return [
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} shows no thumbprint that can be read for the certificate that it has: it was taken for this one by its two dates. If it is another one, set force: true to upload this one.`,
+    ];
 }
 /** The connector has the certificate, and no active one. `what` follows its name. */
 function noneActive(connector, what, certificate, now) {
@@ -49905,7 +50069,22 @@ function update_name(connector) {
     return `${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} (${(0,clean/* clean */.uH)(connector.id, 64)})`;
 }
 function warningsBefore(connector, certificate, now) {
-    return [...startsLater(connector, certificate, now), ...expiresSooner(connector, certificate)];
+    return [
+        ...startsLater(connector, certificate, now),
+        ...expiresSooner(connector, certificate),
+        ...hasTwins(connector, certificate),
+    ];
+}
+/** A warning if the connector may have the certificate already, under a thumbprint that nobody knows. */
+function hasTwins(connector, certificate) {
+    const twins = (0,graph_connector/* twinsOf */.HJ)(connector, certificate);
+    if (twins.length === 0)
+        return [];
+    const shown = twins.slice(0, 3).map(({ thumbprint }) => thumbprint);
+    const more = twins.length > shown.length ? ` and ${twins.length - shown.length} more` : '';
+    return [
+        `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} has a certificate with the same two dates and another thumbprint (${shown.join(', ')}${more}). If that is this one, uploaded before, the service shows a thumbprint that nobody knows, and each run uploads it again.`,
+    ];
 }
 /** A warning if the new certificate is not valid yet, with the gap if the old one expires before that. */
 function startsLater(connector, certificate, now) {
@@ -49913,12 +50092,24 @@ function startsLater(connector, certificate, now) {
     if (certificate.notBefore <= now || !active)
         return [];
     const [starts, expires] = [certificate.notBefore, (0,dates/* dateFromSeconds */.id)(active.notAfter)];
-    const gap = expires < starts
-        ? ` From ${(0,dates/* isoSeconds */.nE)(expires)} to ${(0,dates/* isoSeconds */.nE)(starts)} it has no valid certificate, and sign-ups fail.`
-        : '';
+    const gap = gapBefore(connector, active, certificate);
     return [
         `The API connector ${(0,graph_connector/* nameOf */.Vb)(connector.id, connector)} uses the new certificate from ${(0,dates/* isoSeconds */.nE)(starts)} only, when that becomes valid; the one that it uses now expires on ${(0,dates/* isoSeconds */.nE)(expires)}.${gap}`,
     ];
+}
+/** When the connector has no valid certificate until the new one becomes valid, in a sentence; '' if there is no such time. */
+function gapBefore(connector, active, { notBefore }) {
+    const others = (0,graph_connector/* certificatesOf */.mm)(connector).toSorted((a, b) => a.notBefore - b.notBefore);
+    // When one expires, the service uses another one that is valid then.
+    let until = active.notAfter;
+    for (const other of others)
+        if (other.notBefore <= until && other.notAfter > until)
+            until = other.notAfter;
+    const starts = [notBefore.getTime() / 1000, ...others.map((other) => other.notBefore)].filter((at) => at > until);
+    if (until >= notBefore.getTime() / 1000 || starts.length === 0)
+        return '';
+    const [from, to] = [until, Math.min(...starts)].map((at) => (0,dates/* isoSeconds */.nE)((0,dates/* dateFromSeconds */.id)(at)));
+    return ` From ${from} to ${to} it has no valid certificate, and sign-ups fail.`;
 }
 /** A warning if the new certificate expires before one that the connector has. */
 function expiresSooner(connector, certificate) {
@@ -51013,7 +51204,7 @@ async function fromVault(inputs, source, deadline) {
 /** What was done comes first: the outputs may not fit on the disk. */
 function report({ outcomes, certificate, trust, origin }, tenantId) {
     (0,core/* info */.pq)((0,summary/* uploadResult */.Fi)(outcomes));
-    (0,annotations/* warn */.R8)(outcomes.flatMap(({ warnings }) => warnings), 'API connector');
+    (0,annotations/* warn */.R8)([...trust.missing, ...outcomes.flatMap(({ warnings }) => warnings)], 'API connector', annotations/* SHOWN_OF_TWO */.tn.connectors);
     (0,annotations/* reportFailures */.o3)(outcomes.map(connectors_outcome/* failureOf */.g5).filter((failure) => failure !== undefined));
     (0,summary/* appendSummary */.fe)((0,summary/* uploadSummary */.o1)(outcomes, certificate, { tenantId, trust, origin, now: new Date() }));
     (0,outputs/* writeOutputs */.Kn)((0,summary/* uploadResult */.Fi)(outcomes), () => {
@@ -51028,7 +51219,7 @@ async function certificateToUpload(content, minimumDaysLeft, deadline) {
         (0,text_secrets/* hide */.jD)(secret);
     for (const note of notes)
         (0,core/* info */.pq)(note);
-    (0,annotations/* warn */.R8)([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate');
+    (0,annotations/* warn */.R8)([...warnings, ...assess(upload.certificate, now, minimumDaysLeft)], 'Certificate', annotations/* SHOWN_OF_TWO */.tn.certificate);
     (0,outputs/* writeOutputs */.Kn)('Nothing was changed', () => {
         (0,outputs/* setCertificateOutputs */.U7)(upload.certificate);
     });
@@ -51056,7 +51247,7 @@ async function findConnectors(http, { application, connectorIds, source }) {
 /** Sets what the API has to trust, and only then brings each connector to the certificate. */
 async function updateConnectors({ connectors, readings }, upload, { verifyTarget, verifyWait, ...options }, deadline) {
     const { certificate } = upload;
-    const trust = (0,connectors_trust/* trustOf */.h)((0,reading/* known */.e)(readings), certificate, new Date());
+    const trust = (0,connectors_trust/* trustOf */.An)((0,reading/* known */.e)(readings), certificate, new Date());
     showTrust(trust);
     const target = new TargetCheck({ deadline, certificate, wait: verifyWait * MINUTE, log: core/* info */.pq });
     const ask = verifyTarget ? async (url) => await target.verify(url) : undefined;
@@ -51131,14 +51322,13 @@ function markdown(text, longest = LONGEST) {
 }
 /** A URL that may be seen, {@link clean}: user information, query and fragment are left out, since keys stand there (`?code=…`). */
 function cleanUrl(url, longest) {
-    const [beforeQuery = ''] = url.split(/[?#]/, 1);
+    const seen = URL.canParse(url) ? new URL(url) : undefined;
     const mark = url.includes('?') ? '?…' : '';
-    if (!URL.canParse(beforeQuery))
-        return clean(beforeQuery, longest) + mark;
-    const seen = new URL(beforeQuery);
-    seen.username = '';
-    seen.password = '';
-    return clean(seen.href, longest) + mark;
+    if (seen?.host)
+        return clean(`${seen.protocol}//${seen.host}${seen.pathname}`, longest) + mark;
+    // Whatever stands before the last @ may be user information, with any characters in it.
+    const [place = ''] = url.replace(/^([a-z][a-z\d+.-]*:\/\/)?[^]*@/i, '$1').split(/[?#]/, 1);
+    return clean(place, longest) + mark;
 }
 
 
@@ -51310,7 +51500,7 @@ var core = __nccwpck_require__(1382);
 ;// CONCATENATED MODULE: ./lib/text/decoded.js
 /**
  * Text without its escapes: what JSON, HTML and URLs make of a text is taken back, so that a text and a quotation of it are
- * the same. It serves comparing only.
+ * the same. It serves comparing only: what is read in the same way twice may have lost something.
  */
 /** HTML's names of ASCII characters. */
 const ASCII = {
@@ -51336,10 +51526,30 @@ const LONGEST_ENTITY = 12;
 const BYTE = 0x10000;
 /**
  * Takes back JSON's, HTML's and URLs' escapes, also of one another (`\u0026#39;`), and makes one blank of each run of blanks,
- * control characters and plus signs (a form's blank). One pass: whatever an unescaped character completes is looked at again.
+ * control characters and plus signs (a form's blank), and one quotation mark of several (SQL's and OData's escape). Backslashes
+ * that are left go: before an escape, one may be of the text or of the escape. One pass: whatever an unescaped character
+ * completes is looked at again.
  */
 function decoded(text) {
-    return /[\\%&]/.test(text) ? withoutEscapes(text) : withoutBlankRuns(text);
+    return /[\\%&]|''|""/.test(text) ? withoutEscapes(text) : withoutBlankRuns(text);
+}
+/** The same without some of its characters, which never begin or end what it is compared with. */
+function without(read, dropped) {
+    const [pieces, starts, ends] = [[], [], []];
+    let done = 0;
+    const keep = (to) => {
+        pieces.push(read.text.slice(done, to));
+        for (; done < to; done++) {
+            starts.push(read.starts[done] ?? 0);
+            ends.push(read.ends[done] ?? 0);
+        }
+    };
+    for (const { index, 0: some } of read.text.matchAll(dropped)) {
+        keep(index);
+        done = index + some.length;
+    }
+    keep(read.text.length);
+    return { text: pieces.join(''), starts, ends };
 }
 /** A text in which nothing is escaped, as most secrets are: a tenth of the time. */
 function withoutBlankRuns(text) {
@@ -51391,7 +51601,8 @@ function withoutEscapes(text) {
             replace(escape.length, escape.units);
     }
     // Bytes that are no UTF-8: as in Latin-1.
-    return withoutOpenEntities({ text: units.map((unit) => String.fromCharCode(unit & 0xffff)).join(''), starts, ends });
+    const read = units.map((unit) => String.fromCharCode(unit & 0xffff)).join('');
+    return without(withoutOpenEntities({ text: read, starts, ends }), /\\+/g);
 }
 const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
 /** `&#38` and `&#x26`, which browsers read without their semicolon, too. What is no character is read as two digits. */
@@ -51438,9 +51649,14 @@ function lastEscape(units) {
     }
     if (last === SEMICOLON)
         return lastEntity(units);
+    if (last === APOSTROPHE || last === QUOTATION_MARK) {
+        if (units.at(-2) === last)
+            return { length: 2, units: [last] };
+    }
     return (isHexDigit(last) ? lastHex(units) : undefined) ?? lastBackslash(units, last);
 }
 const BLANK = 0x20;
+const [APOSTROPHE, QUOTATION_MARK] = [0x27, 0x22];
 const [SEMICOLON, AMPERSAND, PERCENT, BACKSLASH, SMALL_U, SMALL_X] = [0x3b, 0x26, 0x25, 0x5c, 0x75, 0x78];
 /** `%41`, `%u0041`, `\u0041`, `\x41` */
 function lastHex(units) {
@@ -51537,26 +51753,68 @@ const SHORTEST_PIECE = 8;
 const MACHINE_MADE = 64;
 /** Pieces of a long secret are found by its every 16th run of 16 characters: each piece of 31 contains one. */
 const RUN = 16;
+/** SHA-256 in hex. A .pfx has the thumbprint of its certificate in it, which is public and shown. */
+const LONGEST_DIGEST = 64;
 /** Of a text, nothing is shown that stands further back. */
 const LONGEST_TEXT = 16 * 1024;
 /** A file of 1 MiB in base64; what is longer is refused, and goes nowhere that could quote it. */
 const LONGEST_SECRET = 1.5 * 1024 * 1024;
 /** More lines than this are a file, whose pieces are found anyway. */
 const FEW_LINES = 16;
-/** Secrets as they are. */
-let known = new Set();
-/** What the runner was told. */
-let maskedLines = new Set();
-/** The secrets, {@link decoded}, with their forms in base64 and hex. */
-let secrets_forms = new Set();
-/** Where runs of long secrets stand. */
-let runs = new Map();
+/** A way to read text, and what is looked for in it. */
+class Reading {
+    /** Reads a text in this way. */
+    read;
+    /** Of a long form; a shorter piece is not looked for. */
+    shortestPiece;
+    forms = new Set();
+    /** Where runs of long forms stand. */
+    runs = new Map();
+    constructor(read, shortestPiece) {
+        this.read = read;
+        this.shortestPiece = shortestPiece;
+    }
+    /** @param shortest a form that is shorter is not looked for: it may be in any text */
+    add(text, shortest) {
+        this.addForm(this.read(text).text.trim(), shortest);
+    }
+    /** The same for what reads the same in this way. */
+    addForm(form, shortest) {
+        if (form.length < shortest || this.forms.has(form))
+            return;
+        this.forms.add(form);
+        if (form.length < Math.max(MACHINE_MADE, this.shortestPiece))
+            return;
+        for (let at = 0; at + RUN <= form.length; at += RUN) {
+            const run = form.slice(at, at + RUN);
+            if (!this.runs.has(run))
+                this.runs.set(run, { form, at });
+        }
+    }
+}
+/** What is known of the secrets. */
+class Known {
+    /** As they are. */
+    secrets = new Set();
+    /** What the runner was told. */
+    masked = new Set();
+    /** As text. */
+    plain = new Reading((text) => text, Infinity);
+    /** As base64, in either alphabet and wrapped in any way, and long secrets in pieces. A plus sign is a blank already. */
+    base64 = new Reading((text) => {
+        const { text: digits, ...places } = without(text, /[ -]+/g);
+        return { text: digits.replaceAll('_', '/'), ...places };
+    }, RUN);
+    /** As hex: in either letter case, with any separators. */
+    hex = new Reading((text) => {
+        const { text: digits, ...places } = without(text, /(?:[ :,-]|0[xX](?=[\da-fA-F]{2}))+/g);
+        return { text: digits.replace(/[A-F]/g, (digit) => digit.toLowerCase()), ...places };
+    }, LONGEST_DIGEST + 1);
+}
+let known = new Known();
 /** Forgets all secrets. A process that runs one step after the other calls it before each. */
 function forgetSecrets() {
-    known = new Set();
-    maskedLines = new Set();
-    secrets_forms = new Set();
-    runs = new Map();
+    known = new Known();
 }
 /**
  * Masks a secret in the log, each line by itself, and has it taken out of foreign text from now on.
@@ -51569,16 +51827,16 @@ function hide(secret, shortestLine = SHORTEST_SECRET) {
     const masked = lines.filter((line) => line.length >= shortestLine);
     for (const line of masked)
         mask(line);
-    if (known.has(secret))
+    if (known.secrets.has(secret))
         return;
     remember(lines.join('\n'));
     if (masked.length <= FEW_LINES)
         masked.forEach(remember);
 }
 function mask(line) {
-    if (maskedLines.has(line))
+    if (known.masked.has(line))
         return;
-    maskedLines.add(line);
+    known.masked.add(line);
     (0,core/* setSecret */.Pq)(line);
 }
 /** Hides what may be a key in a URL: its user information, and the values of its query (`?code=…`). */
@@ -51603,65 +51861,68 @@ function percentDecoded(text) {
 }
 /**
  * The text with *** in place of each known secret: as it is, with its blanks collapsed, in JSON (also as .NET writes it),
- * in HTML, URL-encoded, in base64 or hex, any of these in one another, in an encoding that was mistaken, and pieces of it
- * next to where the text was cut.
+ * in HTML, URL-encoded, with quotation marks doubled, in base64 or hex, any of these in one another, in an encoding that was
+ * mistaken, and pieces of it next to where the text was cut.
  * Takes time in proportion to the text, of which at most 16 KiB are kept.
  */
 function withoutSecrets(text) {
     const seen = text.slice(0, LONGEST_TEXT);
-    if (known.size === 0 || seen.length < SHORTEST_SECRET)
+    if (known.secrets.size === 0 || seen.length < SHORTEST_SECRET)
         return seen;
-    const plain = decoded(seen);
     const found = [];
-    for (const secret of known)
+    for (const secret of known.secrets)
         for (const at of places(seen, secret))
             found.push([at, at + secret.length]);
-    const add = (start, end) => {
-        found.push([plain.starts[start] ?? 0, plain.ends[end - 1] ?? seen.length]);
-    };
-    for (const form of secrets_forms) {
-        for (const at of places(plain.text, form))
-            add(at, at + form.length);
-        if (form.length > SHORTEST_PIECE)
-            addCutPieces(plain.text, form, add);
+    const plain = decoded(seen);
+    for (const { read, forms, runs, shortestPiece } of [known.plain, known.base64, known.hex]) {
+        const { text: searched, starts, ends } = read(plain);
+        const add = (start, end) => {
+            found.push([starts[start] ?? 0, ends[end - 1] ?? seen.length]);
+        };
+        for (const form of forms) {
+            for (const at of places(searched, form))
+                add(at, at + form.length);
+            if (form.length > SHORTEST_PIECE)
+                addCutPieces(searched, form, add);
+        }
+        if (runs.size > 0)
+            addRuns(searched, runs, shortestPiece, add);
     }
-    if (runs.size > 0)
-        addRuns(plain, add);
     return masked(seen, found);
 }
 function remember(whole) {
     if (whole.length < SHORTEST_SECRET)
         return;
     const secret = whole.slice(0, LONGEST_SECRET);
-    known.add(secret);
-    const plain = plainForm(secret);
-    const others = secret.length < 4096 ? [...encoded(secret), ...misread(secret)] : [];
-    for (const form of [plain, ...[...new Set(others)].filter((text) => text.length > SHORTEST_SECRET).map(plainForm)]) {
-        if (form.length >= SHORTEST_SECRET)
-            secrets_forms.add(form);
-    }
-    if (plain.length < MACHINE_MADE)
+    known.secrets.add(secret);
+    const text = decoded(secret);
+    known.plain.add(text, SHORTEST_SECRET);
+    // What is shorter may be a word.
+    if (secret.length >= MACHINE_MADE)
+        known.base64.add(text, MACHINE_MADE);
+    if (IS_BASE64.test(secret))
+        known.hex.addForm(Buffer.from(secret, 'base64').toString('hex'), MACHINE_MADE);
+    if (secret.length >= 4096)
         return;
-    for (let at = 0; at + RUN <= plain.length; at += RUN) {
-        const run = plain.slice(at, at + RUN);
-        if (!runs.has(run))
-            runs.set(run, { secret: plain, at });
+    for (const other of misread(secret))
+        known.plain.add(decoded(other), SHORTEST_SECRET + 1);
+    for (const bytes of encodings(secret)) {
+        for (const form of base64Forms(bytes))
+            known.base64.add(decoded(form), SHORTEST_SECRET + 1);
+        known.hex.addForm(bytes.toString('hex'), SHORTEST_SECRET + 1);
     }
 }
-/** Without what may run together with the text around it. */
-function plainForm(secret) {
-    return decoded(secret)
-        .text.replace(/^ /, '')
-        .replace(/[ \\]*$/, '');
-}
+/** A file or a key, whose bytes may be quoted too. */
+const IS_BASE64 = /^[\w+/=\s-]{64,}$/;
 /** A password, or a line of a key: what a command has room for. */
 const FITS_A_COMMAND = 256;
-/** In base64 and hex; PowerShell encodes commands in UTF-16. */
-function encoded(secret) {
-    const bytes = Buffer.from(secret);
-    const hex = bytes.toString('hex');
-    const inCommand = secret.length <= FITS_A_COMMAND ? base64Forms(Buffer.from(secret, 'utf16le')) : [];
-    return [...base64Forms(bytes), ...inCommand, hex, hex.toUpperCase()];
+/** The secret in the encodings that it may be in; PowerShell encodes commands in UTF-16. */
+function encodings(secret) {
+    return [
+        Buffer.from(secret),
+        ...(secret.search(NOT_ASCII) < 0 ? [] : [Buffer.from(secret, 'latin1')]),
+        ...(secret.length <= FITS_A_COMMAND ? [Buffer.from(secret, 'utf16le')] : []),
+    ];
 }
 const NOT_ASCII = /[^\0-\x7f]/g;
 /** What is left of letters beyond ASCII where an encoding was mistaken, or has no such letter. */
@@ -51680,17 +51941,15 @@ function misread(secret) {
         new TextDecoder('windows-1252').decode(bytes),
         secret.normalize('NFC'),
         secret.normalize('NFD'),
-        ...base64Forms(Buffer.from(secret, 'latin1')),
         // With hardly more than marks it is in any text.
         ...lost.filter((text) => text.replace(/[?\ufffd\s]/g, '').length >= SHORTEST_SECRET),
     ];
 }
-/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those; url-safe as well. */
+/** What base64 makes of these bytes wherever they stand in others, without the digits that depend on those. */
 function base64Forms(bytes) {
-    return [0, 1, 2].flatMap((before) => {
+    return [0, 1, 2].map((before) => {
         const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
-        const form = digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
-        return [form, form.replaceAll('+', '-').replaceAll('/', '_')];
+        return digits.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
     });
 }
 /** Where the text has what is wanted, also where it overlaps with itself. */
@@ -51746,46 +52005,23 @@ function addCutPieces(text, form, add) {
 function reversed(text) {
     return Buffer.from(text, 'utf16le').swap16().reverse().toString('utf16le');
 }
-/** Pieces of long secrets, wrapped into lines or not. */
-function addRuns({ text }, add) {
+/** Pieces of long forms. */
+function addRuns(text, runs, shortest, add) {
     for (let at = 0; at + RUN <= text.length; at++) {
         const place = runs.get(text.slice(at, at + RUN));
         if (!place)
             continue;
-        const { secret } = place;
-        const end = matchEnd(text, at + RUN, secret, place.at + RUN);
-        const start = matchStart(text, at, secret, place.at);
-        add(text[start] === ' ' ? start + 1 : start, end);
+        const { form } = place;
+        let [start, before] = [at, place.at];
+        while (start > Math.max(0, at - 2 * RUN) && before > 0 && text[start - 1] === form[before - 1])
+            [start, before] = [start - 1, before - 1];
+        let [end, behind] = [at + RUN, place.at + RUN];
+        while (end < text.length && behind < form.length && text[end] === form[behind])
+            [end, behind] = [end + 1, behind + 1];
+        if (end - start >= shortest)
+            add(start, end);
         at = end - 1;
     }
-}
-/** How far back a match goes; blanks do not count, since the text may be wrapped elsewhere. */
-function matchStart(text, start, secret, from) {
-    let [matched, wanted] = [start, from - 1];
-    for (let at = start - 1; at >= Math.max(0, start - 2 * RUN); at--) {
-        if (text[at] === ' ')
-            continue;
-        if (secret[wanted] === ' ')
-            wanted--;
-        if (wanted < 0 || text[at] !== secret[wanted])
-            break;
-        [matched, wanted] = [at, wanted - 1];
-    }
-    return matched;
-}
-/** How far a match goes on. */
-function matchEnd(text, start, secret, from) {
-    let [matched, wanted] = [start, from];
-    for (let at = start; at < text.length; at++) {
-        if (text[at] === ' ')
-            continue;
-        if (secret[wanted] === ' ')
-            wanted++;
-        if (wanted >= secret.length || text[at] !== secret[wanted])
-            break;
-        [matched, wanted] = [at + 1, wanted + 1];
-    }
-    return matched;
 }
 function masked(text, found) {
     let [result, done] = ['', 0];
