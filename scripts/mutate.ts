@@ -43,6 +43,19 @@ const ROOMS = new Map<string, Room>([
 const ROOT = join(import.meta.dirname, '..');
 const RELIABILITY = join(ROOT, 'docs', 'reliability.md');
 
+/** Jest loads CommonJS in half the time of ES modules, which counts where the same tests run ten thousand times. */
+const COMMONJS = {
+  extensionsToTreatAsEsm: [],
+  transform: {
+    '\\.(ts|js|mjs)$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'commonjs' } },
+    ],
+  },
+  transformIgnorePatterns: [],
+  resolver: '<rootDir>/scripts/commonjs-resolver.ts',
+};
+
 interface Count {
   noticed: number;
   all: number;
@@ -52,8 +65,8 @@ interface Count {
 async function mutate({ mutate, tests }: Room): Promise<ReadonlyMap<string, Count>> {
   const results = await new Stryker({
     mutate: [...mutate],
-    jest: { config: { testMatch: [`<rootDir>/${tests}`] } },
-    // A process keeps the modules of every run of the tests, some 40 MB each: a new one now and then.
+    jest: { config: { ...COMMONJS, testMatch: [`<rootDir>/${tests}`] } },
+    // A process does not let go of everything that a run of the tests loaded.
     maxTestRunnerReuse: 25,
   }).runMutationTest();
   const files = new Map<string, Count>();
