@@ -3,6 +3,7 @@ import { asFailure, type Failure } from '../failure.ts';
 import type { ApiConnectors } from '../graph/api-connectors.ts';
 import type { Connector } from '../graph/connector.ts';
 import { mapInParallel } from '../http/concurrency.ts';
+import { GUID } from '../text/guid.ts';
 import { beforeChange } from './outcome.ts';
 
 /** A connector, or why it could not be read. */
@@ -20,8 +21,6 @@ export async function readConnectors(connectors: ApiConnectors, ids: readonly st
     }
   });
 }
-
-const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
  * The connectors, undefined for one that could not be read. One that the tenant does not have is left out: no certificate of it
