@@ -256,7 +256,7 @@ choose_vault() {
   # A name has neither dots nor slashes; https:// may be missing.
   if [[ $VAULT == *[./]* ]]; then
     address=${VAULT#[Hh][Tt][Tt][Pp][Ss]://} host=${address%%/*}
-    path=${address#"$host"} path=${path#/} path=${path%/}
+    path=${address#"$host"} path=${path#/} path=${path#/} path=${path%/}
     host=$(printf %s "${host%:443}" | tr '[:upper:]' '[:lower:]')
     [[ $host == *."$VAULT_SUFFIX" ]] || misused "--key-vault: in this cloud ($CLOUD), a vault is https://VAULT.$VAULT_SUFFIX."
     if [ -n "$path" ]; then

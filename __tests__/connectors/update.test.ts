@@ -370,6 +370,9 @@ describe('dates that are worth a warning', () => {
   test('the certificate itself is none of the others', async () => {
     const later = heldNew(certificate, { notAfter: 9e9 });
     expect((await update(connectorWith([later]), { force: true, dryRun: true })).outcome.warnings).toEqual([]);
+    const twin = heldNew(certificate, { thumbprint: 'C'.repeat(40) });
+    const both = connectorWith([heldNew(certificate), twin]);
+    expect((await update(both, { force: true, dryRun: true })).outcome.warnings).toEqual([]);
   });
 
   test('after the upload: from when on the service uses it', async () => {

@@ -59,6 +59,11 @@ test('without verify-wait it is asked once', async () => {
   expect([deadline.sleeps, logged]).toEqual([[], []]);
 });
 
+test('nor does it say so if that took long', async () => {
+  deadline.now = () => (deadline.time += 1_000);
+  expect((await failure(check(0).verify(target))).message).not.toContain('asked again');
+});
+
 test('every ten seconds, with a line a minute, until the minutes are over', async () => {
   const { code, message } = await failure(check(2 * MINUTE + 5_000).verify(target));
   expect(code).toBe('TARGET_UNREACHABLE');
@@ -435,6 +440,7 @@ describe('what the answer of a target means', () => {
     [405, 401],
     [404, 302],
     [404, 503],
+    [501, 401],
   ])('HTTP %s with it and %s without: the code behind may not have run, a warning', async (status, anonymous) => {
     expect(await asked([answer(status)], [answer(anonymous)])).toEqual({
       verdict: {
@@ -444,7 +450,7 @@ describe('what the answer of a target means', () => {
     });
   });
 
-  test.each([500, 501, 505, 599])('HTTP %s: not known, whatever comes without a certificate', async (status) => {
+  test.each([500, 505, 599])('HTTP %s: not known, whatever comes without a certificate', async (status) => {
     for (const requested of [true, false]) {
       const { verdict, requests } = await asked([answer(status)], [answer(401)], requested);
       const warning = `${SHOWN} answers HTTP ${status} with the new certificate: it failed for a reason of its own, so whether it accepts the certificate is not known.`;

@@ -334,6 +334,21 @@ describe('an upload whose response is lost, or does not show the certificate', (
     expect(methods(http)).toEqual(['POST', 'GET']);
   });
 
+  test('a read takes longer than that: before it is sent again, one begins after 15 s', async () => {
+    const asked: string[] = [];
+    const { http, connectors } = online();
+    http.otherwise = ({ method }) => {
+      asked.push(`${method} ${http.scripted.now() >= 15_000 ? 'after' : 'within'} 15 s`);
+      if (method === 'GET') {
+        http.scripted.time += 16_000;
+        return answer(200, connectorBody('c1', [entry(OLD)]));
+      }
+      return asked.length === 1 ? answer(504) : answer(200, connectorBody('c1', [entry(OLD), entry(NEW)]));
+    };
+    await connectors.uploadClientCertificate(connector('c1', OLD), UPLOAD, CERTIFICATE);
+    expect(asked).toEqual(['POST within 15 s', 'GET within 15 s', 'GET after 15 s', 'POST after 15 s']);
+  });
+
   test.each(MAYBE)('%s, and it is not seen for 15 s: it is sent again', async (_what, lost) => {
     const posts: number[] = [];
     const { http, connectors } = online(

@@ -297,7 +297,8 @@ describe('a connector that does not exist', () => {
     const list = answer(200, { value: [{ id: 'c1', displayName: 'New' }] });
     const { http, connectors } = online(...Array.from({ length: 5 }, () => [answer(404), list]).flat());
     expect(await failureOf(connectors.get('c1'))).toMatchObject({
-      code: 'CONNECTOR_NOT_FOUND',
+      // The tenant has it, so it is not gone.
+      code: 'SERVICE_UNAVAILABLE',
       message: expect.stringMatching(/^The tenant has no such API connector .*\. The list of API connectors has it\.$/),
     });
     expect(http.requests).toHaveLength(10);

@@ -587,7 +587,6 @@ describe('a certificate that was read and does not fit', () => {
       [
         ['PFX_NOT_BASE64', NEITHER],
         ['PFX_IS_PEM', NEITHER],
-        ['PFX_INVALID', NEITHER],
         ['PFX_IS_PKCS7', 'it is a PKCS#7 file, which has no private key'],
         ['PFX_IS_JKS', 'it is a Java keystore'],
         ['PFX_IS_SSH_KEY', 'it is an SSH key'],
@@ -595,7 +594,6 @@ describe('a certificate that was read and does not fit', () => {
         ['PFX_TRAILING_DATA', 'something else stands behind its end'],
         ['PFX_PASSWORD_ENCODING', 'it is encrypted with a password, as no certificate of a vault is'],
         ['PFX_KEY_PASSWORD_DIFFERS', 'it is encrypted with a password, as no certificate of a vault is'],
-        ['PFX_DAMAGED', 'it is damaged'],
         ['PFX_NO_CERTIFICATE', 'it has a private key in it, but no certificate'],
         ['PFX_KEY_MISMATCH', 'its private key belongs to none of its certificates'],
         ['PFX_SEVERAL_KEYS', 'it has several private keys in it'],
@@ -609,10 +607,21 @@ describe('a certificate that was read and does not fit', () => {
     ['CERTIFICATE_EXPIRED', 'CERTIFICATE_EXPIRED', READ, RENEW],
     ['CERTIFICATE_EXPIRES_TOO_SOON', 'CERTIFICATE_EXPIRES_TOO_SOON', READ, RENEW],
     ['PFX_UNSUPPORTED', 'PFX_UNSUPPORTED', READ, 'Do this.'],
+    // Says which certificate it is.
+    ['PFX_DAMAGED', 'PFX_DAMAGED', READ, 'Do this.'],
+    ['PFX_INVALID', 'PFX_INVALID', READ, 'Do this.'],
   ])('%s is %s', (was, code, words, remedy) => {
     const error = new Failure(was, 'Why not.', 'Do this.');
     expect(explainContent(error, READ_FROM, VERSION)).toMatchObject({ code, message: words, remedy, cause: error });
   });
+
+  test.each<FailureCode>(['CANCELLED', 'STEP_TIMEOUT', 'OUTPUTS_NOT_WRITTEN'])(
+    '%s has nothing to do with what was read',
+    (code) => {
+      const error = new Failure(code, 'Why not.', 'Do this.');
+      expect(explainContent(error, READ_FROM, VERSION)).toBe(error);
+    },
+  );
 
   // As the Azure CLI prints JSON, and without blanks.
   test.each([

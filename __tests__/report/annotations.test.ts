@@ -65,7 +65,7 @@ test('a step that warns of its certificate and of its connectors keeps to 10, wi
   warn(twelve, 'Certificate', SHOWN_OF_TWO.certificate);
   warn(twelve, 'API connector', SHOWN_OF_TWO.connectors);
   expect(annotations('warning')).toHaveLength(9);
-  expect(annotations('warning').at(-1)).toBe('7 more warnings: see the log and the job summary.');
+  expect(annotations('warning').at(-1)).toBe('7 more warnings: see the log.');
 });
 
 describe('what is more than is shown, in the number that it is', () => {
@@ -73,8 +73,8 @@ describe('what is more than is shown, in the number that it is', () => {
 
   test.each([
     [8, 'Warning 7.'],
-    [9, '1 more warning: see the log and the job summary.'],
-    [10, '2 more warnings: see the log and the job summary.'],
+    [9, '1 more warning: see the log.'],
+    [10, '2 more warnings: see the log.'],
   ])('%s warnings', (n, last) => {
     warn(
       some(n).map((i) => `Warning ${i}.`),

@@ -119,7 +119,7 @@ describe('what is more than GitHub accepts as an output', () => {
     expect(connectors).toHaveLength(180);
     expect(connectors.some((connector) => 'certificates' in connector)).toBe(false);
     expect(length).toBeLessThanOrEqual(500_000);
-    expect(log).toBe('The output connectors lacks "certificates" of each: GitHub accepts no longer one.');
+    expect(log).toBe('The output connectors lacks "certificates" of each, because GitHub limits its length.');
   });
 
   test('then the last connectors', () => {
@@ -130,7 +130,7 @@ describe('what is more than GitHub accepts as an output', () => {
     expect(length).toBeGreaterThan(490_000);
     expect(connectors.at(-1)).toMatchObject({ id: `c-${connectors.length - 1}` });
     expect(log).toBe(
-      `The output connectors lacks "certificates" of each, and ${1000 - connectors.length} connectors: GitHub accepts no longer one.`,
+      `The output connectors lacks "certificates" of each, and ${1000 - connectors.length} connectors, because GitHub limits its length.`,
     );
   });
 
@@ -141,7 +141,7 @@ describe('what is more than GitHub accepts as an output', () => {
       setCertificateOutputs({ ...chained, chain });
     });
     expect(lines.find((line) => line.includes('name=certificate::'))).toMatch(/-----END CERTIFICATE-----%0A$/);
-    expect(lines.at(-1)).toMatch(/^The output certificate lacks \d+ certificates: GitHub accepts no longer one\.$/);
+    expect(lines.at(-1)).toMatch(/^The output certificate lacks \d+ certificates, because GitHub limits its length\.$/);
   });
 });
 

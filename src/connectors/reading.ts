@@ -1,6 +1,6 @@
 /** The connectors that were named, as they are before anything is changed. */
 import { asFailure, type Failure } from '../failure.ts';
-import type { ApiConnectors } from '../graph/api-connectors.ts';
+import { ConnectorAbsent, type ApiConnectors } from '../graph/api-connectors.ts';
 import type { Connector } from '../graph/connector.ts';
 import { mapInParallel } from '../http/concurrency.ts';
 import { GUID } from '../text/guid.ts';
@@ -32,5 +32,5 @@ export function known(readings: readonly Reading[]): readonly (Connector | undef
 
 /** Only an ID counts: other text may be the display name of a connector that there is. */
 function isGone({ id, ...reading }: Reading): boolean {
-  return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
+  return 'failure' in reading && reading.failure instanceof ConnectorAbsent && GUID.test(id);
 }

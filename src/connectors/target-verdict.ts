@@ -10,7 +10,7 @@ import { clean } from '../text/clean.ts';
 /** It answered, and it is not known whether it looked at the certificate. That alone does not stop an upload. */
 export interface Unclear {
   readonly warning: string;
-  /** What stops the upload after all, if the target was waited for; absent if no waiting would show more. */
+  /** What stops the upload after all, if the target was waited for; absent if that stays a warning. */
   readonly afterWaiting?: Failure;
 }
 

@@ -186,7 +186,8 @@ function warningsBefore(connector: Connector, certificate: ClientCertificate, no
 /** A warning if the connector may have the certificate already, under a thumbprint that nobody knows. */
 function hasTwins(connector: Connector, certificate: ClientCertificate): readonly string[] {
   const twins = twinsOf(connector, certificate);
-  if (twins.length === 0) return [];
+  // One with the thumbprint itself shows that the service gives thumbprints that are known.
+  if (twins.length === 0 || entriesOf(connector, certificate).length > 0) return [];
   const shown = twins.slice(0, 3).map(({ thumbprint }) => thumbprint);
   const more = twins.length > shown.length ? ` and ${twins.length - shown.length} more` : '';
   return [

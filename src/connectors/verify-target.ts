@@ -31,12 +31,12 @@ import {
 const REJECTED = [401, 403, 495, 496];
 
 /**
- * Not found, method not allowed: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
+ * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
  * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
  */
-const MISSED = [404, 405];
+const MISSED = [404, 405, 501];
 
-/** How a target that rejects the certificate is asked again. Milliseconds. */
+/** How a target that does not accept the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 } as const;
 
 /** What asking targets needs. */
@@ -73,11 +73,11 @@ export class TargetCheck {
     const started = deadline.now();
     this.#until ??= started + wait;
     let [logged, loggedAt] = ['', started];
-    for (;;) {
+    for (let n = 1; ; n++) {
       const answer = await this.#ask(targetUrl, identity);
       if (answer === undefined) return undefined;
       const rest = this.#until - deadline.now();
-      if (rest <= 0 || isFinal(answer)) return this.#conclude(answer, deadline.now() - started);
+      if (rest <= 0 || isFinal(answer)) return this.#conclude(answer, n > 1 ? deadline.now() - started : 0);
       const said = 'warning' in answer ? answer.warning : answer.failure.message;
       if (said !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
         [logged, loggedAt] = [said, deadline.now()];
@@ -87,16 +87,16 @@ export class TargetCheck {
     }
   }
 
-  /** What the last answer comes to, after so many milliseconds: a warning, or the failure that it throws. */
+  /** What the last answer comes to, after it was asked again for so many milliseconds: a warning, or the failure that it throws. */
   #conclude(answer: Verdict | Unclear, waited: number): string {
     const seconds = Math.round(waited / 1000);
     const addition = `It was asked again for ${seconds} s.`;
     const fail = (failure: Failure): never => {
-      throw seconds === 0 ? failure : withSentence(failure, addition);
+      throw waited === 0 ? failure : withSentence(failure, addition);
     };
     if ('failure' in answer) return fail(answer.failure);
     if (answer.afterWaiting && this.#options.wait > 0) return fail(answer.afterWaiting);
-    return seconds === 0 ? answer.warning : `${answer.warning} ${addition}`;
+    return waited === 0 ? answer.warning : `${answer.warning} ${addition}`;
   }
 
   /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
@@ -164,7 +164,7 @@ export async function verifyTarget(
   if (why !== undefined) return requested === false ? notAskedFor(shown, why) : rejected(shown, why);
   const down = notUp(shown, status);
   if (down !== undefined) return down;
-  if (status >= 500) return failedItself(shown, status);
+  if (status >= 500 && !MISSED.includes(status)) return failedItself(shown, status);
   if (requested === false) {
     return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
   }

@@ -2,7 +2,7 @@
  * API connectors in Microsoft Graph: get, list, upload a client certificate, replace the authentication.
  * @see https://learn.microsoft.com/graph/api/resources/identityapiconnector
  */
-import { Failure, withSentence } from '../failure.ts';
+import { Failure } from '../failure.ts';
 import type { Verdict } from '../http/verdict.ts';
 import { clean, cleanUrl } from '../text/clean.ts';
 import { GUID } from '../text/guid.ts';
@@ -146,9 +146,7 @@ export class ApiConnectors {
     const named = listed.filter(({ displayName }) => folded(displayName) === folded(id));
     if (named.length > 0 && !isThere) return { failure: isName(failure, id, named), retry: 'no' };
     if (!isAboutTheId) return verdict;
-    if (isThere) {
-      return { ...verdict, failure: withSentence(failure, 'The list of API connectors has it.'), retry: 'yes' };
-    }
+    if (isThere) return { ...verdict, failure: notFoundYet(failure), retry: 'yes' };
     return { failure: notFound(failure, listed), retry: 'no' };
   }
 
@@ -182,12 +180,25 @@ function isName(failure: Failure, id: string, named: readonly Connector[]): Fail
   );
 }
 
-function notFound(failure: Failure, listed: readonly Connector[]): Failure {
+/** A connector that the tenant does not have, by its list too. */
+export class ConnectorAbsent extends Failure {}
+
+/** The list has it, so that the answer passes by itself. */
+function notFoundYet({ message, cause }: Failure): Failure {
+  return new Failure(
+    'SERVICE_UNAVAILABLE',
+    `${message} The list of API connectors has it.`,
+    'This passes by itself. Run the job again in some minutes.',
+    { cause },
+  );
+}
+
+function notFound(failure: Failure, listed: readonly Connector[]): ConnectorAbsent {
   const remedy =
     listed.length === 0
       ? 'The tenant has no API connector at all: check tenant-id.'
       : `The tenant has these:\n${shortList(listed, ({ displayName }) => clean(displayName, 80))}`;
-  return new Failure('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
+  return new ConnectorAbsent('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
 }
 
 /** The IDs, a line each, with what tells the connectors apart. */

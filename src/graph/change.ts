@@ -148,9 +148,10 @@ class Attempts {
     const end = deadline.now() + time;
     log(`${sent.failure.message} Reading the connector for up to ${time / 1000} s, until it shows the certificate.`);
     for (let pause: number = READ_BACK.firstPause; ; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
+      // Before the read, which may take long: the last one has to begin when nothing is left.
+      const left = Math.max(0, end - deadline.now());
       const connector = await this.#readBack(sent.failure);
       if (this.#change.tookEffect(connector)) return connector;
-      const left = Math.max(0, end - deadline.now());
       const rest = Math.min(pause, left);
       if (rest === 0 || rest >= deadline.remaining()) {
         this.#notSeen(sent, connector, { read: time - left, left });

@@ -40,11 +40,12 @@ function whatIsIn(path: string): string {
   if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
     return 'is UTF-16, so it was not loaded. Save it as ASCII.';
   }
-  const blocks = certificatesIn(content.toString('latin1'));
-  const inLines = (content.toString('latin1').match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
+  const text = content.toString('latin1');
+  const blocks = certificatesIn(text);
+  const inLines = (text.match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
   if (blocks.length === 0) {
     if (inLines > 0) return `holds a certificate, but nothing was loaded. ${OWN_LINE}`;
-    const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
+    const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text.slice(0, 65_536))?.[1];
     return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
   }
   const certificates = blocks.map(parsed);

@@ -115,7 +115,7 @@ export function explainSignIn(error: unknown, application: Application, source: 
   const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
   if (error instanceof Failure && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
     const remedy = source.sameApplication
-      ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${addressOf(source)} --vault-tenant ${tenantId}`
+      ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${addressOf(source)} --vault-tenant ${tenantId}${cloud.name === 'global' ? '' : ` --cloud ${cloud.name}`}`
       : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${loginCommands(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
     const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
     return new Failure(code, `${error.message} ${which}`, remedy, { cause: error });
@@ -170,11 +170,9 @@ const FORMS: Readonly<Partial<Record<FailureCode, string>>> = {
   PFX_NOT_PKCS12: NEITHER,
   PFX_TRUNCATED: 'it is cut off',
   PFX_TRAILING_DATA: 'something else stands behind its end',
-  PFX_INVALID: NEITHER,
   PFX_WRONG_PASSWORD: ENCRYPTED,
   PFX_PASSWORD_ENCODING: ENCRYPTED,
   PFX_KEY_PASSWORD_DIFFERS: ENCRYPTED,
-  PFX_DAMAGED: 'it is damaged',
   PFX_NO_CERTIFICATE: 'it has a private key in it, but no certificate',
   PFX_KEY_MISMATCH: 'its private key belongs to none of its certificates',
   PFX_SEVERAL_KEYS: 'it has several private keys in it',
@@ -198,6 +196,11 @@ export function explainContent(error: unknown, asked: ReadFrom, version: string)
         `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`,
         { cause: error },
       );
+    // The end of the step, or of the runner's files, has nothing to do with what was read.
+    case 'CANCELLED':
+    case 'STEP_TIMEOUT':
+    case 'OUTPUTS_NOT_WRITTEN':
+      return error;
     case 'CERTIFICATE_EXPIRED':
     case 'CERTIFICATE_EXPIRES_TOO_SOON':
       return new Failure(error.code, `${error.message} ${told}`, renewCommands(asked), { cause: error });

@@ -70,7 +70,7 @@ export const SHOWN_OF_TWO = { certificate: 2, connectors: 5 } as const;
 export function warn(messages: readonly string[], title: string, shown: number = SHOWN): void {
   for (const message of messages.slice(0, shown)) warning(message, { title });
   const rest = messages.length - shown;
-  if (rest > 0) warning(`${plural(rest, 'more warning')}: see the log and the job summary.`, { title });
+  if (rest > 0) warning(`${plural(rest, 'more warning')}: see the log.`, { title });
   for (const message of messages.slice(shown)) print(message);
 }
 

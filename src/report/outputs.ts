@@ -36,7 +36,7 @@ function countThatFits(parts: readonly string[]): number {
 
 /** Says what an output lacks, where people look. */
 function leaveOut(output: string, what: string): void {
-  const text = `The output ${output} lacks ${what}: GitHub accepts no longer one.`;
+  const text = `The output ${output} lacks ${what}, because GitHub limits its length.`;
   info(text);
   appendSummary(`\n${text}`);
 }
