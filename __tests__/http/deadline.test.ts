@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { STEP_TIMEOUT, StepDeadline } from '../../src/http/deadline.ts';
+import { PartDeadline, STEP_TIMEOUT, StepDeadline } from '../../src/http/deadline.ts';
 
 const opened: StepDeadline[] = [];
 
@@ -160,5 +160,33 @@ describe('work that blocks the event loop', () => {
       deadline.end();`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
     expect(stdout).toBe(`The job was cancelled (${signal}).\n`);
+  });
+});
+
+describe('a part of the step', () => {
+  test('has the time of the step', () => {
+    jest.useFakeTimers();
+    const part = new PartDeadline(open());
+    jest.advanceTimersByTime(60_000);
+    expect(part.remaining()).toBe(STEP_TIMEOUT - 60_000);
+    expect(part.now()).toBe(performance.now());
+  });
+
+  test('ends with the step, and a wait with it', async () => {
+    const whole = open();
+    const part = new PartDeadline(whole);
+    const wait = part.sleep(60_000);
+    process.emit('SIGTERM', 'SIGTERM');
+    await expect(wait).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(part.signal.reason).toBe(whole.signal.reason);
+  });
+
+  test('ends alone, and a wait with it, while the step goes on', async () => {
+    const whole = open();
+    const part = new PartDeadline(whole);
+    const wait = part.sleep(60_000);
+    part.end();
+    await expect(wait).rejects.toThrow('no longer needed');
+    expect([part.signal.aborted, whole.signal.aborted]).toEqual([true, false]);
   });
 });
