@@ -2,9 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { Failure } from '../../src/failure.ts';
 import { TransportError } from '../../src/http/transport-error.ts';
-import { cloudByName, graphIn, type Application } from '../../src/sign-in/application.ts';
+import { cloudByName, graphIn, vaultIn, type Application } from '../../src/sign-in/application.ts';
 import type { AccessToken } from '../../src/sign-in/entra.ts';
-import { signIn } from '../../src/sign-in/sign-in.ts';
+// The step loads it when it is needed; here no test of its own should count that as its work.
+import '../../src/sign-in/entra.ts';
+import { requestFirstIdToken, signIn, whichApplication } from '../../src/sign-in/sign-in.ts';
 import { answer, ScriptedHttp } from '../scripted-http.ts';
 import { ACCESS, idToken, inJob, issued, refused } from './scripted-sign-in.ts';
 
@@ -34,6 +36,73 @@ test('the connections that are needed next are opened meanwhile', async () => {
   const http = new ScriptedHttp(idToken(), issued);
   await signedIn(http);
   expect(http.preconnected).toEqual(['https://login.microsoftonline.com', 'https://graph.microsoft.com']);
+});
+
+test('to another service than Microsoft Graph: the log says to which', async () => {
+  await signIn(new ScriptedHttp(idToken(), issued), application, vaultIn(application.cloud, 'contoso'));
+  expect(job.written).toContain(`as the application ${application.clientId} for Azure Key Vault.`);
+});
+
+describe('an ID token that was asked for before', () => {
+  test('is used, once', async () => {
+    const http = new ScriptedHttp(idToken(1), answer(503), idToken(2), issued);
+    const { first } = await requestFirstIdToken(http, 'api://ours');
+    await first;
+    await signIn(http, application, graphIn(application.cloud), first);
+    expect(urls(http).map((host) => (host.startsWith('login') ? 'Entra' : 'GitHub'))).toEqual([
+      'GitHub',
+      'Entra',
+      'GitHub',
+      'Entra',
+    ]);
+    const assertions = [1, 3].map((n) => new URLSearchParams(http.requests[n]?.body).get('client_assertion'));
+    expect(new Set(assertions).size).toBe(2);
+  });
+
+  test('that did not come is no failure of its own, if nobody signs in', async () => {
+    const failure = new Failure('CANCELLED', 'The job was cancelled (SIGINT).', 'Run the job again.');
+    const http: ScriptedHttp = new ScriptedHttp(() => {
+      http.scripted.end(failure);
+      return new TransportError('aborted', true);
+    });
+    const unhandled: unknown[] = [];
+    const listen = (reason: unknown): number => unhandled.push(reason);
+    process.on('unhandledRejection', listen);
+    const { first } = await requestFirstIdToken(http, 'api://ours');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', listen);
+    expect(unhandled).toEqual([]);
+    await expect(first).rejects.toThrow('aborted');
+  });
+});
+
+describe('which of two applications a failure is about', () => {
+  const which = 'This was the sign-in to Microsoft Graph.';
+  const failed = (code: Failure['code']): Failure => new Failure(code, 'No.', 'Do this.');
+
+  test.each(['APPLICATION_NOT_FOUND', 'ISSUER_UNREACHABLE', 'SERVICE_UNAVAILABLE', 'ENTERPRISE_POLICY'] as const)(
+    '%s: it is said',
+    (code) => {
+      expect(whichApplication(failed(code), which)).toMatchObject({
+        code,
+        message: `No. ${which}`,
+        remedy: 'Do this.',
+      });
+    },
+  );
+
+  test.each(['ID_TOKEN_UNAVAILABLE', 'NETWORK_UNREACHABLE', 'CANCELLED', 'INTERNAL_ERROR'] as const)(
+    '%s: about none of them',
+    (code) => {
+      const failure = failed(code);
+      expect(whichApplication(failure, which)).toBe(failure);
+    },
+  );
+
+  test('what is no failure is left as it is', () => {
+    const error = new Error('odd');
+    expect(whichApplication(error, which)).toBe(error);
+  });
 });
 
 test('without an ID token service nothing is asked, and no connection is opened', async () => {
