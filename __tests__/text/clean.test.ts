@@ -140,13 +140,16 @@ describe('a URL', () => {
       'https://user:s3cretpw@host:99999/x?code=abc',
       'https://host:99999/x?…',
     ],
-    ['with # in its password', 'https://user:se#cret@host/x', 'https://host/x'],
-    ['with ? and @ in its password', 'https://user:p?w@h@ost/', 'https://ost/?…'],
+    ['with # in its password', 'https://user:se#cret@host/x', 'https://…'],
+    ['with ? and @ in its password', 'https://user:p?w@h@ost/', 'https://…'],
     ['with / in its password, and a blank in its host', 'https://user:p/w@ho st/x', 'https://ho st/x'],
     ['without a scheme', '//user:password@host/x#secret', 'host/x'],
     ['without //', 'user:password@host', 'host'],
     ['with one slash', 'https:/user:password@host/x', 'https://host/x'],
-    ['with @ behind its query, too much is left out', 'https://host:port/x?code=abc@def', 'https://def?…'],
+    ['with @ in its query', 'https://api contoso.com/x?code=abc@throw-away', 'https://…'],
+    ['with @ in its query, without a scheme', 'api.contoso.com/x?code=abc@throw-away', '…'],
+    ['with @ in its fragment', 'https://host:port/x?a#b@throw-away', 'https://…'],
+    ['with @ in its query, which can be parsed', 'https://host/x?code=abc@throw-away', 'https://host/x?…'],
   ])('%s', (_, url, shown) => {
     expect(cleanUrl(url, 100)).toBe(shown);
   });

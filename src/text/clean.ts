@@ -56,7 +56,10 @@ export function cleanUrl(url: string, longest: number): string {
   const seen = URL.canParse(url) ? new URL(url) : undefined;
   const mark = url.includes('?') ? '?…' : '';
   if (seen?.host) return clean(`${seen.protocol}//${seen.host}${seen.pathname}`, longest) + mark;
+  const [scheme = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/)?/i.exec(url) ?? [];
+  const [place = '', ...rest] = url.slice(scheme.length).split(/[?#]/);
+  // Nothing tells an @ in a query from one behind a password with ? or # in it.
+  if (rest.some((part) => part.includes('@'))) return `${clean(scheme, longest)}…`;
   // Whatever stands before the last @ may be user information, with any characters in it.
-  const [place = ''] = url.replace(/^([a-z][a-z\d+.-]*:\/\/)?[^]*@/i, '$1').split(/[?#]/, 1);
-  return clean(place, longest) + mark;
+  return clean(scheme + place.slice(place.lastIndexOf('@') + 1), longest) + mark;
 }
