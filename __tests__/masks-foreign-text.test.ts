@@ -108,10 +108,54 @@ describe('PEM text', () => {
     expect(masks()).toEqual([body]);
   });
 
-  test('what OpenSSL writes above a key: its thumbprint stays to be seen', () => {
-    const thumbprint = 'AB12'.repeat(10);
-    maskText(`Key attributes ${thumbprint}\n${key}`);
-    expect(masks()).not.toContain(thumbprint);
+  describe('what OpenSSL and people write above a block is public', () => {
+    const thumbprint = createHash('sha1').update('a certificate').digest('hex').toUpperCase();
+    const subject = 'O = Contoso, CN = connector.contoso.com';
+    const attributes = [
+      'Bag Attributes',
+      '    friendlyName: the certificate of the connector',
+      `    localKeyID: ${thumbprint.replace(/../g, '$& ')}`,
+      `subject=${subject}`,
+      `issuer=${subject}`,
+      '',
+    ].join('\n');
+    const withAttributes = `${attributes}${certificate}${attributes.replace('Bag', 'Key')}${key}`;
+    const damaged = withAttributes.replace(/-----(BEGIN|END) PRIVATE KEY-----\r\n/g, '');
+
+    test.each<[string, string]>([
+      ['as OpenSSL writes it', withAttributes],
+      ['with CR LF', withAttributes.replace(/\r?\n/g, '\r\n')],
+      ['as JSON', JSON.stringify({ pem: withAttributes })],
+      ['with blanks instead of line breaks', withAttributes.replace(/\r?\n/g, ' ')],
+      ['with the armour of the key damaged', withAttributes.replaceAll('PRIVATE KEY-----', 'PRIVATE KEY')],
+      ['with the armour of the key lost', damaged],
+      ['with the armour of the key lost, on one line', damaged.replace(/\r?\n/g, ' ')],
+      ['a comment', `# thumbprint: ${thumbprint} of ${subject}\n${key}`],
+      ['without a colon', `Key attributes ${thumbprint}\n${key}`],
+    ])('%s', (_, pem) => {
+      maskText(pem);
+      expect(masks()).toEqual(expect.arrayContaining(lines(key)));
+      const seen = `Certificate ${thumbprint}, ${subject}, ${subject.replaceAll(' = ', '=')}`;
+      expect(clean(seen)).toBe(seen);
+      expect(masks().filter((mask) => seen.includes(mask))).toEqual([]);
+    });
+  });
+
+  test.each([
+    ['a dash lost', '----BEGIN CERTIFICATE-----', '-----END CERTIFICATE----'],
+    ['all of them lost', 'BEGIN CERTIFICATE', 'END CERTIFICATE'],
+    ['blanks and dashes lost', '---BEGIN CERTIFICATE---', '-----ENDCERTIFICATE-----'],
+    ['its end cut', '-----BEGIN CERTIFICATE', '-----END CERTIFICATE'],
+  ])('armour with %s is not masked: an output has the right one', (_, begin, end) => {
+    const change = (pem: string): string =>
+      pem.replace(/-----BEGIN CERTIFICATE-----/g, begin).replace(/-----END CERTIFICATE-----/g, end);
+    for (const pem of [certificate + key, certificate.replaceAll('CERT', 'X509 CERT') + key]) {
+      maskText(change(pem));
+      expect(masks().filter((mask) => certificate.includes(mask) && !lines(certificate).includes(mask))).toEqual([]);
+      maskText(change(key.replaceAll('PRIVATE KEY', 'CERTIFICATE')).replaceAll('CERTIFICATE', 'PRIVATE KEY'));
+      expect(masks().filter((mask) => /BEGIN|END/.test(mask))).toEqual([]);
+      expect(masks()).toEqual(expect.arrayContaining(lines(key)));
+    }
   });
 
   test('one that is cut is masked', () => {

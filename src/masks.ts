@@ -1,7 +1,7 @@
 /** Every secret that comes in from outside is masked here, before anything else can show it. */
 import { warning } from '@actions/core';
 import { PROXY_VARIABLES, withScheme } from './http/proxy.ts';
-import { unescaped } from './text/escapes.ts';
+import { isArmour, unescaped } from './text/escapes.ts';
 import { hide, percentDecoded, SHORTEST_MASKED_LINE, SHORTEST_SECRET } from './text/secrets.ts';
 
 const CERTIFICATE_BLOCK =
@@ -11,6 +11,12 @@ const CERTIFICATE_BLOCK =
 const ARMOUR = /-----(?:BEGIN|END) [^-\r\n]{1,64}-----/;
 /** The same, cut; as a line of its own. */
 const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
+/**
+ * What OpenSSL and people write above a block, up to the end of the line: names and the thumbprint, which the log and the
+ * outputs show. Never further than to armour or base64, which may be that of a key whose line breaks and armour were lost.
+ */
+const ATTRIBUTES =
+  /(?:(?:Bag|Key) Attributes|friendlyName:|localKeyID:|(?:subject|issuer)=|(?:thumb|finger)print)(?:(?!-----|\\[rn]|[A-Za-z0-9+/]{41})[^\r\n])*/gi;
 
 /**
  * A certificate with its key, line by line, as it could be printed, and each piece of its base64 in whatever it was pasted.
@@ -18,8 +24,8 @@ const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
  * the key can be one of the certificate too, since both hold the public key.
  */
 export function maskText(text: string): void {
-  const given = apart(text);
-  const plain = apart(unescaped(text));
+  const given = apart(text.replace(ATTRIBUTES, ''));
+  const plain = apart(unescaped(text).replace(ATTRIBUTES, ''));
   const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
   const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
   const rest = linesOf(plain.rest);
@@ -82,13 +88,13 @@ function apart(text: string): { readonly certificates: string; readonly rest: st
   return { certificates: certificates.join('\n'), rest };
 }
 
-/** The lines of a text; armour is none, and ends one. */
+/** The lines of a text; armour is none, and ends one. Damaged, it is a part of the armour in the output `certificate`. */
 function linesOf(text: string): string[] {
   return text
     .split(ARMOUR)
     .flatMap((part) => part.split(/[\r\n]+/))
     .map((line) => line.trim())
-    .filter((line) => !CUT_ARMOUR.test(line));
+    .filter((line) => !CUT_ARMOUR.test(line) && !isArmour(line));
 }
 
 /** Base64 among other things is as long as a line of PEM: what is shorter may be any word. */

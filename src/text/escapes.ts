@@ -52,3 +52,10 @@ export function repairedArmour(text: string): string {
     return `-----${word} ${kind === undefined ? '' : `${kind} `}${label}-----`.toUpperCase();
   });
 }
+
+const LINE_OF_ARMOUR = new RegExp(`^${DASH}{0,8}${BLANKS}(?:BEGIN|END)${BLANKS}${LABEL}${BLANKS}${DASH}{0,8}$`, 'i');
+
+/** Whether a line is `-----BEGIN …-----` or `-----END …-----` and nothing else, in whatever way it was damaged. */
+export function isArmour(line: string): boolean {
+  return LINE_OF_ARMOUR.test(line);
+}
