@@ -5,6 +5,7 @@ import {
   generateKeyPairSync,
   getCipherInfo,
   hash,
+  pbkdf2Sync,
   X509Certificate,
 } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
@@ -12,7 +13,7 @@ import { decode } from '../../src/certificate/decode.ts';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
 import { TAG } from '../../src/pkcs12/asn1/ber.ts';
-import { element, explicit, oid, sequenceOf, unsigned, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { element, explicit, octets, oid, sequenceOf, unsigned, utf8 } from '../../src/pkcs12/asn1/der.ts';
 import { OID } from '../../src/pkcs12/asn1/oids.ts';
 import { pfxOfContents } from '../pkcs12/builder.ts';
 import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
@@ -309,6 +310,12 @@ describe('a beginning without its end', () => {
   test.each([
     ['in a comment', '# paste from -----BEGIN to -----END\n'],
     ['of a certificate, in a comment', '# the certificate (-----BEGIN CERTIFICATE----- …) comes first\n'],
+    [
+      'with its end, in a comment',
+      '# everything from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE----- goes here\n',
+    ],
+    ['with its end, on two lines of a comment', '# -----BEGIN CERTIFICATE-----\n# -----END CERTIFICATE-----\n'],
+    ['of a key, with its end, in a comment', '# then -----BEGIN PRIVATE KEY-----, lines, -----END PRIVATE KEY-----\n'],
     ['of a block that is not used', '-----BEGIN DH PARAMETERS-----\nMIIBCAKCAQEA7Z0OHnz3xdSVYdyPHR\n'],
   ])('%s is passed over', (_name, odd) => {
     for (const text of [odd + key + leaf, key + odd + leaf, key + leaf + odd]) {
@@ -349,9 +356,26 @@ describe('an end without its beginning', () => {
     expect(failure.message).toMatch(/one of its lines -----BEGIN …----- and -----END …----- is damaged or missing/);
   });
 
+  test('is damage on one line, too', () => {
+    for (const text of [`${body(leaf)}${key}`, `${key}${leaf}${body(authority)}`])
+      expect(failureOf(() => open(text.replaceAll('\n', ' '))).code).toBe('PFX_INVALID');
+  });
+
+  test('is found in linear time', () => {
+    const blanks = `${'a'.repeat(56)}${' '.repeat(59)}`.repeat(9_000);
+    const started = performance.now();
+    expect(open(whole + blanks).certificate.subject).toContain('CN=connector.example');
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
   test.each([
     ['a comment', '# --- begin certificate ---\n'],
     ['a comment with an end', '# --- end certificate ---\n'],
+    ['a comment with a path', '# paste /etc/letsencrypt/live/contoso/privkey after -END CERTIFICATE-\n'],
+    [
+      'a comment with a path right before it',
+      '# see /etc/letsencrypt/live/contoso/privkey -----END CERTIFICATE-----\n',
+    ],
     ['another block', `${'A'.repeat(64)}\n-----END DH PARAMETERS-----\n`],
   ])('is passed over in %s', (_name, odd) => {
     for (const text of [odd + key + leaf, key + odd + leaf, key + leaf + odd])
@@ -428,6 +452,25 @@ describe('what cannot be used, by its cause', () => {
     expect(failureOf(() => open(text, 'another')).code).toBe('PFX_WRONG_PASSWORD');
   });
 });
+
+test('what all keys together cost is limited', () => {
+  const salt = Buffer.alloc(8);
+  // More than half of what one file may cost.
+  const iterations = 8_000_000;
+  const cipher = createCipheriv('aes-128-cbc', pbkdf2Sync(PASSWORD, salt, iterations, 16, 'sha1'), Buffer.alloc(16));
+  const pkcs8 = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
+  const scheme = sequenceOf(
+    sequenceOf(oid(OID.pbkdf2), sequenceOf(octets(salt), unsigned(iterations))),
+    sequenceOf(oid(OID.aes128CBC), octets(Buffer.alloc(16))),
+  );
+  const encrypted = sequenceOf(
+    sequenceOf(oid(OID.pbes2), scheme),
+    octets(Buffer.concat([cipher.update(pkcs8), cipher.final()])),
+  );
+  const one = block('ENCRYPTED PRIVATE KEY', encrypted.toString('base64'));
+  expect(open(leaf + one, PASSWORD).certificate.subject).toContain('CN=connector.example');
+  expect(failureOf(() => open(leaf + one + one, PASSWORD)).code).toBe('PFX_TOO_MANY_ITERATIONS');
+}, 60_000);
 
 test.each([
   ['beginnings without an end', '-----BEGIN CERTIFICATE-----\n'],

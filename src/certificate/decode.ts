@@ -3,7 +3,7 @@ import { Failure } from '../failure.ts';
 import { repairedArmour, unescaped } from '../text/escapes.ts';
 import { findBase64, findPfx, lostPlusSigns, pfxSize } from './find-pfx.ts';
 import { empty, refuseOtherFormats, refuseOtherText } from './other-formats.ts';
-import { damagedArmour, withPlusSigns } from './pem.ts';
+import { damagedArmour, withLostPlusSigns } from './pem.ts';
 
 /** What the service and every maker stay far below. */
 export const LARGEST_PFX = 1024 * 1024;
@@ -117,7 +117,7 @@ function fromArmour(text: string, plain: string): Decoded {
     return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
   }
   const repaired = repairedArmour(text);
-  const whole = withPlusSigns(plain);
+  const whole = withLostPlusSigns(plain);
   const notes = [
     repaired === text
       ? ''

@@ -5,6 +5,7 @@ import { expectTag, parse, parseWhole, sequence, TAG, type Element } from '../pk
 import { nothing, octets, oid, sequenceOf, unsigned } from '../pkcs12/asn1/der.ts';
 import { OID } from '../pkcs12/asn1/oids.ts';
 import { MOST_OF_A_KIND } from '../pkcs12/open.ts';
+import { WorkBudget } from '../pkcs12/crypto/kdf.ts';
 import { openEncryptedKey, readPrivateKey } from '../pkcs12/private-key.ts';
 import { wrongPassword } from '../pkcs12/password-failures.ts';
 import { clean } from '../text/clean.ts';
@@ -27,9 +28,10 @@ export function openPem(text: string, password: string): Given {
   const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
   if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, ders.length);
   const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
+  const budget = new WorkBudget();
   return {
     container: 'PEM text',
-    privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+    privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks, budget), localKeyId: block.localKeyId })),
     certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
     unreadableCertificates: read.flatMap(({ certificate }, i) => (certificate ? [] : [i + 1])),
   };
@@ -66,7 +68,7 @@ const DASHES = '-----';
 /**
  * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
  * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place. The same
- * goes for an end without its beginning.
+ * goes for an end without its beginning. Both of them with words in between are passed over if all that is needed is there.
  */
 function blocksOf(text: string): readonly Block[] {
   const blocks: Block[] = [];
@@ -87,18 +89,32 @@ function blocksOf(text: string): readonly Block[] {
     else passedOver ??= label;
     begin = next;
   }
-  const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
+  const real = blocks.filter(({ label, body }) => !isUsed(label) || BLOCK.test(body));
+  const isComplete = real.some(isCertificate) && real.some(isPrivateKey);
   if (passedOver !== undefined && !isComplete) throw cutOff(passedOver);
   if (endsInBegin(text)) throw cutOff(undefined);
-  for (const [, label = ''] of (between + text.slice(position)).matchAll(LONELY_END))
-    if (isUsed(label)) throw damagedArmour();
-  return blocks;
+  if (hasLonelyEnd(between + text.slice(position))) throw damagedArmour();
+  return isComplete ? real : blocks;
 }
 
 /** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
 const BODY = /^\s*(?:(?:M[A-Za-z0-9+/]{0,14})?$|Proc-Type:|[A-Za-z0-9+/]{16})/;
-/** An end with base64 before it. */
-const LONELY_END = /[A-Za-z0-9+/]{16}[A-Za-z0-9+/\s]{0,99}={0,2}\s{0,40}-----END ([A-Z0-9 ]{1,40})-----/g;
+/** The same of a whole block, in which anything may be damaged. Words between BEGIN and END are spoken of. */
+const BLOCK = new RegExp(`${BODY.source}|^\\s*M[A-Za-z0-9+/=\\s]*$|[A-Za-z0-9+/]{16}`);
+
+/** Whether an end stands behind base64, without its beginning. */
+function hasLonelyEnd(text: string): boolean {
+  const lines = `\n${text}`;
+  for (const { 1: label = '', index } of lines.matchAll(/-----END ([A-Z0-9 ]{1,40})-----/g)) {
+    // Two lines and their indentation.
+    if (isUsed(label) && LAST_LINES.test(lines.slice(Math.max(0, index - 160), index))) return true;
+  }
+  return false;
+}
+
+/** The last line of base64, or the last two; in a text without line breaks, pieces that are as long as lines. A path is none. */
+const LAST_LINES =
+  /(?:[\r\n][ \t]*[A-Za-z0-9+/]{16,}={0,2}(?:\s*[\r\n]\s*[A-Za-z0-9+/]{1,63}={0,2})?|[A-Za-z0-9+/]{60}={0,2}(?:\s+[A-Za-z0-9+/]{1,63}={0,2})?)\s*$/;
 
 /** Whether the text ends in the first line of a block that is used here: `-----BEGIN CERT`. */
 function endsInBegin(text: string): boolean {
@@ -169,13 +185,13 @@ function certificateOf(der: Buffer): X509Certificate | undefined {
 }
 
 /** By what is in the block: OpenSSL opens a key under the label of another form, too. */
-function keyOf({ label, body }: Block, password: string, blocks: readonly Block[]): KeyObject {
+function keyOf({ label, body }: Block, password: string, blocks: readonly Block[], budget: WorkBudget): KeyObject {
   const dekInfo = dekInfoOf(body);
   const der = base64Of(dekInfo?.rest ?? body, label);
   try {
     const key = parseWhole(dekInfo ? decrypted(dekInfo, der, password) : der);
     const [first, second] = sequence(key, 'the private key');
-    if (first?.tag === TAG.sequence) return openEncryptedKey(key.encoding, password);
+    if (first?.tag === TAG.sequence) return openEncryptedKey(key.encoding, password, budget);
     return readPrivateKey(second?.tag === TAG.sequence ? key : parseWhole(pkcs8Of(key, blocks)));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -245,7 +261,7 @@ function base64Of(body: string, label: string): Buffer {
 }
 
 /** The text with plus signs for the blanks in a block, if what is in it is whole DER with them and not without. */
-export function withPlusSigns(text: string): string {
+export function withLostPlusSigns(text: string): string {
   return text.replace(/(?<=-----BEGIN [A-Z0-9 ]{1,40}-----)[A-Za-z0-9+/=\s]+(?=-----END )/g, (body) => {
     if (!/\S \S/.test(body) || isWhole(bytesIn(body))) return body;
     const repaired = withoutLineBreaks(body).replaceAll(' ', '+');

@@ -42,12 +42,12 @@ export function readDecryptedKey(plaintext: Buffer): KeyObject {
 
 /**
  * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * @param budget of all the keys in what was given
  * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
  */
-export function openEncryptedKey(der: Uint8Array, password: string): KeyObject {
+export function openEncryptedKey(der: Uint8Array, password: string, budget: WorkBudget): KeyObject {
   const { algorithm, ciphertext } = readEncryptedKey(parseWhole(der));
   const scheme = encryptionScheme(algorithm);
-  const budget = new WorkBudget();
   const plaintext = decrypt(scheme, ciphertext, new PasswordCandidates(password), budget);
   if (plaintext) return readDecryptedKey(plaintext);
   const hints = WorkBudget.forHints();
