@@ -7,7 +7,9 @@ import { certificate, newKeys, privateKeyOf, type Keys } from '../pkcs12/builder
 import { failureOf } from '../pkcs12/fixtures.ts';
 import {
   authority as authorityExtension,
+  issuerAndSerial,
   keyIdentifiers,
+  keyUsage,
   made,
   rsaKeys,
   threePrimeKeys,
@@ -15,7 +17,7 @@ import {
   type KeyPair,
   type Made,
 } from './made.ts';
-import { nothing, oid, sequenceOf } from '../../src/pkcs12/asn1/der.ts';
+import { nothing, octets, oid, sequenceOf } from '../../src/pkcs12/asn1/der.ts';
 
 const MARK = '01';
 let keys: Keys;
@@ -139,6 +141,20 @@ describe('the chain', () => {
     ]);
   });
 
+  test.each<[string, Fields['extensions']]>([
+    ['its serial number', [issuerAndSerial('Issuing', 7)]],
+    ['its key usage', []],
+  ])('an issuer that signed, and does not fit for %s, is none', (_what, extensions = []) => {
+    const keyPair = rsaKeys();
+    const issuing = made('Issuing', extensions.length > 0 ? {} : { extensions: [keyUsage(0x80)] });
+    const leaf = made('leaf', { keys: keyPair, issuer: issuing, extensions });
+    const { chain, warnings } = choose(givenOf('.pfx', keyPair, [leaf, issuing]), new Date());
+    expect(chain).toEqual([]);
+    expect(warnings).toEqual([
+      'The chain ends at "CN=leaf": "CN=Issuing" in the .pfx signed it, but its key identifier, serial number or key usage does not fit, so that servers reject it as the issuer.',
+    ]);
+  });
+
   test('what is left out is named, if the issuer of the last certificate is not there', () => {
     const { chain, notes } = chosenOf(['issued'], [authority.root]);
     expect(chain).toEqual([]);
@@ -187,6 +203,16 @@ describe('of issuers with one name', () => {
     const generations = Array.from({ length: 22 }, () => ca('Gen', { keys: older }));
     const leaf = made('leaf', { keys: keyPair, issuer: newest });
     expect(chainFor(leaf, ...generations, newest)).toEqual([newest.certificate]);
+  });
+
+  test('that are not there: each certificate is read once', () => {
+    const filler = Array.from({ length: 100 }, (_, n) => sequenceOf(oid(`1.2.3.${n}`), octets(nothing())));
+    const elsewhere = made('Elsewhere');
+    const extensions = [...filler, ...keyIdentifiers('01', '02')];
+    const leaves = Array.from({ length: 199 }, () => made('leaf', { keys: keyPair, issuer: elsewhere, extensions }));
+    const started = performance.now();
+    expect(chainFor(made('self', { keys: keyPair }), ...leaves)).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(1500);
   });
 
   test('too many to check are refused', () => {
@@ -269,8 +295,9 @@ describe('damaged certificates', () => {
     expect(failure.message).toMatch(message);
   });
 
-  test('of a .pfx: the leaf is refused', () => {
-    expect(failureOf(() => chosen('.pfx', [damaged(leaf, -5), issuing], 'HMAC-SHA1')).code).toBe('PFX_DAMAGED');
+  test('of a .pfx without a MAC: the leaf is refused', () => {
+    expect(failureOf(() => chosen('.pfx', [damaged(leaf, -5), issuing])).code).toBe('PFX_DAMAGED');
+    expect(failureOf(() => chosen('.pfx', [leaf, damaged(issuing, 250)])).code).toBe('PFX_DAMAGED');
     expect(failureOf(() => chosen('.pfx', [damaged(self, -5)])).code).toBe('PFX_DAMAGED');
   });
 
@@ -288,10 +315,29 @@ describe('damaged certificates', () => {
     ]);
   });
 
-  test('of a .pfx with a MAC: one that did not sign itself was like that before', () => {
-    const { leaf: certificate, warnings } = chosen('.pfx', [damaged(self, -5), self], 'HMAC-SHA1');
-    expect(thumbprintOf(certificate)).not.toBe(thumbprintOf(self.certificate));
-    expect(warnings).toEqual([expect.stringMatching(/"CN=self" .* is damaged.*The MAC shows/)]);
+  test.each<[string, readonly Made[], RegExp]>([
+    ['one that did not sign itself', [damaged(self, -5), self], /"CN=self" .* is damaged: it has the name/],
+    ['one with a damaged signature', [damaged(leaf, -5), issuing, root], /"CN=leaf" .* is damaged, or .* "CN=Issuing"/],
+    ['one whose issuer is damaged, without a root', [leaf, damaged(issuing, 250)], /"CN=leaf" .*, or .* "CN=Issuing"/],
+  ])('of a .pfx with a MAC: was like that before, and is used: %s', (_what, [first, ...more], warning) => {
+    if (!first) throw new Error('unreachable');
+    const { leaf: certificate, chain, warnings } = chosen('.pfx', [first, ...more], 'HMAC-SHA1');
+    expect(thumbprintOf(certificate)).toBe(thumbprintOf(first.certificate));
+    expect(chain).toEqual([]);
+    expect(warnings).toEqual([expect.stringMatching(warning)]);
+    expect(warnings).toEqual([expect.stringMatching(/The MAC shows that the file is as its maker wrote it/)]);
+  });
+
+  const ca = [authorityExtension()];
+  const unrelated = made('Unrelated', { extensions: ca });
+  test.each<[string, readonly Made[], string]>([
+    ['an unrelated root', [leaf, issuing, root, damaged(unrelated, -5)], 'PFX_KEY_MISMATCH'],
+    ['a root of the certificate', [leaf, issuing, damaged(root, -5)], 'PFX_KEY_MISMATCH'],
+    ['the certificate', [issuing, damaged(leaf, 250), root], 'PFX_DAMAGED'],
+    ['the only one', [damaged(unrelated, -5)], 'PFX_DAMAGED'],
+  ])('are no cause of a key that fits none, unless they may be meant: %s', (_what, certificates, code) => {
+    const given = { ...givenOf('.pfx', rsaKeys(), certificates), encryption: { ...intact, mac: 'HMAC-SHA1' } };
+    expect(failureOf(() => choose(given, new Date())).code).toBe(code);
   });
 
   test.each<[string, readonly Made[]]>([
@@ -334,6 +380,9 @@ describe('certificates that cannot be read', () => {
     ]);
     expect(warnings).toEqual([
       '2 of the 4 certificates in the .pfx (number 2, 4) cannot be read and were left out. If one of them is needed, export the file again.',
+    ]);
+    expect(choose({ ...given, unreadableCertificates: [2] }, new Date()).warnings).toEqual([
+      '1 of the 3 certificates in the .pfx (number 2) cannot be read and was left out. If it is needed, export the file again.',
     ]);
   });
 });

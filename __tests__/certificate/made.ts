@@ -118,6 +118,17 @@ export function keyIdentifiers(own: string, issuer: string): Buffer[] {
   ];
 }
 
+/** The issuer by its own issuer's name and its serial number, as easy-rsa names it. */
+export function issuerAndSerial(name: string, serial: number): Buffer {
+  const general = element(0xa1, element(0xa4, nameOf(name)));
+  return sequenceOf(oid(OID.authorityKeyIdentifier), octets(sequenceOf(general, element(0x82, Buffer.of(serial)))));
+}
+
+/** The first eight bits of a key usage. */
+export function keyUsage(usage: number): Buffer {
+  return sequenceOf(oid(OID.keyUsage), octets(bits(Buffer.of(usage))));
+}
+
 export function purposes(...oids: readonly string[]): Buffer {
   return sequenceOf(oid(OID.extendedKeyUsage), octets(sequenceOf(...oids.map(oid))));
 }

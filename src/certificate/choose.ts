@@ -5,7 +5,7 @@ import type { CertificateEntry, Encryption, PrivateKeyEntry } from '../pkcs12/op
 import { clean } from '../text/clean.ts';
 import { DAY, isoSeconds } from '../text/dates.ts';
 import { belongsTogether, isValid, onOneLine, subjectOf, thumbprintOf, validityOf } from './client-certificate.ts';
-import { chainOf, damagedAmong, originsAmong, type Damaged, type Origin } from './issuers.ts';
+import { chainOf, damagedAmong, isSignedBy, originsAmong, type Damaged, type Origin } from './issuers.ts';
 import { isMultiPrime, isSound } from './sound-key.ts';
 
 /** What was given, wherever it comes from. */
@@ -74,12 +74,7 @@ export function choose(given: Given, now: Date): Choice {
       ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
       ...(leftOut.length === 0 ? [] : [leftOutNote(leftOut, gap)]),
     ],
-    warnings: [
-      ...warningsOf(given, damaged, own),
-      ...(gap?.isDoubtful
-        ? [`${gap.sentence} It is an older or newer certificate of that issuer, or one of the two is damaged.`]
-        : []),
-    ],
+    warnings: [...warningsOf(given, damaged, own), ...(gap?.isDoubtful ? [gap.sentence] : [])],
   };
 }
 
@@ -131,7 +126,7 @@ function choiceNote(chosen: Fitting, left: readonly Fitting[], now: Date): strin
 /** Where the chain ends without a root. */
 interface Gap {
   readonly sentence: string;
-  /** Whether a certificate with the name of the issuer is there: an authority may have renewed its key, or it is damage. */
+  /** Whether a certificate with the name of the issuer is there, which a person should look at. */
   readonly isDoubtful: boolean;
 }
 
@@ -143,16 +138,23 @@ function gapAt(
   { namesakes }: Origin,
 ): Gap {
   const issuer = issuerOf(last);
-  const isDamaged = damaged.some(({ certificate }) => certificate.subject === last.issuer);
-  const isDoubtful = !isDamaged && namesakes.length > 0;
-  const why = isDamaged
-    ? `its issuer ${issuer} in the ${container} is damaged`
-    : isDoubtful
-      ? `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`
-      : unreadableCertificates.length > 0
-        ? `its issuer ${issuer} is not among the certificates in the ${container} that can be read`
-        : `its issuer ${issuer} is not in the ${container}`;
-  return { sentence: `The chain ends at ${nameOf(last)}: ${why}.`, isDoubtful };
+  const ends = `The chain ends at ${nameOf(last)}:`;
+  if (damaged.some(({ certificate }) => certificate === last))
+    return { sentence: `${ends} its signature does not fit its issuer ${issuer}.`, isDoubtful: false };
+  if (damaged.some(({ certificate }) => certificate.subject === last.issuer))
+    return { sentence: `${ends} its issuer ${issuer} in the ${container} is damaged.`, isDoubtful: false };
+  if (namesakes.some((namesake) => isSignedBy(last, namesake))) {
+    const why = `${issuer} in the ${container} signed it, but its key identifier, serial number or key usage does not fit`;
+    return { sentence: `${ends} ${why}, so that servers reject it as the issuer.`, isDoubtful: true };
+  }
+  if (namesakes.length > 0) {
+    const why = `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`;
+    const cause = 'It is an older or newer certificate of that issuer, or one of the two is damaged.';
+    return { sentence: `${ends} ${why}. ${cause}`, isDoubtful: true };
+  }
+  const place = unreadableCertificates.length > 0 ? 'among the certificates in' : 'in';
+  const readable = unreadableCertificates.length > 0 ? ' that can be read' : '';
+  return { sentence: `${ends} its issuer ${issuer} is not ${place} the ${container}${readable}.`, isDoubtful: false };
 }
 
 function leftOutNote(leftOut: readonly X509Certificate[], gap: Gap | undefined): string {
@@ -171,13 +173,15 @@ function warningsOf(
     ...(unreadable.length === 0
       ? []
       : [
-          `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
+          unreadable.length === 1
+            ? `1 of the ${count} certificates in the ${container}${which} cannot be read and was left out. If it is needed, export the file again.`
+            : `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
         ]),
     ...damaged
       .slice(0, MOST_NAMED)
       .map((one) =>
         own.has(one.certificate)
-          ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so the certificate was like that before; servers may reject it.`
+          ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so that was so before; servers may reject the certificate.`
           : `${whyDamaged(one, container)} It was left out. If it is needed, export the file again.`,
       ),
   ];
@@ -242,7 +246,7 @@ function unreadable({ container, certificates, unreadableCertificates }: Given):
   );
 }
 
-function noneFits(given: Given, [damaged]: readonly Damaged[]): Failure {
+function noneFits(given: Given, damaged: readonly Damaged[]): Failure {
   const { container, certificates, unreadableCertificates } = given;
   if (unreadableCertificates.length > 0) return unreadable(given);
   if (certificates.length === 0) {
@@ -252,13 +256,21 @@ function noneFits(given: Given, [damaged]: readonly Damaged[]): Failure {
       container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem',
     );
   }
-  if (damaged) return damagedCertificate(given, damaged);
+  const meant = damaged.find(({ certificate }) => mayBeMeant(certificate, given));
+  if (meant) return damagedCertificate(given, meant);
   const subjects = namesOf(certificates.map(({ certificate }) => certificate));
   return new Failure(
     'PFX_KEY_MISMATCH',
     `The private key in the ${container} belongs to none of its certificates (${subjects}).`,
     `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`,
   );
+}
+
+/** Whether a damaged certificate may have been the one of the key: an authority is it only if nothing else is there. */
+function mayBeMeant(damaged: X509Certificate, { certificates }: Given): boolean {
+  const others = certificates.filter(({ certificate }) => certificate !== damaged);
+  const isIssuer = others.some(({ certificate }) => certificate.issuer === damaged.subject);
+  return others.length === 0 || (!damaged.ca && !isIssuer);
 }
 
 /** Before it is compared with certificates: one with a damaged public number would belong to none of them. */
@@ -280,15 +292,13 @@ function refuseDamagedKey({ container }: Given, privateKey: KeyObject): void {
 
 /**
  * PEM is put together by hand, so that any damage in it is refused: what is damaged may be what is meant. Of a .pfx, a
- * damaged issuer is left out. And if its MAC fits, a certificate that did not sign itself has not been damaged on its way.
+ * damaged issuer is left out. And if its MAC fits, nothing in it was damaged on its way: a certificate that its issuer does
+ * not fit was like that before, or the issuer was.
  */
 function refuseDamaged(given: Given, damaged: readonly Damaged[], own: ReadonlySet<X509Certificate>): void {
   const { container, encryption } = given;
   const isIntact = encryption !== undefined && encryption.mac !== 'none';
-  const refused = damaged.find(
-    ({ certificate, issuer }) =>
-      container === 'PEM text' || (own.has(certificate) && !(isIntact && issuer === certificate)),
-  );
+  const refused = damaged.find(({ certificate }) => container === 'PEM text' || (own.has(certificate) && !isIntact));
   if (refused) throw damagedCertificate(given, refused);
 }
 

@@ -10,7 +10,7 @@ export interface Origin {
   readonly isSelfSigned: boolean;
   /** Those that signed it. If no signature can be checked, those that could have by their names. */
   readonly issuers: readonly X509Certificate[];
-  /** Others that have the name of its issuer and did not sign it, if there are no issuers. */
+  /** Others that have the name of its issuer and cannot be it, if there are no issuers: most of them did not sign it. */
   readonly namesakes: readonly X509Certificate[];
   /** The one that has to be its issuer, maybe itself, though the signature does not fit: one of the two is damaged. */
   readonly claimed: X509Certificate | undefined;
@@ -39,16 +39,27 @@ export function damagedAmong(
  * @throws Failure PFX_TOO_LARGE if more signatures would have to be checked than a choice is worth
  */
 export function originsAmong(certificates: readonly X509Certificate[]): (certificate: X509Certificate) => Origin {
-  const known = new Map<X509Certificate, Origin>();
   const check = limitedCheck();
+  const identifiersOf = once(readIdentifiers);
+  return once((certificate) => findOrigin(certificate, certificates, check, identifiersOf));
+}
+
+/** The same, which finds out each answer once. */
+function once<Answer>(find: (certificate: X509Certificate) => Answer): (certificate: X509Certificate) => Answer {
+  const known = new Map<X509Certificate, Answer>();
   return (certificate) => {
-    const origin = known.get(certificate) ?? findOrigin(certificate, certificates, check);
-    known.set(certificate, origin);
-    return origin;
+    const answer = known.get(certificate) ?? find(certificate);
+    known.set(certificate, answer);
+    return answer;
   };
 }
 
-function findOrigin(certificate: X509Certificate, all: readonly X509Certificate[], check: SignatureCheck): Origin {
+function findOrigin(
+  certificate: X509Certificate,
+  all: readonly X509Certificate[],
+  check: SignatureCheck,
+  identifiersOf: (certificate: X509Certificate) => KeyIdentifiers,
+): Origin {
   const isNamedAsIssuer = certificate.subject === certificate.issuer;
   const itself = isNamedAsIssuer ? check(certificate, certificate) : 'not signed';
   const others = all.filter((other) => other !== certificate);
@@ -60,10 +71,14 @@ function findOrigin(certificate: X509Certificate, all: readonly X509Certificate[
   const possible = signed.length > 0 ? signed : candidates.filter(({ answer }) => answer === 'unknown');
   if (possible.length > 0)
     return { ...SELF_SIGNED, isSelfSigned: false, issuers: possible.map(({ issuer }) => issuer) };
-  const { own, issuer: wanted } = identifiersOf(certificate);
-  const namesItself = isNamedAsIssuer && (wanted === undefined || wanted === own);
+  const { own, issuer: wanted, namesIssuer: namesKey } = identifiersOf(certificate);
+  const namesItself = isNamedAsIssuer && (!namesKey || (wanted !== undefined && wanted === own));
+  // All of them, or one of them would be an issuer.
+  const refuted = new Set(candidates.map(({ issuer }) => issuer));
   const isClaimed = (other: X509Certificate): boolean =>
-    wanted !== undefined && wanted === identifiersOf(other).own && check(certificate, other) === 'not signed';
+    wanted !== undefined &&
+    wanted === identifiersOf(other).own &&
+    (refuted.has(other) || check(certificate, other) === 'not signed');
   return {
     isSelfSigned: false,
     issuers: [],
@@ -74,11 +89,11 @@ function findOrigin(certificate: X509Certificate, all: readonly X509Certificate[
 
 const SELF_SIGNED: Origin = { isSelfSigned: true, issuers: [], namesakes: [], claimed: undefined };
 
-function identifiersOf(certificate: X509Certificate): KeyIdentifiers {
+function readIdentifiers(certificate: X509Certificate): KeyIdentifiers {
   try {
     return readKeyIdentifiers(certificate.raw);
   } catch {
-    return { own: undefined, issuer: undefined };
+    return { own: undefined, issuer: undefined, namesIssuer: false };
   }
 }
 
@@ -133,7 +148,7 @@ function namesIssuer(certificate: X509Certificate, issuer: X509Certificate): boo
 type Answer = 'signed' | 'not signed' | 'unknown';
 type SignatureCheck = (certificate: X509Certificate, issuer: X509Certificate) => Answer;
 
-/** More than the certificates that may be given; each takes up to 10 ms with the largest keys. */
+/** Twice the certificates that are allowed (200); each takes up to 10 ms with the largest keys. */
 const MOST_SIGNATURES = 400;
 
 function limitedCheck(): SignatureCheck {
@@ -156,6 +171,11 @@ function checkSignature(certificate: X509Certificate, issuer: X509Certificate): 
     // A type of key that Node does not know.
     return 'unknown';
   }
+}
+
+/** Whether one certificate signed another, whatever else speaks against it. */
+export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return checkSignature(certificate, issuer) === 'signed';
 }
 
 /** The signatures that any Node can check. */

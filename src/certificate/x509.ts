@@ -61,8 +61,9 @@ export function readSignatureOid(der: Uint8Array): string | undefined {
 /** Which key a certificate has, and which key signed it (RFC 5280, sections 4.2.1.1 and 4.2.1.2), both in hex. */
 export interface KeyIdentifiers {
   readonly own: string | undefined;
-  /** `other` if the certificate says in another way which key signed it. */
   readonly issuer: string | undefined;
+  /** Whether the certificate says in any way which key signed it: also by the name and serial number of its issuer. */
+  readonly namesIssuer: boolean;
 }
 
 /** The two key identifiers of a certificate. @throws Failure PFX_INVALID */
@@ -74,7 +75,8 @@ export function readKeyIdentifiers(der: Uint8Array): KeyIdentifiers {
   const keyIdentifier = issuer && sequence(issuer, 'the key identifier of an issuer').find(({ tag }) => tag === 0x80);
   return {
     own: own && octetString(own, 'a key identifier').toString('hex'),
-    issuer: issuer && (keyIdentifier?.content.toString('hex') ?? 'other'),
+    issuer: keyIdentifier?.content.toString('hex'),
+    namesIssuer: issuer !== undefined,
   };
 }
 
