@@ -154,6 +154,7 @@ describe('base64 in its disguises', () => {
   ])('base64 of %s', (_name, inner, kind) => {
     test.each([
       ['a name', `PFX=${inner}`, /a name before it/],
+      ['words that armour has, too', `front-end certificate: ${inner}`, /before it/],
       ['a name and quotation marks', `export PFX='${inner}'\n`, /a name before it/],
       ['YAML', `pfx: |\n  ${inner.replace(/.{60}(?=.)/g, '$&\n  ')}\n`, /a name before it|text before it/],
       ['JSON', JSON.stringify({ value: inner }), /JSON/],

@@ -57,14 +57,15 @@ function decodeText(text: string, layers: number): Decoded | undefined {
   if (plain.includes('-----BEGIN ')) return fromArmour(text, plain);
   const found = isWholeBase64(text) ? undefined : findPfx(text);
   if (found) return { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
-  if (SPOKEN_ARMOUR.test(plain)) throw damagedArmour();
+  const part = findBase64(plain);
+  // Base64 of a .pfx is found as such, so this is that of PEM or of base64, or it is something else.
+  const isText = part !== undefined && textIn(Buffer.from(part.base64, 'base64')) !== undefined;
+  if (!isText && SPOKEN_ARMOUR.test(plain)) throw damagedArmour();
   const body = plainBase64(text);
   const digits = strictBase64(body);
   if (digits !== undefined)
     return withNotes(decodeBytes(Buffer.from(digits, 'base64'), layers + 1), disguisesOf(text, body));
-  const part = findBase64(plain);
-  // Base64 of a .pfx is found as such, so this is that of PEM or of base64, or it is something else.
-  if (!part || textIn(Buffer.from(part.base64, 'base64')) === undefined) return undefined;
+  if (!isText) return undefined;
   const decoded = decodeText(part.base64, layers);
   return decoded && withNotes(decoded, [part.note]);
 }

@@ -49,21 +49,46 @@ export function decoded(text: string): Decoded {
 
 /** The same without some of its characters, which never begin or end what it is compared with. */
 export function without(read: Decoded, dropped: RegExp): Decoded {
-  const [pieces, starts, ends]: [string[], number[], number[]] = [[], [], []];
-  let done = 0;
-  const keep = (to: number): void => {
-    pieces.push(read.text.slice(done, to));
-    for (; done < to; done++) {
-      starts.push(read.starts[done] ?? 0);
-      ends.push(read.ends[done] ?? 0);
-    }
-  };
-  for (const { index, 0: some } of read.text.matchAll(dropped)) {
-    keep(index);
-    done = index + some.length;
+  const rewritten = new Rewritten(read);
+  for (const { index, 0: some } of read.text.matchAll(dropped)) rewritten.replace(index, index + some.length, '');
+  return rewritten.whole();
+}
+
+/** A text with some of its pieces replaced, in order. */
+class Rewritten {
+  readonly #read: Decoded;
+  readonly #pieces: string[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  #done = 0;
+
+  constructor(read: Decoded) {
+    this.#read = read;
   }
-  keep(read.text.length);
-  return { text: pieces.join(''), starts, ends };
+
+  replace(start: number, end: number, by: string): void {
+    this.#keep(start);
+    this.#pieces.push(by);
+    for (let unit = 0; unit < by.length; unit++) {
+      this.#starts.push(this.#read.starts[start] ?? 0);
+      this.#ends.push(this.#read.ends[end - 1] ?? 0);
+    }
+    this.#done = end;
+  }
+
+  whole(): Decoded {
+    if (this.#done === 0) return this.#read;
+    this.#keep(this.#read.text.length);
+    return { text: this.#pieces.join(''), starts: this.#starts, ends: this.#ends };
+  }
+
+  #keep(to: number): void {
+    this.#pieces.push(this.#read.text.slice(this.#done, to));
+    for (; this.#done < to; this.#done++) {
+      this.#starts.push(this.#read.starts[this.#done] ?? 0);
+      this.#ends.push(this.#read.ends[this.#done] ?? 0);
+    }
+  }
 }
 
 /** A text in which nothing is escaped, as most secrets are: a tenth of the time. */
@@ -123,32 +148,16 @@ const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
 
 /** `&#38` and `&#x26`, which browsers read without their semicolon, too. What is no character is read as two digits. */
 function withoutOpenEntities(read: Decoded): Decoded {
-  const [pieces, starts, ends]: [string[], number[], number[]] = [[], [], []];
-  let done = 0;
-  const keep = (to: number): void => {
-    pieces.push(read.text.slice(done, to));
-    for (; done < to; done++) {
-      starts.push(read.starts[done] ?? 0);
-      ends.push(read.ends[done] ?? 0);
-    }
-  };
+  const rewritten = new Rewritten(read);
   for (const { index, 0: entity, 1: digits, 2: hexDigits } of read.text.matchAll(OPEN_ENTITY)) {
     const greedy = character(digits, hexDigits);
     const isOne = greedy !== undefined && !/\p{Cn}/u.test(greedy);
     const text = isOne ? greedy : character(digits?.slice(0, 2), hexDigits?.slice(0, 2));
     if (text === undefined) continue;
-    keep(index);
-    const end = index + entity.length - (isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2));
-    pieces.push(text);
-    for (let unit = 0; unit < text.length; unit++) {
-      starts.push(read.starts[index] ?? 0);
-      ends.push(read.ends[end - 1] ?? 0);
-    }
-    done = end;
+    const left = isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2);
+    rewritten.replace(index, index + entity.length - left, text);
   }
-  if (done === 0) return read;
-  keep(read.text.length);
-  return { text: pieces.join(''), starts, ends };
+  return rewritten.whole();
 }
 
 interface Escape {
