@@ -131,6 +131,7 @@ describe('PEM text', () => {
       ['with the armour of the key lost', damaged],
       ['with the armour of the key lost, on one line', damaged.replace(/\r?\n/g, ' ')],
       ['a comment', `# thumbprint: ${thumbprint} of ${subject}\n${key}`],
+      ['as openssl x509 -text prints it', `        Issuer: ${subject}\n        Subject: ${subject}\n${key}`],
       ['without a colon', `Key attributes ${thumbprint}\n${key}`],
     ])('%s', (_, pem) => {
       maskText(pem);

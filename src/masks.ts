@@ -16,7 +16,7 @@ const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
  * outputs show. Never further than to armour or base64, which may be that of a key whose line breaks and armour were lost.
  */
 const ATTRIBUTES =
-  /(?:(?:Bag|Key) Attributes|friendlyName:|localKeyID:|(?:subject|issuer)=|(?:thumb|finger)print)(?:(?!-----|\\[rn]|[A-Za-z0-9+/]{41})[^\r\n])*/gi;
+  /(?:(?:Bag|Key) Attributes|friendlyName:|localKeyID:|(?:subject|issuer)[=:]|(?:thumb|finger)print)(?:(?!-----|\\[rn]|[A-Za-z0-9+/]{41})[^\r\n])*/gi;
 
 /**
  * A certificate with its key, line by line, as it could be printed, and each piece of its base64 in whatever it was pasted.
