@@ -27187,7 +27187,7 @@ var ber = __nccwpck_require__(6625);
  */
 function findPfx(text) {
     const asItIs = candidatesIn(text);
-    const plain = (0,escapes/* unescaped */.M)(text);
+    const plain = (0,escapes/* unescaped */.tv)(text);
     const escaped = plain === text ? [] : candidatesIn(plain);
     const found = onlyWhole([...asItIs, ...escaped]);
     if (found && asItIs.includes(found))
@@ -27411,21 +27411,22 @@ const MOST_LAYERS = 5;
  */
 function decodeText(text, layers) {
     (0,other_formats/* refuseOtherText */.cC)(text);
-    const plain = (0,escapes/* unescaped */.M)(text);
+    const plain = (0,escapes/* unescaped */.tv)(text);
     if (plain.includes('-----BEGIN '))
         return fromArmour(text, plain);
     const found = isWholeBase64(text) ? undefined : findPfx(text);
     if (found)
         return { kind: 'pkcs12', bytes: found.bytes, notes: [found.note] };
-    if (SPOKEN_ARMOUR.test(plain))
+    const part = findBase64(plain);
+    // Base64 of a .pfx is found as such, so this is that of PEM or of base64, or it is something else.
+    const isText = part !== undefined && textIn(Buffer.from(part.base64, 'base64')) !== undefined;
+    if (!isText && SPOKEN_ARMOUR.test(plain))
         throw (0,pem/* damagedArmour */.iG)();
     const body = plainBase64(text);
     const digits = strictBase64(body);
     if (digits !== undefined)
         return withNotes(decodeBytes(Buffer.from(digits, 'base64'), layers + 1), disguisesOf(text, body));
-    const part = findBase64(plain);
-    // Base64 of a .pfx is found as such, so this is that of PEM or of base64, or it is something else.
-    if (!part || textIn(Buffer.from(part.base64, 'base64')) === undefined)
+    if (!isText)
         return undefined;
     const decoded = decodeText(part.base64, layers);
     return decoded && withNotes(decoded, [part.note]);
@@ -27474,8 +27475,8 @@ function fromArmour(text, plain) {
         const note = 'The .pfx was in the armour of a PEM file, as certutil -encode writes it; the armour was taken off.';
         return { kind: 'pkcs12', bytes: found.bytes, notes: [note] };
     }
-    const repaired = (0,escapes/* repairedArmour */.t)(text);
-    const whole = (0,pem/* withPlusSigns */.LL)(plain);
+    const repaired = (0,escapes/* repairedArmour */.t8)(text);
+    const whole = (0,pem/* withLostPlusSigns */.Xs)(plain);
     const notes = [
         repaired === text
             ? ''
@@ -27916,7 +27917,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   iG: () => (/* binding */ damagedArmour),
   Zs: () => (/* binding */ openPem),
   Yi: () => (/* binding */ privateKeyLines),
-  LL: () => (/* binding */ withPlusSigns)
+  Xs: () => (/* binding */ withLostPlusSigns)
 });
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -27931,6 +27932,8 @@ var der = __nccwpck_require__(3767);
 var oids = __nccwpck_require__(6463);
 // EXTERNAL MODULE: ./lib/pkcs12/open.js + 2 modules
 var pkcs12_open = __nccwpck_require__(963);
+// EXTERNAL MODULE: ./lib/pkcs12/crypto/kdf.js + 1 modules
+var kdf = __nccwpck_require__(9579);
 // EXTERNAL MODULE: ./lib/pkcs12/private-key.js
 var private_key = __nccwpck_require__(5637);
 // EXTERNAL MODULE: ./lib/pkcs12/password-failures.js
@@ -28018,6 +28021,7 @@ var other_formats = __nccwpck_require__(5544);
 
 
 
+
 /**
  * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
  * over. The time is linear in the length of the text.
@@ -28035,9 +28039,10 @@ function openPem(text, password) {
     if (Math.max(ders.length, keys.length) > pkcs12_open/* MOST_OF_A_KIND */.F)
         throw tooMany(keys.length, ders.length);
     const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
+    const budget = new kdf/* WorkBudget */.nH();
     return {
         container: 'PEM text',
-        privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks), localKeyId: block.localKeyId })),
+        privateKeys: keys.map((block) => ({ key: keyOf(block, password, blocks, budget), localKeyId: block.localKeyId })),
         certificates: read.flatMap(({ certificate, localKeyId }) => (certificate ? [{ certificate, localKeyId }] : [])),
         unreadableCertificates: read.flatMap(({ certificate }, i) => (certificate ? [] : [i + 1])),
     };
@@ -28062,7 +28067,7 @@ const DASHES = '-----';
 /**
  * The blocks, in order. A beginning without its end is passed over if it is only spoken of, as in a comment, or is of no
  * kind that is used here. If it is a block, the text is cut off: another certificate in it must not take its place. The same
- * goes for an end without its beginning.
+ * goes for an end without its beginning. Both of them with words in between are passed over if all that is needed is there.
  */
 function blocksOf(text) {
     const blocks = [];
@@ -28086,20 +28091,32 @@ function blocksOf(text) {
             passedOver ??= label;
         begin = next;
     }
-    const isComplete = blocks.some(isCertificate) && blocks.some(isPrivateKey);
+    const real = blocks.filter(({ label, body }) => !isUsed(label) || BLOCK.test(body));
+    const isComplete = real.some(isCertificate) && real.some(isPrivateKey);
     if (passedOver !== undefined && !isComplete)
         throw cutOff(passedOver);
     if (endsInBegin(text))
         throw cutOff(undefined);
-    for (const [, label = ''] of (between + text.slice(position)).matchAll(LONELY_END))
-        if (isUsed(label))
-            throw damagedArmour();
-    return blocks;
+    if (hasLonelyEnd(between + text.slice(position)))
+        throw damagedArmour();
+    return isComplete ? real : blocks;
 }
 /** How a block goes on: with base64, the head of an encrypted key, or nothing at all. */
 const BODY = /^\s*(?:(?:M[A-Za-z0-9+/]{0,14})?$|Proc-Type:|[A-Za-z0-9+/]{16})/;
-/** An end with base64 before it. */
-const LONELY_END = /[A-Za-z0-9+/]{16}[A-Za-z0-9+/\s]{0,99}={0,2}\s{0,40}-----END ([A-Z0-9 ]{1,40})-----/g;
+/** The same of a whole block, in which anything may be damaged. Words between BEGIN and END are spoken of. */
+const BLOCK = new RegExp(`${BODY.source}|^\\s*M[A-Za-z0-9+/=\\s]*$|[A-Za-z0-9+/]{16}`);
+/** Whether an end stands behind base64, without its beginning. */
+function hasLonelyEnd(text) {
+    const lines = `\n${text}`;
+    for (const { 1: label = '', index } of lines.matchAll(/-----END ([A-Z0-9 ]{1,40})-----/g)) {
+        // Two lines and their indentation.
+        if (isUsed(label) && LAST_LINES.test(lines.slice(Math.max(0, index - 160), index)))
+            return true;
+    }
+    return false;
+}
+/** The last line of base64, or the last two; in a text without line breaks, pieces that are as long as lines. A path is none. */
+const LAST_LINES = /(?:[\r\n][ \t]*[A-Za-z0-9+/]{16,}={0,2}(?:\s*[\r\n]\s*[A-Za-z0-9+/]{1,63}={0,2})?|[A-Za-z0-9+/]{60}={0,2}(?:\s+[A-Za-z0-9+/]{1,63}={0,2})?)\s*$/;
 /** Whether the text ends in the first line of a block that is used here: `-----BEGIN CERT`. */
 function endsInBegin(text) {
     const last = text.slice(-64).trimEnd();
@@ -28158,14 +28175,14 @@ function certificateOf(der) {
     }
 }
 /** By what is in the block: OpenSSL opens a key under the label of another form, too. */
-function keyOf({ label, body }, password, blocks) {
+function keyOf({ label, body }, password, blocks, budget) {
     const dekInfo = dekInfoOf(body);
     const der = base64Of(dekInfo?.rest ?? body, label);
     try {
         const key = (0,ber/* parseWhole */.z2)(dekInfo ? decrypted(dekInfo, der, password) : der);
         const [first, second] = (0,ber/* sequence */.K2)(key, 'the private key');
         if (first?.tag === ber/* TAG */.Dk.sequence)
-            return (0,private_key/* openEncryptedKey */.uH)(key.encoding, password);
+            return (0,private_key/* openEncryptedKey */.uH)(key.encoding, password, budget);
         return (0,private_key/* readPrivateKey */.$k)(second?.tag === ber/* TAG */.Dk.sequence ? key : (0,ber/* parseWhole */.z2)(pkcs8Of(key, blocks)));
     }
     catch (error) {
@@ -28227,7 +28244,7 @@ function base64Of(body, label) {
     throw new failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64${hint}.`, COPY_AGAIN);
 }
 /** The text with plus signs for the blanks in a block, if what is in it is whole DER with them and not without. */
-function withPlusSigns(text) {
+function withLostPlusSigns(text) {
     return text.replace(/(?<=-----BEGIN [A-Z0-9 ]{1,40}-----)[A-Za-z0-9+/=\s]+(?=-----END )/g, (body) => {
         if (!/\S \S/.test(body) || isWhole(bytesIn(body)))
             return body;
@@ -28337,15 +28354,20 @@ function damagedAmong(certificates, originOf) {
  * @throws Failure PFX_TOO_LARGE if more signatures would have to be checked than a choice is worth
  */
 function originsAmong(certificates) {
-    const known = new Map();
     const check = limitedCheck();
+    const identifiersOf = once(readIdentifiers);
+    return once((certificate) => findOrigin(certificate, certificates, check, identifiersOf));
+}
+/** The same, which finds out each answer once. */
+function once(find) {
+    const known = new Map();
     return (certificate) => {
-        const origin = known.get(certificate) ?? findOrigin(certificate, certificates, check);
-        known.set(certificate, origin);
-        return origin;
+        const answer = known.get(certificate) ?? find(certificate);
+        known.set(certificate, answer);
+        return answer;
     };
 }
-function findOrigin(certificate, all, check) {
+function findOrigin(certificate, all, check, identifiersOf) {
     const isNamedAsIssuer = certificate.subject === certificate.issuer;
     const itself = isNamedAsIssuer ? check(certificate, certificate) : 'not signed';
     const others = all.filter((other) => other !== certificate);
@@ -28358,9 +28380,13 @@ function findOrigin(certificate, all, check) {
     const possible = signed.length > 0 ? signed : candidates.filter(({ answer }) => answer === 'unknown');
     if (possible.length > 0)
         return { ...SELF_SIGNED, isSelfSigned: false, issuers: possible.map(({ issuer }) => issuer) };
-    const { own, issuer: wanted } = identifiersOf(certificate);
-    const namesItself = isNamedAsIssuer && (wanted === undefined || wanted === own);
-    const isClaimed = (other) => wanted !== undefined && wanted === identifiersOf(other).own && check(certificate, other) === 'not signed';
+    const { own, issuer: wanted, namesIssuer: namesKey } = identifiersOf(certificate);
+    const namesItself = isNamedAsIssuer && (!namesKey || (wanted !== undefined && wanted === own));
+    // All of them, or one of them would be an issuer.
+    const refuted = new Set(candidates.map(({ issuer }) => issuer));
+    const isClaimed = (other) => wanted !== undefined &&
+        wanted === identifiersOf(other).own &&
+        (refuted.has(other) || check(certificate, other) === 'not signed');
     return {
         isSelfSigned: false,
         issuers: [],
@@ -28369,12 +28395,12 @@ function findOrigin(certificate, all, check) {
     };
 }
 const SELF_SIGNED = { isSelfSigned: true, issuers: [], namesakes: [], claimed: undefined };
-function identifiersOf(certificate) {
+function readIdentifiers(certificate) {
     try {
         return (0,x509/* readKeyIdentifiers */.mO)(certificate.raw);
     }
     catch {
-        return { own: undefined, issuer: undefined };
+        return { own: undefined, issuer: undefined, namesIssuer: false };
     }
 }
 /** No chain of a client certificate is longer. */
@@ -28415,7 +28441,7 @@ function namesIssuer(certificate, issuer) {
         return false;
     }
 }
-/** More than the certificates that may be given; each takes up to 10 ms with the largest keys. */
+/** Twice the certificates that are allowed (200); each takes up to 10 ms with the largest keys. */
 const MOST_SIGNATURES = 400;
 function limitedCheck() {
     let left = MOST_SIGNATURES;
@@ -28440,6 +28466,10 @@ function checkSignature(certificate, issuer) {
         // A type of key that Node does not know.
         return 'unknown';
     }
+}
+/** Whether one certificate signed another, whatever else speaks against it. */
+function isSignedBy(certificate, issuer) {
+    return checkSignature(certificate, issuer) === 'signed';
 }
 /** The signatures that any Node can check. */
 const CHECKED_SIGNATURES = new Set([
@@ -28560,12 +28590,7 @@ function choose(given, now) {
             ...(left.length === 0 ? [] : [choiceNote(chosen, left, now)]),
             ...(leftOut.length === 0 ? [] : [leftOutNote(leftOut, gap)]),
         ],
-        warnings: [
-            ...warningsOf(given, damaged, own),
-            ...(gap?.isDoubtful
-                ? [`${gap.sentence} It is an older or newer certificate of that issuer, or one of the two is damaged.`]
-                : []),
-        ],
+        warnings: [...warningsOf(given, damaged, own), ...(gap?.isDoubtful ? [gap.sentence] : [])],
     };
 }
 /** A damaged one counts as what it was. */
@@ -28599,16 +28624,23 @@ function choiceNote(chosen, left, now) {
 /** @param last the certificate whose issuer was not found */
 function gapAt({ container, unreadableCertificates }, last, damaged, { namesakes }) {
     const issuer = issuerOf(last);
-    const isDamaged = damaged.some(({ certificate }) => certificate.subject === last.issuer);
-    const isDoubtful = !isDamaged && namesakes.length > 0;
-    const why = isDamaged
-        ? `its issuer ${issuer} in the ${container} is damaged`
-        : isDoubtful
-            ? `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`
-            : unreadableCertificates.length > 0
-                ? `its issuer ${issuer} is not among the certificates in the ${container} that can be read`
-                : `its issuer ${issuer} is not in the ${container}`;
-    return { sentence: `The chain ends at ${nameOf(last)}: ${why}.`, isDoubtful };
+    const ends = `The chain ends at ${nameOf(last)}:`;
+    if (damaged.some(({ certificate }) => certificate === last))
+        return { sentence: `${ends} its signature does not fit its issuer ${issuer}.`, isDoubtful: false };
+    if (damaged.some(({ certificate }) => certificate.subject === last.issuer))
+        return { sentence: `${ends} its issuer ${issuer} in the ${container} is damaged.`, isDoubtful: false };
+    if (namesakes.some((namesake) => isSignedBy(last, namesake))) {
+        const why = `${issuer} in the ${container} signed it, but its key identifier, serial number or key usage does not fit`;
+        return { sentence: `${ends} ${why}, so that servers reject it as the issuer.`, isDoubtful: true };
+    }
+    if (namesakes.length > 0) {
+        const why = `${issuer} in the ${container} has the name of its issuer, but not the key that signed it`;
+        const cause = 'It is an older or newer certificate of that issuer, or one of the two is damaged.';
+        return { sentence: `${ends} ${why}. ${cause}`, isDoubtful: true };
+    }
+    const place = unreadableCertificates.length > 0 ? 'among the certificates in' : 'in';
+    const readable = unreadableCertificates.length > 0 ? ' that can be read' : '';
+    return { sentence: `${ends} its issuer ${issuer} is not ${place} the ${container}${readable}.`, isDoubtful: false };
 }
 function leftOutNote(leftOut, gap) {
     const note = `Left out, as no part of the chain: ${namesOf(leftOut)}.`;
@@ -28621,12 +28653,14 @@ function warningsOf({ container, certificates, unreadableCertificates: unreadabl
         ...(unreadable.length === 0
             ? []
             : [
-                `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
+                unreadable.length === 1
+                    ? `1 of the ${count} certificates in the ${container}${which} cannot be read and was left out. If it is needed, export the file again.`
+                    : `${unreadable.length} of the ${count} certificates in the ${container}${which} cannot be read and were left out. If one of them is needed, export the file again.`,
             ]),
         ...damaged
             .slice(0, MOST_NAMED)
             .map((one) => own.has(one.certificate)
-            ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so the certificate was like that before; servers may reject it.`
+            ? `${whyDamaged(one, container)} The MAC shows that the file is as its maker wrote it, so that was so before; servers may reject the certificate.`
             : `${whyDamaged(one, container)} It was left out. If it is needed, export the file again.`),
     ];
 }
@@ -28673,17 +28707,24 @@ function unreadable({ container, certificates, unreadableCertificates }) {
         ? 'Export the certificate with its private key again. It may have been damaged on its way here.'
         : 'Copy that certificate again, whole: from the line -----BEGIN … to the line -----END ….');
 }
-function noneFits(given, [damaged]) {
+function noneFits(given, damaged) {
     const { container, certificates, unreadableCertificates } = given;
     if (unreadableCertificates.length > 0)
         return unreadable(given);
     if (certificates.length === 0) {
         return new failure/* Failure */.HR('PFX_NO_CERTIFICATE', `The ${container} has a private key in it, but no certificate.`, container === '.pfx' ? EXPORT_WITH_KEY : 'Put the certificate into the same text: cat cert.pem chain.pem key.pem');
     }
-    if (damaged)
-        return damagedCertificate(given, damaged);
+    const meant = damaged.find(({ certificate }) => mayBeMeant(certificate, given));
+    if (meant)
+        return damagedCertificate(given, meant);
     const subjects = namesOf(certificates.map(({ certificate }) => certificate));
     return new failure/* Failure */.HR('PFX_KEY_MISMATCH', `The private key in the ${container} belongs to none of its certificates (${subjects}).`, `Build it again from the certificate and the key that it was issued for. ${SAME_KEY}`);
+}
+/** Whether a damaged certificate may have been the one of the key: an authority is it only if nothing else is there. */
+function mayBeMeant(damaged, { certificates }) {
+    const others = certificates.filter(({ certificate }) => certificate !== damaged);
+    const isIssuer = others.some(({ certificate }) => certificate.issuer === damaged.subject);
+    return others.length === 0 || (!damaged.ca && !isIssuer);
 }
 /** Before it is compared with certificates: one with a damaged public number would belong to none of them. */
 function refuseDamagedKey({ container }, privateKey) {
@@ -28696,12 +28737,13 @@ function refuseDamagedKey({ container }, privateKey) {
 }
 /**
  * PEM is put together by hand, so that any damage in it is refused: what is damaged may be what is meant. Of a .pfx, a
- * damaged issuer is left out. And if its MAC fits, a certificate that did not sign itself has not been damaged on its way.
+ * damaged issuer is left out. And if its MAC fits, nothing in it was damaged on its way: a certificate that its issuer does
+ * not fit was like that before, or the issuer was.
  */
 function refuseDamaged(given, damaged, own) {
     const { container, encryption } = given;
     const isIntact = encryption !== undefined && encryption.mac !== 'none';
-    const refused = damaged.find(({ certificate, issuer }) => container === 'PEM text' || (own.has(certificate) && !(isIntact && issuer === certificate)));
+    const refused = damaged.find(({ certificate }) => container === 'PEM text' || (own.has(certificate) && !isIntact));
     if (refused)
         throw damagedCertificate(given, refused);
 }
@@ -28890,7 +28932,8 @@ function readKeyIdentifiers(der) {
     const keyIdentifier = issuer && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .sequence */ .K2)(issuer, 'the key identifier of an issuer').find(({ tag }) => tag === 0x80);
     return {
         own: own && (0,_pkcs12_asn1_ber_js__WEBPACK_IMPORTED_MODULE_0__/* .octetString */ .J8)(own, 'a key identifier').toString('hex'),
-        issuer: issuer && (keyIdentifier?.content.toString('hex') ?? 'other'),
+        issuer: keyIdentifier?.content.toString('hex'),
+        namesIssuer: issuer !== undefined,
     };
 }
 function fieldsOf(der) {
@@ -29062,24 +29105,27 @@ function beforeChange(error) {
 /* harmony export */   e: () => (/* binding */ known)
 /* harmony export */ });
 /* harmony import */ var _failure_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1957);
-/* harmony import */ var _http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(359);
-/* harmony import */ var _outcome_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7512);
+/* harmony import */ var _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8388);
+/* harmony import */ var _http_concurrency_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(359);
+/* harmony import */ var _text_guid_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9278);
+/* harmony import */ var _outcome_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7512);
 /** The connectors that were named, as they are before anything is changed. */
+
+
 
 
 
 /** Reads each of these; one that cannot be read does not stop the others. */
 async function readConnectors(connectors, ids) {
-    return await (0,_http_concurrency_js__WEBPACK_IMPORTED_MODULE_2__/* .mapInParallel */ .HH)(ids, async (id) => {
+    return await (0,_http_concurrency_js__WEBPACK_IMPORTED_MODULE_3__/* .mapInParallel */ .HH)(ids, async (id) => {
         try {
             return { id, connector: await connectors.get(id) };
         }
         catch (error) {
-            return { id, failure: (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)((0,_outcome_js__WEBPACK_IMPORTED_MODULE_1__/* .beforeChange */ .oW)(error)) };
+            return { id, failure: (0,_failure_js__WEBPACK_IMPORTED_MODULE_0__/* .asFailure */ .h_)((0,_outcome_js__WEBPACK_IMPORTED_MODULE_2__/* .beforeChange */ .oW)(error)) };
         }
     });
 }
-const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 /**
  * The connectors, undefined for one that could not be read. One that the tenant does not have is left out: no certificate of it
  * is in use.
@@ -29089,7 +29135,7 @@ function known(readings) {
 }
 /** Only an ID counts: other text may be the display name of a connector that there is. */
 function isGone({ id, ...reading }) {
-    return 'failure' in reading && reading.failure.code === 'CONNECTOR_NOT_FOUND' && GUID.test(id);
+    return 'failure' in reading && reading.failure instanceof _graph_api_connectors_js__WEBPACK_IMPORTED_MODULE_1__/* .ConnectorAbsent */ .B && _text_guid_js__WEBPACK_IMPORTED_MODULE_4__/* .GUID */ .S.test(id);
 }
 
 
@@ -29320,7 +29366,8 @@ function asFailure(error) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  N: () => (/* binding */ ApiConnectors)
+  N: () => (/* binding */ ApiConnectors),
+  B: () => (/* binding */ ConnectorAbsent)
 });
 
 // EXTERNAL MODULE: ./lib/failure.js
@@ -29468,10 +29515,11 @@ class Attempts {
         const end = deadline.now() + time;
         log(`${sent.failure.message} Reading the connector for up to ${time / 1000} s, until it shows the certificate.`);
         for (let pause = READ_BACK.firstPause;; pause = Math.min(2 * pause, READ_BACK.longestPause)) {
+            // Before the read, which may take long: the last one has to begin when nothing is left.
+            const left = Math.max(0, end - deadline.now());
             const connector = await this.#readBack(sent.failure);
             if (this.#change.tookEffect(connector))
                 return connector;
-            const left = Math.max(0, end - deadline.now());
             const rest = Math.min(pause, left);
             if (rest === 0 || rest >= deadline.remaining()) {
                 this.#notSeen(sent, connector, { read: time - left, left });
@@ -29672,9 +29720,8 @@ class ApiConnectors {
             return { failure: isName(failure, id, named), retry: 'no' };
         if (!isAboutTheId)
             return verdict;
-        if (isThere) {
-            return { ...verdict, failure: (0,lib_failure/* withSentence */.wt)(failure, 'The list of API connectors has it.'), retry: 'yes' };
-        }
+        if (isThere)
+            return { ...verdict, failure: notFoundYet(failure), retry: 'yes' };
         return { failure: notFound(failure, listed), retry: 'no' };
     }
     async #listOrNothing() {
@@ -29700,11 +29747,18 @@ function isName(failure, id, named) {
         ? `Set connector-id to its ID:\n${shortList(named, ({ displayName }) => (0,clean/* clean */.uH)(displayName, 80))}`
         : `Set connector-id to the ID of the right one; these are the IDs and the target URLs:\n${shortList(named, ({ targetUrl }) => (0,clean/* cleanUrl */.TG)(targetUrl, 100))}`, { cause: failure });
 }
+/** A connector that the tenant does not have, by its list too. */
+class ConnectorAbsent extends lib_failure/* Failure */.HR {
+}
+/** The list has it, so that the answer passes by itself. */
+function notFoundYet({ message, cause }) {
+    return new lib_failure/* Failure */.HR('SERVICE_UNAVAILABLE', `${message} The list of API connectors has it.`, 'This passes by itself. Run the job again in some minutes.', { cause });
+}
 function notFound(failure, listed) {
     const remedy = listed.length === 0
         ? 'The tenant has no API connector at all: check tenant-id.'
         : `The tenant has these:\n${shortList(listed, ({ displayName }) => (0,clean/* clean */.uH)(displayName, 80))}`;
-    return new lib_failure/* Failure */.HR('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
+    return new ConnectorAbsent('CONNECTOR_NOT_FOUND', failure.message, remedy, { cause: failure });
 }
 /** The IDs, a line each, with what tells the connectors apart. */
 function shortList(connectors, telling) {
@@ -30941,12 +30995,13 @@ function whatIsIn(path) {
     if (content.subarray(0, 2).equals(Buffer.of(0xff, 0xfe)) || content.subarray(0, 2).equals(Buffer.of(0xfe, 0xff))) {
         return 'is UTF-16, so it was not loaded. Save it as ASCII.';
     }
-    const blocks = certificatesIn(content.toString('latin1'));
-    const inLines = (content.toString('latin1').match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
+    const text = content.toString('latin1');
+    const blocks = certificatesIn(text);
+    const inLines = (text.match(/-----BEGIN (?:X509 )?CERTIFICATE-----/g) ?? []).length;
     if (blocks.length === 0) {
         if (inLines > 0)
             return `holds a certificate, but nothing was loaded. ${OWN_LINE}`;
-        const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(content.toString('latin1', 0, 65_536))?.[1];
+        const type = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text.slice(0, 65_536))?.[1];
         return `holds no certificate in PEM${type === undefined ? '' : ` but a ${type}`}, so nothing was loaded. It has to hold -----BEGIN CERTIFICATE----- and what follows.`;
     }
     const certificates = blocks.map(parsed);
@@ -31985,13 +32040,18 @@ const ARMOUR = /-----(?:BEGIN|END) [^-\r\n]{1,64}-----/;
 /** The same, cut; as a line of its own. */
 const CUT_ARMOUR = /^-----(?:BEGIN|END)[A-Z\d ]*-{0,5}$/;
 /**
+ * What OpenSSL and people write above a block, up to the end of the line: names and the thumbprint, which the log and the
+ * outputs show. Never further than to armour or base64, which may be that of a key whose line breaks and armour were lost.
+ */
+const ATTRIBUTES = /(?:(?:Bag|Key) Attributes|friendlyName:|localKeyID:|(?:subject|issuer)[=:]|(?:thumb|finger)print)(?:(?!-----|\\[rn]|[A-Za-z0-9+/]{41})[^\r\n])*/gi;
+/**
  * A certificate with its key, line by line, as it could be printed, and each piece of its base64 in whatever it was pasted.
  * Certificates in PEM are public: an output holds them, and the runner passes no output on that a mask occurs in. A line of
  * the key can be one of the certificate too, since both hold the public key.
  */
 function maskText(text) {
-    const given = apart(text);
-    const plain = apart((0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_1__/* .unescaped */ .M)(text));
+    const given = apart(text.replace(ATTRIBUTES, ''));
+    const plain = apart((0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_1__/* .unescaped */ .tv)(text).replace(ATTRIBUTES, ''));
     const certificates = linesOf(`${given.certificates}\n${plain.certificates}`);
     const known = new Set([...certificates, ...certificates.flatMap(digitsIn)]);
     const rest = linesOf(plain.rest);
@@ -32049,13 +32109,13 @@ function apart(text) {
     });
     return { certificates: certificates.join('\n'), rest };
 }
-/** The lines of a text; armour is none, and ends one. */
+/** The lines of a text; armour is none, and ends one. Damaged, it is a part of the armour in the output `certificate`. */
 function linesOf(text) {
     return text
         .split(ARMOUR)
         .flatMap((part) => part.split(/[\r\n]+/))
         .map((line) => line.trim())
-        .filter((line) => !CUT_ARMOUR.test(line));
+        .filter((line) => !CUT_ARMOUR.test(line) && !(0,_text_escapes_js__WEBPACK_IMPORTED_MODULE_1__/* .isArmour */ .Pd)(line));
 }
 /** Base64 among other things is as long as a line of PEM: what is shorter may be any word. */
 const LINE_OF_PEM = 64;
@@ -34752,12 +34812,12 @@ function readDecryptedKey(plaintext) {
 }
 /**
  * Reads EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING } (RFC 5958, section 3).
+ * @param budget of all the keys in what was given
  * @throws Failure PFX_WRONG_PASSWORD, PFX_DAMAGED, PFX_TOO_MANY_ITERATIONS, and what {@link readPrivateKey} throws
  */
-function openEncryptedKey(der, password) {
+function openEncryptedKey(der, password, budget) {
     const { algorithm, ciphertext } = readEncryptedKey((0,_asn1_ber_js__WEBPACK_IMPORTED_MODULE_1__/* .parseWhole */ .z2)(der));
     const scheme = (0,_crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__/* .encryptionScheme */ .tL)(algorithm);
-    const budget = new _crypto_kdf_js__WEBPACK_IMPORTED_MODULE_4__/* .WorkBudget */ .nH();
     const plaintext = (0,_crypto_pbe_js__WEBPACK_IMPORTED_MODULE_6__/* .decrypt */ .Yc)(scheme, ciphertext, new _crypto_password_js__WEBPACK_IMPORTED_MODULE_5__/* .PasswordCandidates */ .OD(password), budget);
     if (plaintext)
         return readDecryptedKey(plaintext);
@@ -34975,7 +35035,7 @@ function warn(messages, title, shown = SHOWN) {
         (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .warning */ .$e)(message, { title });
     const rest = messages.length - shown;
     if (rest > 0)
-        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(rest, 'more warning')}: see the log and the job summary.`, { title });
+        (0,_actions_core__WEBPACK_IMPORTED_MODULE_5__/* .warning */ .$e)(`${(0,_markdown_parts_js__WEBPACK_IMPORTED_MODULE_4__/* .plural */ .LS)(rest, 'more warning')}: see the log.`, { title });
     for (const message of messages.slice(shown))
         print(message);
 }
@@ -35330,7 +35390,7 @@ function countThatFits(parts) {
 }
 /** Says what an output lacks, where people look. */
 function leaveOut(output, what) {
-    const text = `The output ${output} lacks ${what}: GitHub accepts no longer one.`;
+    const text = `The output ${output} lacks ${what}, because GitHub limits its length.`;
     (0,_actions_core__WEBPACK_IMPORTED_MODULE_8__/* .info */ .pq)(text);
     (0,_summary_js__WEBPACK_IMPORTED_MODULE_7__/* .appendSummary */ .fe)(`\n${text}`);
 }
@@ -50078,7 +50138,8 @@ function warningsBefore(connector, certificate, now) {
 /** A warning if the connector may have the certificate already, under a thumbprint that nobody knows. */
 function hasTwins(connector, certificate) {
     const twins = (0,graph_connector/* twinsOf */.HJ)(connector, certificate);
-    if (twins.length === 0)
+    // One with the thumbprint itself shows that the service gives thumbprints that are known.
+    if (twins.length === 0 || (0,graph_connector/* entriesOf */.Mc)(connector, certificate).length > 0)
         return [];
     const shown = twins.slice(0, 3).map(({ thumbprint }) => thumbprint);
     const more = twins.length > shown.length ? ` and ${twins.length - shown.length} more` : '';
@@ -50408,11 +50469,11 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const REJECTED = [401, 403, 495, 496];
 /**
- * Not found, method not allowed: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
+ * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
  * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
  */
-const MISSED = [404, 405];
-/** How a target that rejects the certificate is asked again. Milliseconds. */
+const MISSED = [404, 405, 501];
+/** How a target that does not accept the certificate is asked again. Milliseconds. */
 const ASK_AGAIN = { pause: 10_000, progress: 60_000 };
 /** Asks the targets of connectors. They share the time that there is for waiting; it starts with the first of them. */
 class TargetCheck {
@@ -50437,13 +50498,13 @@ class TargetCheck {
         const started = deadline.now();
         this.#until ??= started + wait;
         let [logged, loggedAt] = ['', started];
-        for (;;) {
+        for (let n = 1;; n++) {
             const answer = await this.#ask(targetUrl, identity);
             if (answer === undefined)
                 return undefined;
             const rest = this.#until - deadline.now();
             if (rest <= 0 || isFinal(answer))
-                return this.#conclude(answer, deadline.now() - started);
+                return this.#conclude(answer, n > 1 ? deadline.now() - started : 0);
             const said = 'warning' in answer ? answer.warning : answer.failure.message;
             if (said !== logged || deadline.now() - loggedAt >= ASK_AGAIN.progress) {
                 [logged, loggedAt] = [said, deadline.now()];
@@ -50452,18 +50513,18 @@ class TargetCheck {
             await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
         }
     }
-    /** What the last answer comes to, after so many milliseconds: a warning, or the failure that it throws. */
+    /** What the last answer comes to, after it was asked again for so many milliseconds: a warning, or the failure that it throws. */
     #conclude(answer, waited) {
         const seconds = Math.round(waited / 1000);
         const addition = `It was asked again for ${seconds} s.`;
         const fail = (failure) => {
-            throw seconds === 0 ? failure : (0,lib_failure/* withSentence */.wt)(failure, addition);
+            throw waited === 0 ? failure : (0,lib_failure/* withSentence */.wt)(failure, addition);
         };
         if ('failure' in answer)
             return fail(answer.failure);
         if (answer.afterWaiting && this.#options.wait > 0)
             return fail(answer.afterWaiting);
-        return seconds === 0 ? answer.warning : `${answer.warning} ${addition}`;
+        return waited === 0 ? answer.warning : `${answer.warning} ${addition}`;
     }
     /** Over new connections: on one that is open, or resumed, a server keeps to what it trusted before. */
     async #ask(targetUrl, identity) {
@@ -50531,7 +50592,7 @@ async function verifyTarget(withCertificate, without, targetUrl, certificateRequ
     const down = notUp(shown, status);
     if (down !== undefined)
         return down;
-    if (status >= 500)
+    if (status >= 500 && !MISSED.includes(status))
         return failedItself(shown, status);
     if (requested === false) {
         return checksNothing(shown, `${status} and does not ask for a certificate in the TLS handshake`);
@@ -50689,7 +50750,7 @@ function explainSignIn(error, application, source) {
     const which = `This was the sign-in to the key vault ${vault}, in its tenant ${tenantId}, as the application of ${input}.`;
     if (error instanceof lib_failure/* Failure */.HR && error.code === 'APPLICATION_NOT_FOUND' && !lacksOnlyPrincipal(error)) {
         const remedy = source.sameApplication
-            ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${(0,address/* addressOf */.ci)(source)} --vault-tenant ${tenantId}`
+            ? `The vault is in another tenant than the API connectors, or client-id is wrong. In the vault's tenant it takes an app registration of its own, with a federated credential for this job and the role Key Vault Secrets User on the vault; key-vault-client-id has to be its application (client) ID. setup.sh does all of it (docs/setup.md):\nbash setup.sh --tenant TENANT_ID --repo OWNER/REPO --key-vault ${(0,address/* addressOf */.ci)(source)} --vault-tenant ${tenantId}${cloud.name === 'global' ? '' : ` --cloud ${cloud.name}`}`
             : `key-vault-client-id has to be the application (client) ID, not an object ID, of an app registration with a service principal in the vault's tenant:\n${(0,sign_in_application/* loginCommands */.y0)(cloud, tenantId)}\naz ad sp create --id ${clientId}`;
         const code = source.sameApplication ? 'KEY_VAULT_OF_ANOTHER_TENANT' : error.code;
         return new lib_failure/* Failure */.HR(code, `${error.message} ${which}`, remedy, { cause: error });
@@ -50733,11 +50794,9 @@ const FORMS = {
     PFX_NOT_PKCS12: NEITHER,
     PFX_TRUNCATED: 'it is cut off',
     PFX_TRAILING_DATA: 'something else stands behind its end',
-    PFX_INVALID: NEITHER,
     PFX_WRONG_PASSWORD: ENCRYPTED,
     PFX_PASSWORD_ENCODING: ENCRYPTED,
     PFX_KEY_PASSWORD_DIFFERS: ENCRYPTED,
-    PFX_DAMAGED: 'it is damaged',
     PFX_NO_CERTIFICATE: 'it has a private key in it, but no certificate',
     PFX_KEY_MISMATCH: 'its private key belongs to none of its certificates',
     PFX_SEVERAL_KEYS: 'it has several private keys in it',
@@ -50757,6 +50816,11 @@ function explainContent(error, asked, version) {
         case 'PFX_NO_PRIVATE_KEY':
         case 'PFX_IS_CERTIFICATE':
             return new lib_failure/* Failure */.HR('KEY_VAULT_KEY_NOT_EXPORTABLE', `The certificate ${name} in the key vault ${vault} (version ${version}) comes without its private key: its policy does not let the key out.`, `Make a version whose key is exportable. Of a policy that is not, no command changes it; make a new one from this (a key in an HSM cannot be exported, so RSA-HSM becomes RSA):\n${loginTo(asked)}\naz keyvault certificate show --vault-name ${vault} --name ${name} --query policy --output json | sed 's/"exportable": *false/"exportable": true/; s/"RSA-HSM"/"RSA"/' > policy.json &&\naz keyvault certificate create --vault-name ${vault} --name ${name} --policy @policy.json`, { cause: error });
+        // The end of the step, or of the runner's files, has nothing to do with what was read.
+        case 'CANCELLED':
+        case 'STEP_TIMEOUT':
+        case 'OUTPUTS_NOT_WRITTEN':
+            return error;
         case 'CERTIFICATE_EXPIRED':
         case 'CERTIFICATE_EXPIRES_TOO_SOON':
             return new lib_failure/* Failure */.HR(error.code, `${error.message} ${told}`, renewCommands(asked), { cause: error });
@@ -51326,9 +51390,13 @@ function cleanUrl(url, longest) {
     const mark = url.includes('?') ? '?…' : '';
     if (seen?.host)
         return clean(`${seen.protocol}//${seen.host}${seen.pathname}`, longest) + mark;
+    const [scheme = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/)?/i.exec(url) ?? [];
+    const [place = '', ...rest] = url.slice(scheme.length).split(/[?#]/);
+    // Nothing tells an @ in a query from one behind a password with ? or # in it.
+    if (rest.some((part) => part.includes('@')))
+        return `${clean(scheme, longest)}…`;
     // Whatever stands before the last @ may be user information, with any characters in it.
-    const [place = ''] = url.replace(/^([a-z][a-z\d+.-]*:\/\/)?[^]*@/i, '$1').split(/[?#]/, 1);
-    return clean(place, longest) + mark;
+    return clean(scheme + place.slice(place.lastIndexOf('@') + 1), longest) + mark;
 }
 
 
@@ -51366,8 +51434,9 @@ function dateFromSeconds(seconds) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   M: () => (/* binding */ unescaped),
-/* harmony export */   t: () => (/* binding */ repairedArmour)
+/* harmony export */   Pd: () => (/* binding */ isArmour),
+/* harmony export */   t8: () => (/* binding */ repairedArmour),
+/* harmony export */   tv: () => (/* binding */ unescaped)
 /* harmony export */ });
 /** PEM and base64 as they were before something wrote them as text. */
 /**
@@ -51410,6 +51479,11 @@ function repairedArmour(text) {
         const label = what.toUpperCase().startsWith('PRIVATE') ? 'PRIVATE KEY' : what;
         return `-----${word} ${kind === undefined ? '' : `${kind} `}${label}-----`.toUpperCase();
     });
+}
+const LINE_OF_ARMOUR = new RegExp(`^${DASH}{0,8}${BLANKS}(?:BEGIN|END)${BLANKS}${LABEL}${BLANKS}${DASH}{0,8}$`, 'i');
+/** Whether a line is `-----BEGIN …-----` or `-----END …-----` and nothing else, in whatever way it was damaged. */
+function isArmour(line) {
+    return LINE_OF_ARMOUR.test(line);
 }
 
 
@@ -51535,21 +51609,43 @@ function decoded(text) {
 }
 /** The same without some of its characters, which never begin or end what it is compared with. */
 function without(read, dropped) {
-    const [pieces, starts, ends] = [[], [], []];
-    let done = 0;
-    const keep = (to) => {
-        pieces.push(read.text.slice(done, to));
-        for (; done < to; done++) {
-            starts.push(read.starts[done] ?? 0);
-            ends.push(read.ends[done] ?? 0);
-        }
-    };
-    for (const { index, 0: some } of read.text.matchAll(dropped)) {
-        keep(index);
-        done = index + some.length;
+    const rewritten = new Rewritten(read);
+    for (const { index, 0: some } of read.text.matchAll(dropped))
+        rewritten.replace(index, index + some.length, '');
+    return rewritten.whole();
+}
+/** A text with some of its pieces replaced, in order. */
+class Rewritten {
+    #read;
+    #pieces = [];
+    #starts = [];
+    #ends = [];
+    #done = 0;
+    constructor(read) {
+        this.#read = read;
     }
-    keep(read.text.length);
-    return { text: pieces.join(''), starts, ends };
+    replace(start, end, by) {
+        this.#keep(start);
+        this.#pieces.push(by);
+        for (let unit = 0; unit < by.length; unit++) {
+            this.#starts.push(this.#read.starts[start] ?? 0);
+            this.#ends.push(this.#read.ends[end - 1] ?? 0);
+        }
+        this.#done = end;
+    }
+    whole() {
+        if (this.#done === 0)
+            return this.#read;
+        this.#keep(this.#read.text.length);
+        return { text: this.#pieces.join(''), starts: this.#starts, ends: this.#ends };
+    }
+    #keep(to) {
+        this.#pieces.push(this.#read.text.slice(this.#done, to));
+        for (; this.#done < to; this.#done++) {
+            this.#starts.push(this.#read.starts[this.#done] ?? 0);
+            this.#ends.push(this.#read.ends[this.#done] ?? 0);
+        }
+    }
 }
 /** A text in which nothing is escaped, as most secrets are: a tenth of the time. */
 function withoutBlankRuns(text) {
@@ -51607,34 +51703,17 @@ function withoutEscapes(text) {
 const OPEN_ENTITY = /&#(?:(\d+)(?![\d;])|[xX]([\da-fA-F]+)(?![\da-fA-F;]))/g;
 /** `&#38` and `&#x26`, which browsers read without their semicolon, too. What is no character is read as two digits. */
 function withoutOpenEntities(read) {
-    const [pieces, starts, ends] = [[], [], []];
-    let done = 0;
-    const keep = (to) => {
-        pieces.push(read.text.slice(done, to));
-        for (; done < to; done++) {
-            starts.push(read.starts[done] ?? 0);
-            ends.push(read.ends[done] ?? 0);
-        }
-    };
+    const rewritten = new Rewritten(read);
     for (const { index, 0: entity, 1: digits, 2: hexDigits } of read.text.matchAll(OPEN_ENTITY)) {
         const greedy = character(digits, hexDigits);
         const isOne = greedy !== undefined && !/\p{Cn}/u.test(greedy);
         const text = isOne ? greedy : character(digits?.slice(0, 2), hexDigits?.slice(0, 2));
         if (text === undefined)
             continue;
-        keep(index);
-        const end = index + entity.length - (isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2));
-        pieces.push(text);
-        for (let unit = 0; unit < text.length; unit++) {
-            starts.push(read.starts[index] ?? 0);
-            ends.push(read.ends[end - 1] ?? 0);
-        }
-        done = end;
+        const left = isOne ? 0 : Math.max(0, (digits ?? hexDigits ?? '').length - 2);
+        rewritten.replace(index, index + entity.length - left, text);
     }
-    if (done === 0)
-        return read;
-    keep(read.text.length);
-    return { text: pieces.join(''), starts, ends };
+    return rewritten.whole();
 }
 /** The escape, or the run of blanks, that ends with the last unit; undefined if there is none. */
 function lastEscape(units) {
