@@ -53,7 +53,7 @@ const COMMONJS = {
     ],
   },
   transformIgnorePatterns: [],
-  resolver: '<rootDir>/scripts/commonjs-resolver.ts',
+  resolver: '<rootDir>/scripts/jest/commonjs-resolver.ts',
 };
 
 interface Count {
