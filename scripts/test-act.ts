@@ -91,7 +91,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   'scheduled-check': {
     prepare: (emulator) => {
       const now = Math.floor(Date.now() / 1000);
-      const certificates = [{ thumbprint: 'A1'.repeat(20), notBefore: now - 1000, notAfter: now + 40.5 * 86_400 }];
+      const certificates = [{ thumbprint: 'A1'.repeat(20), notBefore: now - 1000, notAfter: now + 14.5 * 86_400 }];
       emulator.addConnector({ id: GLOBAL.connectorId, authentication: { type: 'certificates', certificates } });
     },
     expect: ({ emulator }) => {
