@@ -276,7 +276,12 @@ describe('a refusal of Graph', () => {
   test('404, and hostile names in the list', async () => {
     answers('list', {
       status: 200,
-      body: { value: [{ id: HOSTILE, displayName: HOSTILE }, { id: 'second', displayName: 'x\n\n:: x' }] },
+      body: {
+        value: [
+          { id: HOSTILE, displayName: HOSTILE },
+          { id: 'second', displayName: 'x\n\n:: x' },
+        ],
+      },
     });
     const result = await run({ 'connector-id': 'missing' });
     const { title, message } = only(result.annotations);
