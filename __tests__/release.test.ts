@@ -332,7 +332,7 @@ onPosix('scripts/release.ts, with a stand-in for gh', () => {
         readFileSync(join(root, 'SECURITY.md'), 'utf8'),
       )?.[1] ?? 'exit 99';
     const verify = (more: Record<string, string> = {}): ReturnType<typeof spawnSync> =>
-      spawnSync('bash', ['-c', block], { cwd: repository, env: env(more), encoding: 'utf8' });
+      spawnSync('bash', ['--norc', '-c', block], { cwd: repository, env: env(more), encoding: 'utf8' });
     const attested = (): string => readFileSync(join(repository, 'reports/release/files.sha256'), 'utf8');
 
     test('they end well for what was attested', () => {

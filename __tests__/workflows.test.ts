@@ -140,7 +140,7 @@ test('the names that are accepted for a dist/ of Dependabot’s are those of dis
   const scripts = (commit?.steps ?? []).map(({ run = '' }) => run).join('\n');
   const pattern = /=~ (\^\S+\$) /.exec(scripts)?.[1] ?? '';
   const accepted = (name: string): boolean =>
-    spawnSync('bash', ['-c', '[[ "$1" =~ $2 ]]', 'bash', name, pattern]).status === 0;
+    spawnSync('bash', ['--norc', '-c', '[[ "$1" =~ $2 ]]', 'bash', name, pattern]).status === 0;
   const names = readdirSync(join(root, 'dist'));
   expect(names.filter(accepted)).toEqual(names);
   expect(['a/main.js', '../main.js', '.js', '-x.js', 'main.js\n', 'action.yml', 'main.sh'].filter(accepted)).toEqual(

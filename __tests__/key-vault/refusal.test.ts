@@ -638,7 +638,7 @@ describe('a certificate that was read and does not fit', () => {
     try {
       const commands = remedy.split('\n').filter((line) => line.startsWith('az '));
       const script = `az() { case $3 in show) printf '%s\\n' "$POLICY";; create) cp policy.json created.json;; esac; }\n${commands.join('\n')}`;
-      const { status, stderr } = spawnSync('bash', ['-eu', '-c', script], {
+      const { status, stderr } = spawnSync('bash', ['--norc', '-eu', '-c', script], {
         cwd: directory,
         env: { ...process.env, POLICY: JSON.stringify(policy, null, indent) },
         encoding: 'utf8',

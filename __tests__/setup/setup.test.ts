@@ -16,7 +16,7 @@ const ISSUER = 'https://token.actions.githubusercontent.com';
 const REPO = 'octo/identity';
 const NAME = 'upload-api-connector-certificate';
 
-const hasBash = process.platform !== 'win32' && spawnSync('bash', ['-c', 'exec 3<>/dev/null']).status === 0;
+const hasBash = process.platform !== 'win32' && spawnSync('bash', ['--norc', '-c', 'exec 3<>/dev/null']).status === 0;
 /** Skipped, by name, on a machine without bash. */
 const test = hasBash ? always : always.skip;
 
@@ -28,7 +28,7 @@ interface Run {
 
 /** Where a command of this machine is. */
 const whereIs = (command: string): string =>
-  spawnSync('bash', ['-c', `command -v ${command}`])
+  spawnSync('bash', ['--norc', '-c', `command -v ${command}`])
     .stdout.toString()
     .trim();
 

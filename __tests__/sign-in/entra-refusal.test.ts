@@ -361,7 +361,9 @@ describe('the credential that helps', () => {
   const credential = (more: Partial<IdToken>): { name: string; subject: string; issuer: string } => {
     const { remedy } = explained(refusal(700213), { ...idToken, ...more });
     const command = remedy.split('\n').find((line) => line.includes('federated-credential create')) ?? '';
-    const { stdout } = spawnSync('bash', ['-c', `az() { printf %s "\${@: -1}"; }; ${command}`], { encoding: 'utf8' });
+    const { stdout } = spawnSync('bash', ['--norc', '-c', `az() { printf %s "\${@: -1}"; }; ${command}`], {
+      encoding: 'utf8',
+    });
     return JSON.parse(stdout) as { name: string; subject: string; issuer: string };
   };
 
@@ -428,7 +430,7 @@ describe('the credential that helps', () => {
     // Each call of az on a line of its own, its arguments in the form of JSON; the list answers as if it had found it.
     const az = `az() { node -e 'console.error(JSON.stringify(process.argv.slice(1)))' -- "$@"; case $3 in federated*) [ "$4" = update ] || echo this; esac; }`;
     const pasted = remedy.slice(remedy.indexOf('az cloud set'));
-    const { status, stderr } = spawnSync('bash', ['-c', `${az}\n${pasted}`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('bash', ['--norc', '-c', `${az}\n${pasted}`], { encoding: 'utf8' });
     expect({ status, stderr }).toMatchObject({ status: 0 });
     const calls = stderr
       .trim()
