@@ -37,14 +37,17 @@ const ROOMS = new Map<string, Room>([
   room('report'),
   [
     'steps',
-    { mutate: ['src/{steps/*,main,version}.ts'], tests: '__tests__/e2e/{check,create,upload,key-vault}.test.ts' },
+    {
+      mutate: ['src/{steps/*,main,version}.ts'],
+      tests: '__tests__/e2e/{check,create,key-vault,log,outputs,rotation,upload}.test.ts',
+    },
   ],
 ]);
 const ROOT = join(import.meta.dirname, '..');
 const RELIABILITY = join(ROOT, 'docs', 'reliability.md');
 
-/** Jest loads CommonJS in half the time of ES modules, which counts where the same tests run ten thousand times. */
-const COMMONJS = {
+/** For tests that run ten thousand times: Jest loads CommonJS in half the time of ES modules, and one failure is enough. */
+const QUICK = {
   extensionsToTreatAsEsm: [],
   transform: {
     '\\.(ts|js|mjs)$': [
@@ -54,6 +57,8 @@ const COMMONJS = {
   },
   transformIgnorePatterns: [],
   resolver: '<rootDir>/scripts/jest/commonjs-resolver.ts',
+  runner: join(ROOT, 'scripts/jest/first-failure-runner.ts'),
+  testEnvironment: join(ROOT, 'scripts/jest/first-failure-environment.ts'),
 };
 
 interface Count {
@@ -65,9 +70,10 @@ interface Count {
 async function mutate({ mutate, tests }: Room): Promise<ReadonlyMap<string, Count>> {
   const results = await new Stryker({
     mutate: [...mutate],
-    jest: { config: { ...COMMONJS, testMatch: [`<rootDir>/${tests}`] } },
+    // Long texts take too long with every change counted.
+    jest: { config: { ...QUICK, testMatch: [`<rootDir>/${tests}`], testPathIgnorePatterns: ['linear-time'] } },
     // A process does not let go of everything that a run of the tests loaded.
-    maxTestRunnerReuse: 25,
+    maxTestRunnerReuse: 60,
   }).runMutationTest();
   const files = new Map<string, Count>();
   for (const { status, fileName } of results) {
