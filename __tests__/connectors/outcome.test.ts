@@ -1,6 +1,6 @@
 /** What became of a connector, and what somebody who cancels a job is told. */
 import { describe, expect, test } from '@jest/globals';
-import { beforeChange, failureOf, isActive } from '../../src/connectors/outcome.ts';
+import { beforeChange, failureOf, isActive, isUploaded } from '../../src/connectors/outcome.ts';
 import { Failure, type FailureCode } from '../../src/failure.ts';
 import { connectorWith, held, heldNew, newCertificate, OLD } from './samples.ts';
 
@@ -46,9 +46,21 @@ describe('what ends a step before anything is changed', () => {
   });
 });
 
+const common = { id: 'c-1', before: undefined, connector: undefined, warnings: [] };
+const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
+
 test('only a failed outcome has a failure', () => {
-  const common = { id: 'c-1', before: undefined, connector: undefined, warnings: [] };
-  const failure = new Failure('THROTTLED', 'It was so.', 'Do this.');
   expect(failureOf({ ...common, result: 'failed', failure })).toBe(failure);
   expect(failureOf({ ...common, result: 'changed', text: 'uploaded' })).toBeUndefined();
+});
+
+describe('the certificate was put on the connector', () => {
+  test.each(['changed', 'unchanged', 'would-change'] as const)('%s', (result) => {
+    expect(isUploaded({ ...common, result, text: 'so' })).toBe(result === 'changed');
+  });
+
+  test('not by an upload that failed, unless it is there all the same', () => {
+    expect(isUploaded({ ...common, result: 'failed', failure })).toBe(false);
+    expect(isUploaded({ ...common, result: 'failed', failure, uploaded: true })).toBe(true);
+  });
 });

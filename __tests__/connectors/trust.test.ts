@@ -1,6 +1,6 @@
 /** The set of certificates that the API has to accept: whoever writes it must shut out none that is in use. */
 import { describe, expect, test } from '@jest/globals';
-import { trustOf as trustAt, type Trust } from '../../src/connectors/trust.ts';
+import { isComplete, isTooLong, trustOf as trustAt, type Trust } from '../../src/connectors/trust.ts';
 import type { CertificateIdentity, Connector, ConnectorCertificate } from '../../src/graph/connector.ts';
 import { connectorWith, held, heldNew, newCertificate, NOW, OLD, OTHER } from './samples.ts';
 
@@ -63,6 +63,23 @@ test.each([
 test('a thumbprint in base64 is given in hex', () => {
   const base64 = Buffer.from(OLD, 'hex').toString('base64');
   expect(rows(trustOf([on('A', held(base64, soon))], undefined))).toEqual([`${OLD} 2026-06-01 A`]);
+});
+
+describe('the set may be written to the API as it is', () => {
+  const [entry] = trustOf([], certificate).certificates;
+  if (entry === undefined) throw new Error('The new certificate is not in the set.');
+  const whole: Trust = { certificates: [entry], missing: [], unread: 0 };
+  test.each<[string, Partial<Trust>, boolean]>([
+    ['if it is whole', {}, true],
+    ['not if a thumbprint is missing', { missing: ['One is.'] }, false],
+    ['not if a connector could not be read', { unread: 1 }, false],
+    ['with 12,000, which an output has room for', { certificates: Array.from({ length: 12_000 }, () => entry) }, true],
+    ['not with more', { certificates: Array.from({ length: 12_001 }, () => entry) }, false],
+  ])('%s', (_, changes, expected) => {
+    const trust = { ...whole, ...changes };
+    expect(isComplete(trust)).toBe(expected);
+    expect(isTooLong(trust)).toBe(trust.certificates.length > 12_000);
+  });
 });
 
 describe('a certificate that is on a connector and not valid yet', () => {

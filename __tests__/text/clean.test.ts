@@ -115,6 +115,7 @@ describe('markdown', () => {
     expect(markdown('- x')).toBe('&#45; x');
     expect(markdown('---')).toBe('&#45;--');
     expect(markdown('12. x')).toBe('12&#46; x');
+    expect(markdown('a 12. b - c')).toBe('a 12. b - c');
   });
 
   test('it is cleaned before, and cut at the same length', () => {

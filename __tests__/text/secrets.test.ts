@@ -90,6 +90,20 @@ const FORMS: [name: string, quote: (secret: string) => string][] = [
     (secret) =>
       utf16(secret, (unit) => (unit < 256 ? `%${unit.toString(16).padStart(2, '0')}` : `%u${unit.toString(16)}`)),
   ],
+  [
+    'escaped by JavaScript',
+    (secret) =>
+      utf16(secret, (unit) =>
+        unit < 256 ? `\\x${unit.toString(16).padStart(2, '0')}` : `\\u${unit.toString(16).padStart(4, '0')}`,
+      ),
+  ],
+  [
+    'as bytes of Python',
+    (secret) =>
+      [...Buffer.from(secret)]
+        .map((byte) => (byte < 0x7f ? json(String.fromCharCode(byte)).replace("'", "\\'") : `\\x${byte.toString(16)}`))
+        .join(''),
+  ],
   ['base64', (secret) => Buffer.from(secret).toString('base64')],
   ['base64 of a user name and it', (secret) => Buffer.from(`ab:${secret}`).toString('base64')],
   ['base64 of a longer user name and it', (secret) => Buffer.from(`abc:${secret}`).toString('base64')],
@@ -321,6 +335,49 @@ describe('a long secret', () => {
   });
 });
 
+describe('what is too short to be told from other text stays', () => {
+  test('a secret of three letters', () => {
+    hide('abc');
+    expect(printed).toEqual([]);
+    expect(clean('abc')).toBe('abc');
+  });
+
+  test('a line of a file', () => {
+    const [short, long] = ['a!'.repeat(7) + 'a', 'b!'.repeat(8)];
+    hide(`${short}\r\n${long}`, 16);
+    expect(printed).toEqual([`::add-mask::${long}\n`]);
+    expect(clean(`x ${short} y, x ${long} y`)).toBe(`x ${short} y, x *** y`);
+  });
+
+  test('the start of a secret before a cut, and its end behind one', () => {
+    hide('correct-horse-battery-staple');
+    expect(clean('correct- … correct…')).toBe('*** … correct…');
+    expect(clean('…-staple and …y-staple')).toBe('…-staple and …***');
+  });
+
+  test('a value of a query', () => {
+    hideUrl('https://api.contoso.com/?a=1234567&b=x2345678');
+    expect(clean('1234567 and x2345678')).toBe('1234567 and ***');
+  });
+
+  test('four digits of base64, which may be a word', () => {
+    hide('abcd');
+    const base64 = Buffer.from('zabcd').toString('base64');
+    expect(clean(base64)).toBe(base64);
+    expect(clean(Buffer.from('abcd').toString('base64'))).toBe('***A==');
+  });
+});
+
+test('blanks around a secret do not count', () => {
+  hide('  a padded secret ');
+  expect(clean('"a padded secret"')).toBe('"***"');
+});
+
+test('a file is found with any line breaks', () => {
+  hide('first line\r\nsecond line\r\nthird line', 100);
+  expect(clean('it is "first line\nsecond line\nthird line"')).toBe('it is "***"');
+});
+
 test('it is registered with the runner', () => {
   hide('correct-horse');
   hide('correct-horse');
@@ -331,6 +388,12 @@ test('the values of a query, and user information', () => {
   hideUrl('https://user-name:s3cret%2Bs3cret@api.contoso.com/a?code=k3y%2Fk3yk3y&v=1');
   expect(clean('GET /a?code=k3y%2Fk3yk3y&v=1')).toBe('GET /a?code=***&v=1');
   expect(clean('k3y/k3yk3y and s3cret+s3cret')).toBe('*** and ***');
+  // The runner finds what is written in the same way.
+  expect(printed.join('')).toBe(
+    ['s3cret%252Bs3cret', 's3cret+s3cret', 'user-name', 'k3y/k3yk3y', 'k3y%252Fk3yk3y']
+      .map((value) => `::add-mask::${value}\n`)
+      .join(''),
+  );
   hideUrl('not a URL?code=anything');
   expect(clean('anything')).toBe('anything');
 });
