@@ -70,8 +70,10 @@ interface Count {
 async function mutate({ mutate, tests }: Room): Promise<ReadonlyMap<string, Count>> {
   const results = await new Stryker({
     mutate: [...mutate],
-    // Long texts take too long with every change counted.
-    jest: { config: { ...QUICK, testMatch: [`<rootDir>/${tests}`], testPathIgnorePatterns: ['linear-time'] } },
+    // Long texts and many rounds take too long with every change counted.
+    jest: {
+      config: { ...QUICK, testMatch: [`<rootDir>/${tests}`], testPathIgnorePatterns: ['linear-time', 'many-rounds'] },
+    },
     // A process does not let go of everything that a run of the tests loaded.
     maxTestRunnerReuse: 60,
   }).runMutationTest();
