@@ -17,7 +17,7 @@ import {
   type KeyPair,
   type Made,
 } from './made.ts';
-import { nothing, octets, oid, sequenceOf } from '../../src/pkcs12/asn1/der.ts';
+import { bits, nothing, octets, oid, sequenceOf } from '../../src/pkcs12/asn1/der.ts';
 
 const MARK = '01';
 let keys: Keys;
@@ -432,5 +432,153 @@ describe('what cannot be chosen', () => {
       unreadableCertificates: [],
     };
     expect(failureOf(() => choose(given, new Date())).message).toMatch(/several private keys in it, for "CN=another"/);
+  });
+});
+
+describe('the cause, and what to do', () => {
+  const keyPair = rsaKeys();
+  const another = made('another');
+  const own = made('own', { keys: keyPair });
+  const EXPORT =
+    'Export it together with its private key: on Windows tick "Yes, export the private key", or use openssl pkcs12 -export -inkey key.pem -in cert.pem -out cert.pfx';
+  const none = (container: Given['container'], certificates: readonly Made[]): Given => ({
+    ...givenOf(container, keyPair, certificates),
+    privateKeys: [],
+  });
+  const two = (container: Given['container'], certificates: readonly Made[]): Given => ({
+    ...givenOf(container, keyPair, certificates),
+    privateKeys: [keyPair, another].map(({ privateKey: key }) => ({ key, localKeyId: undefined })),
+  });
+  const broken = (container: Given['container'], certificates: readonly Made[], number: number): Given => ({
+    ...givenOf(container, rsaKeys(), certificates),
+    unreadableCertificates: [number],
+  });
+  const pkcs8 = keyPair.privateKey.export({ type: 'pkcs8', format: 'der' });
+  pkcs8[100] = (pkcs8[100] ?? 0) ^ 1;
+  const damagedKey = { ...keyPair, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }) };
+  const issued = made('leaf', { keys: keyPair, issuer: own, extensions: keyIdentifiers('03', '02') });
+
+  test.each<[string, Given, string]>([
+    ['The .pfx opens, and has no private key in it.', none('.pfx', [own]), EXPORT],
+    ['The .pfx opens, and has nothing in it: no private key and no certificate.', none('.pfx', []), EXPORT],
+    [
+      'The PEM text has no private key in it.',
+      none('PEM text', [own]),
+      'Put the private key into the same text: cat cert.pem chain.pem key.pem',
+    ],
+    ['The .pfx has a private key in it, but no certificate.', givenOf('.pfx', keyPair, []), EXPORT],
+    [
+      'The PEM text has a private key in it, but no certificate.',
+      givenOf('PEM text', keyPair, []),
+      'Put the certificate into the same text: cat cert.pem chain.pem key.pem',
+    ],
+    [
+      'The .pfx is malformed: its certificate cannot be read.',
+      broken('.pfx', [], 1),
+      'Export the certificate with its private key again. It may have been damaged on its way here.',
+    ],
+    [
+      'The .pfx is malformed: certificate 2 of the 2 in it cannot be read.',
+      broken('.pfx', [another], 2),
+      'Export the certificate with its private key again. It may have been damaged on its way here.',
+    ],
+    [
+      'The PEM text is malformed: certificate 1 of the 2 in it cannot be read.',
+      broken('PEM text', [another], 1),
+      'Copy that certificate again, whole: from the line -----BEGIN … to the line -----END ….',
+    ],
+    [
+      'The private key in the .pfx belongs to none of its certificates ("CN=another").',
+      givenOf('.pfx', keyPair, [another]),
+      'Build it again from the certificate and the key that it was issued for. These two print the same for a certificate and its key: openssl x509 -in cert.pem -noout -pubkey, and openssl pkey -in key.pem -pubout',
+    ],
+    [
+      'The private key in the .pfx is damaged: its numbers do not fit together.',
+      givenOf('.pfx', damagedKey, [own]),
+      'Copy it again from its origin. Check it with: openssl pkey -in key.pem -check -noout',
+    ],
+    [
+      'The .pfx has several private keys in it, for "CN=own"; "CN=another", and nothing says which is meant.',
+      two('.pfx', [own, made('stranger'), another]),
+      'Export the one certificate that is meant, with its key: keytool -importkeystore -srckeystore many.p12 -srcalias NAME -destkeystore one.p12 -deststoretype PKCS12',
+    ],
+    [
+      'The PEM text has several private keys in it, and nothing says which is meant.',
+      two('PEM text', [made('stranger')]),
+      'Leave the one private key that is meant, with its certificate, in the text.',
+    ],
+    [
+      'The certificate "CN=own" in the PEM text is damaged: it has the name of its own issuer, and its signature does not fit its key.',
+      givenOf('PEM text', keyPair, [damaged(own, -5)]),
+      'Copy or export it again from its origin. If an authority of the same name issued it, put the certificate of that authority in, too.',
+    ],
+    [
+      'The certificate "CN=leaf" in the PEM text is damaged, or that of its issuer "CN=own": the signature does not fit.',
+      givenOf('PEM text', keyPair, [damaged(issued, -5), made('own', { extensions: keyIdentifiers('02', '02') })]),
+      'Copy or export both again from their origin.',
+    ],
+  ])('%s', (message, given, remedy) => {
+    const failure = failureOf(() => choose(given, new Date()));
+    expect([failure.message, failure.remedy]).toEqual([message, remedy]);
+  });
+
+  test('a key of more than two primes: how to make another', () => {
+    const keys = threePrimeKeys();
+    expect(failureOf(() => choose(givenOf('.pfx', keys, [made('leaf', { keys })]), new Date())).remedy).toBe(
+      'Make a new key without -primes, and have a certificate issued for it: openssl req -new -newkey rsa:2048 -keyout key.pem -out request.csr -subj /CN=api-connector',
+    );
+  });
+});
+
+describe('lists stop after five', () => {
+  const keyPair = rsaKeys();
+  const many = (count: number): readonly Made[] => Array.from({ length: count }, (_, n) => made(`n${n}`));
+  const subjects = '"CN=n0"; "CN=n1"; "CN=n2"; "CN=n3"; "CN=n4"';
+
+  test.each([
+    [5, `(${subjects}).`],
+    [7, `(${subjects}; and 2 more).`],
+  ])('of %i certificates that do not fit', (count, end) => {
+    expect(failureOf(() => choose(givenOf('.pfx', keyPair, many(count)), new Date())).message).toBe(
+      `The private key in the .pfx belongs to none of its certificates ${end}`,
+    );
+  });
+
+  test.each([
+    [6, ''],
+    [8, ' and 2 more'],
+  ])('of %i certificates of the key', (count, more) => {
+    const [first, ...others] = Array.from({ length: count }, (_, n) => made(`own${n}`, { keys: keyPair }));
+    if (!first) throw new Error('unreachable');
+    const reasons = others.slice(0, 5).map(({ certificate: { fingerprint } }) => fingerprint.replaceAll(':', ''));
+    expect(choose(givenOf('.pfx', keyPair, [first, ...others]), new Date()).notes).toEqual([
+      `The private key fits ${count} certificates: ${thumbprintOf(first.certificate)} is used, not ${reasons.map((one) => `${one} (later in the file)`).join(', ')}${more}.`,
+    ]);
+  });
+
+  test.each([
+    [5, ' (number 2, 3, 4, 5, 6)'],
+    [6, ''],
+  ])('of %i certificates that cannot be read', (count, which) => {
+    const unreadableCertificates = Array.from({ length: count }, (_, n) => n + 2);
+    const given = { ...givenOf('.pfx', keyPair, [made('own', { keys: keyPair })]), unreadableCertificates };
+    expect(choose(given, new Date()).warnings).toEqual([
+      `${count} of the ${count + 1} certificates in the .pfx${which} cannot be read and were left out. If one of them is needed, export the file again.`,
+    ]);
+  });
+
+  test('of damaged certificates', () => {
+    const others = many(6).map((one) => damaged(one, -5));
+    const { warnings } = choose(givenOf('.pfx', keyPair, [made('own', { keys: keyPair }), ...others]), new Date());
+    expect(warnings).toHaveLength(5);
+  });
+});
+
+describe('certificates that Node reads only in part', () => {
+  const keyPair = rsaKeys();
+  const strange = made('strange', { publicKey: sequenceOf(sequenceOf(oid('1.2.3.4')), bits(nothing())) });
+  test('are no issuers, and none of the key', () => {
+    const leaf = made('leaf', { keys: keyPair, issuer: made('strange') });
+    expect(choose(givenOf('PEM text', keyPair, [strange, leaf]), new Date()).leaf).toBe(leaf.certificate);
   });
 });

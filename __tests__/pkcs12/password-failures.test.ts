@@ -7,6 +7,7 @@ import { OID } from '../../src/pkcs12/asn1/oids.ts';
 import { HASHES, pkcs12Kdf, PURPOSE } from '../../src/pkcs12/crypto/kdf.ts';
 import { bmpString } from '../../src/pkcs12/crypto/password.ts';
 import { openPkcs12 } from '../../src/pkcs12/open.ts';
+import { contentsUnreadable, damaged, damagedKey, quietly, wrongPassword } from '../../src/pkcs12/password-failures.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { bag, pfxOfContents } from './builder.ts';
 import { failureOf, openFixture, PASSWORD } from './fixtures.ts';
@@ -149,4 +150,83 @@ describe('a key that nobody can use', () => {
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
   });
+});
+
+describe('a slip in the password', () => {
+  const STORE_AGAIN =
+    'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production';
+  const VISIBLE = 'Export the .pfx again with a password of visible characters only.';
+  test.each([
+    ['pass\r\n\n', 'pass', 'without the line break at its end it would', STORE_AGAIN],
+    ['\ufeffpass', 'pass', 'without the byte order mark at its start it would', STORE_AGAIN],
+    ['pass \t', 'pass', 'without the blanks at its end it would', STORE_AGAIN],
+    [' pass', 'pass', 'without the blanks at its start it would', STORE_AGAIN],
+    [' pass ', 'pass', 'without the blanks at both ends it would', STORE_AGAIN],
+    ['"pass"', 'pass', 'without the quotation marks around it it would', STORE_AGAIN],
+    ["'pa'ss'", "pa'ss", 'without the quotation marks around it it would', STORE_AGAIN],
+    ['pass', '', 'the file has no password', STORE_AGAIN],
+    ['pass', 'pass\n', "the file's own password ends in a line break, which the given one lacks", VISIBLE],
+    ['pass', 'pass\r\n', "the file's own password ends in a line break (CR LF), which the given one lacks", VISIBLE],
+    ['pass', '\ufeffpass', "the file's own password begins with a byte order mark, which the given one lacks", VISIBLE],
+  ])('%j for %j: %s', (given, right, hint, remedy) => {
+    const failure = wrongPassword(given, (other) => other === right);
+    expect([failure.message, failure.remedy]).toEqual([`The password does not open the .pfx: ${hint}.`, remedy]);
+  });
+
+  test('nothing is tried twice, nor what was given', () => {
+    const tried: string[] = [];
+    wrongPassword('"a', (other) => {
+      tried.push(other);
+      return false;
+    });
+    expect(tried).toEqual(['', '"a\n', '"a\r\n', '\ufeff"a']);
+  });
+});
+
+test.each([
+  [
+    wrongPassword('a', () => false),
+    'PFX_WRONG_PASSWORD',
+    'The password does not open the .pfx.',
+    'Check it on your machine: openssl pkcs12 -in cert.pfx -noout (add -legacy for older files). In a secret every blank and line break counts; in a workflow quote it, so that YAML leaves it alone.',
+  ],
+  [
+    wrongPassword('a', () => false, true),
+    'PFX_WRONG_PASSWORD',
+    'The password does not open the .pfx: it is protected to users or groups of Active Directory. Windows made up a password that nobody knows, unless a password was chosen as well.',
+    'If there is a password, check it. If not, export it again, and protect it with a password: in the wizard tick "Password", in PowerShell use Export-PfxCertificate -Password instead of -ProtectTo.',
+  ],
+  [
+    damaged(),
+    'PFX_DAMAGED',
+    'The password is right, but the .pfx was changed after it was made: its MAC does not fit.',
+    'Copy or export the file again.',
+  ],
+  [
+    damagedKey(),
+    'PFX_DAMAGED',
+    'The password opens a part of the .pfx only: another part is damaged, or has another password.',
+    'Export the file again, with one password for everything in it.',
+  ],
+  [
+    contentsUnreadable('pässwörd'),
+    'PFX_PASSWORD_ENCODING',
+    'The password is right, but the tool that made the .pfx encoded its special letters in a way of its own.',
+    'Export the file again with a password of plain letters, digits and punctuation (ASCII).',
+  ],
+  [
+    contentsUnreadable('password\x7f'),
+    'PFX_KEY_PASSWORD_DIFFERS',
+    'The password is that of the .pfx, but the key or certificates in it are encrypted with another one.',
+    'Export it again with one password. In Java: keytool -importkeystore -srckeystore old.p12 -destkeystore new.p12 -deststoretype PKCS12, with the same password for store and key.',
+  ],
+])('%s', (failure, code, message, remedy) => {
+  expect([failure.code, failure.message, failure.remedy]).toEqual([code, message, remedy]);
+});
+
+test('a question for a hint that fails is answered with no', () => {
+  const fails = (): boolean => {
+    throw new Error('odd');
+  };
+  expect([quietly(() => true), quietly(() => false), quietly(fails)]).toEqual([true, false, false]);
 });
