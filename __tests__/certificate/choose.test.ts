@@ -223,6 +223,7 @@ describe('of issuers with one name', () => {
     const failure = failureOf(() => chainFor(made('leaf', { keys: keyPair }), ...wrong, ...others));
     expect(failure.code).toBe('PFX_TOO_LARGE');
     expect(failure.message).toMatch(/more than 400 signatures/);
+    expect(failure.remedy).toBe('Leave the one certificate that is meant, its issuers and its key.');
   });
 
   describe('cross-signed: the one that leads to a root that is there', () => {
@@ -251,6 +252,23 @@ describe('of issuers with one name', () => {
       const above = ca('Other root', { keys: otherRoot, issuer: ca('Far root') });
       expect(chainFor(leaf, here, elsewhere, above)).toEqual([elsewhere.certificate, above.certificate]);
     });
+  });
+
+  test('an expired one, if no other is there', () => {
+    const expired = ca('Issuing', { from: -20, to: -10 });
+    expect(chainFor(made('leaf', { keys: keyPair, issuer: expired }), expired)).toEqual([expired.certificate]);
+  });
+
+  test.each([
+    [9, 9],
+    [12, 10],
+  ])('of %i above one another, %i go along', (count, sent) => {
+    const chain = [ca('CA 0', { issuer: ca('Far root') })];
+    for (let n = 1; n < count; n++) chain.unshift(ca(`CA ${n}`, { issuer: chain[0] as Made }));
+    const leaf = made('leaf', { keys: keyPair, issuer: chain[0] as Made });
+    const choice = choose(givenOf('PEM text', keyPair, [leaf, ...chain, made('Stranger')]), new Date());
+    expect(choice.chain).toEqual(chain.slice(0, sent).map(({ certificate }) => certificate));
+    expect(choice.notes[0]?.startsWith('The chain ends at "CN=CA 0":')).toBe(sent === count);
   });
 
   test('two that signed each other lead nowhere, and end', () => {
