@@ -27358,7 +27358,7 @@ function surroundings(before, after) {
                         ? ''
                         : 'text after it',
     ].filter((part) => part !== '');
-    return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+    return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length === 1 ? 'was' : 'were'} left out.`;
 }
 
 // EXTERNAL MODULE: ./lib/certificate/other-formats.js
@@ -27689,6 +27689,7 @@ function reasonOf(error) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Ie: () => (/* binding */ empty),
 /* harmony export */   cC: () => (/* binding */ refuseOtherText),
+/* harmony export */   dN: () => (/* binding */ PKCS7_LABELS),
 /* harmony export */   qp: () => (/* binding */ unusableArmour),
 /* harmony export */   tz: () => (/* binding */ refuseOtherFormats)
 /* harmony export */ });
@@ -27726,13 +27727,15 @@ function refuseOtherText(text) {
     if (!text.includes('-----BEGIN ') && AS_NUMBERS.test(start))
         throw refusal('PFX_NOT_PKCS12', 'the bytes of a file, written as numbers (hexadecimal, decimal or octal), not base64', ENCODE);
 }
+/** What blocks of certificates are called in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
+const PKCS7_LABELS = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
 /** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
 function unusableArmour(labels) {
     if (labels.some((label) => label.startsWith('PGP')))
         return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
     if (labels.some((label) => label.includes('SSH')))
         return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
-    if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
+    if (labels.some((label) => PKCS7_LABELS.has(label)))
         return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
     if (labels.some((label) => label.startsWith('AGE ')))
         return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);
@@ -28034,7 +28037,7 @@ function openPem(text, password) {
     const certificates = blocks.filter(isCertificate);
     const keys = blocks.filter(isPrivateKey);
     if (keys.length === 0)
-        refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
+        refuseUnusable(blocks, certificates.filter(({ label }) => !other_formats/* PKCS7_LABELS */.dN.has(label)).length);
     const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
     if (Math.max(ders.length, keys.length) > pkcs12_open/* MOST_OF_A_KIND */.F)
         throw tooMany(keys.length, ders.length);
@@ -28052,9 +28055,12 @@ function privateKeyLines(text) {
     const bodies = blocksOf(text).flatMap(({ label, body }) => (label.includes('PRIVATE KEY') ? [body] : []));
     return bodies.flatMap((body) => body.split(/[\r\n]+/)).map((line) => line.trim());
 }
-/** Certificates in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
-const PKCS7 = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
-const CERTIFICATES = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', ...PKCS7]);
+const CERTIFICATES = new Set([
+    'CERTIFICATE',
+    'X509 CERTIFICATE',
+    'TRUSTED CERTIFICATE',
+    ...other_formats/* PKCS7_LABELS */.dN,
+]);
 const PRIVATE_KEYS = new Set([
     'PRIVATE KEY',
     'ENCRYPTED PRIVATE KEY',
@@ -28195,7 +28201,7 @@ function keyOf({ label, body }, password, blocks, budget) {
 function decrypted(dekInfo, ciphertext, password) {
     const result = decryptKey(dekInfo, ciphertext, password);
     if (result === 'unsupported') {
-        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, 'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem');
+        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, CONVERT_KEY);
     }
     if (result === 'wrong password')
         throw (0,password_failures/* wrongPassword */.lr)(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
@@ -28207,18 +28213,24 @@ function decrypted(dekInfo, ciphertext, password) {
 function pkcs8Of(key, blocks) {
     const pkcs8 = (type, parameters, octetsOfKey) => (0,der/* sequenceOf */.nD)((0,der/* unsigned */.ad)(0), (0,der/* sequenceOf */.nD)((0,der/* oid */.jq)(type), parameters), (0,der/* octets */.tu)(octetsOfKey));
     const fields = key.children();
-    if (fields[1]?.tag === ber/* TAG */.Dk.octetString) {
-        const [inside] = fields.find(({ tag }) => tag === ber/* TAG */.Dk.context0)?.children() ?? [];
-        const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
-        const curve = inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS');
-        return pkcs8(oids/* OID */.V.ecPublicKey, curve, key.encoding);
-    }
+    if (fields[1]?.tag === ber/* TAG */.Dk.octetString)
+        return pkcs8(oids/* OID */.V.ecPublicKey, curveOf(fields, blocks), key.encoding);
     if (fields.length !== 6)
         return pkcs8(oids/* OID */.V.rsaEncryption, (0,der/* nothing */.s6)(), key.encoding);
     const [, p, q, g, , x] = fields.map((field) => (0,ber/* expectTag */.yi)(field, ber/* TAG */.Dk.integer, 'a number of the DSA key').encoding);
     if (!p || !q || !g || !x)
         throw damaged();
     return pkcs8(oids/* OID */.V.dsa, (0,der/* sequenceOf */.nD)(p, q, g), x);
+}
+/** The parameters of an EC key: in it, or in the block that OpenSSL writes beside it. */
+function curveOf(fields, blocks) {
+    const [inside] = fields.find(({ tag }) => tag === ber/* TAG */.Dk.context0)?.children() ?? [];
+    if (inside)
+        return inside.encoding;
+    const parameters = blocks.find(({ label }) => label === 'EC PARAMETERS');
+    if (!parameters)
+        throw noCurve();
+    return base64Of(parameters.body, parameters.label);
 }
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
 function dekInfoOf(body) {
@@ -28269,6 +28281,7 @@ function isWhole(der) {
     }
 }
 const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
+const CONVERT_KEY = 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem';
 const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
 /** @param label undefined if the text ends before it does */
 function cutOff(label) {
@@ -28280,6 +28293,9 @@ function cutOff(label) {
 /** A line of armour that cannot be repaired. */
 function damagedArmour() {
     return new failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.', COPY_AGAIN);
+}
+function noCurve() {
+    return new failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.', COPY_AGAIN);
 }
 function damaged() {
     return new failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
@@ -28300,7 +28316,7 @@ function ofPem({ code, message, remedy }) {
         return new failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
     }
     const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
-    return new failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN);
+    return new failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? CONVERT_KEY : COPY_AGAIN);
 }
 
 

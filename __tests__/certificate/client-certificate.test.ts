@@ -1,8 +1,11 @@
 /** What is told of a certificate, and which key it belongs to. */
+import { createECDH, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import {
   belongsTogether,
   describeCertificate,
+  isValid,
+  onOneLine,
   validityOf,
   type ClientCertificate,
 } from '../../src/certificate/client-certificate.ts';
@@ -33,6 +36,12 @@ describe('an odd certificate next to the one of the key', () => {
     const { certificate } = made('odd', {
       publicKey: sequenceOf(sequenceOf(oid('1.2.3')), Buffer.of(0x03, 0x01, 0x00)),
     });
+    expect(belongsTogether(certificate, keys.privateKey)).toBe(false);
+  });
+
+  test('one whose public key comes in pieces belongs to no key', () => {
+    const pieces = element(0x23, Buffer.of(0x03, 0x02, 0x00, 0x01));
+    const { certificate } = made('odd', { keys, publicKey: sequenceOf(sequenceOf(oid('1.2.3')), pieces) });
     expect(belongsTogether(certificate, keys.privateKey)).toBe(false);
   });
 
@@ -83,6 +92,59 @@ describe('the dates of a certificate, as authorities wrote them', () => {
     const { notBefore, notAfter } = validityOf({ validFrom, validTo, validFromDate: random, validToDate: random });
     expect([notBefore.getTime(), notAfter.getTime()]).toEqual([Number.NaN, Number.NaN]);
   });
+});
+
+describe('the time in which a certificate is valid', () => {
+  const { certificate } = made('dates', { keys });
+  const { notBefore, notAfter } = validityOf(certificate);
+  test.each([
+    ['before it begins', notBefore.getTime() - 1, false],
+    ['when it begins', notBefore.getTime(), true],
+    ['when it ends', notAfter.getTime(), true],
+    ['after it ends', notAfter.getTime() + 1, false],
+  ])('%s', (_name, now, expected) => {
+    expect(isValid(certificate, new Date(now))).toBe(expected);
+  });
+});
+
+describe('what is told of a key', () => {
+  /** P-256 with another generator, which no name stands for. */
+  function keyOfUnnamedCurve(): KeyObject {
+    const [once = Buffer.alloc(0), twice = Buffer.alloc(0)] = [1, 2].map((factor) => {
+      const curve = createECDH('prime256v1');
+      curve.setPrivateKey(Buffer.from([...Buffer.alloc(31), factor]));
+      return curve.getPublicKey();
+    });
+    const explicitly = generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' });
+    const der = explicitly.privateKey.export({ type: 'pkcs8', format: 'der' });
+    twice.copy(der, der.indexOf(once));
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  }
+
+  test.each<[string, KeyObject, string, number]>([
+    ['RSA', keys.privateKey, 'rsa', 2048],
+    ['P-256', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'ec', 256],
+    ['P-521', generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey, 'ec', 521],
+    ['a curve without a name', keyOfUnnamedCurve(), 'ec', 256],
+    ['Ed25519', generateKeyPairSync('ed25519').privateKey, 'ed25519', 256],
+    ['Ed448', generateKeyPairSync('ed448').privateKey, 'ed448', 456],
+  ])('%s', (_name, privateKey, keyType, keyBits) => {
+    const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+    const { certificate } = made('leaf', { keys, publicKey });
+    expect(describeCertificate(certificate, privateKey, [])).toMatchObject({ keyType, keyBits });
+  });
+});
+
+test('what is told of a certificate', () => {
+  const { certificate } = made('leaf', { keys });
+  expect(describeCertificate(certificate, keys.privateKey, [])).toMatchObject({
+    thumbprint: certificate.fingerprint.replaceAll(':', ''),
+    sha256: certificate.fingerprint256.replaceAll(':', ''),
+    signatureAlgorithm: 'sha256WithRSAEncryption',
+    subject: 'CN=leaf',
+  });
+  expect(onOneLine('O=Contoso\nCN=leaf')).toBe('O=Contoso, CN=leaf');
+  expect(onOneLine(undefined)).toBe('');
 });
 
 describe('an RSASSA-PSS signature', () => {

@@ -2,7 +2,8 @@ import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { parseSubject } from '../../src/certificate/subject.ts';
 import { parseWhole } from '../../src/pkcs12/asn1/ber.ts';
-import { bits, oid, sequenceOf, time, unsigned } from '../../src/pkcs12/asn1/der.ts';
+import { bits, octets, oid, sequenceOf, time, unsigned } from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
 import { decode, type Decoded } from '../../src/certificate/decode.ts';
 import { writePkcs12 } from '../../src/pkcs12/write.ts';
 import { certificateIn, failureOf, openFixture, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
@@ -37,6 +38,14 @@ function ofLength(least: number, most: number): Buffer {
     if (length >= least && length <= most) return file;
     if (length > most) throw new Error('none is so long');
   }
+}
+
+/** Base64 on lines that became one, of what begins as a .pfx of a length that leaves so many bytes over by threes. */
+function withBlanks(over: number): string {
+  const content = sequenceOf(oid(OID.data), octets(Buffer.alloc(199 + over)));
+  const file = sequenceOf(unsigned(3), content);
+  expect(file.length % 3).toBe(over);
+  return file.toString('base64').replace(/.{60}/g, '$& ');
 }
 
 describe('base64 in its disguises', () => {
@@ -140,6 +149,9 @@ describe('base64 in its disguises', () => {
     ['line breaks spelled out', wrapped(76, '\\n'), /: spelled-out line breaks\.$/],
     ['a data URL in quotation marks', `"data:;base64,${base64}"`, /: quotation marks, the head of a data URL\.$/],
     ['characters of zero width', wrapped(76, '\u200b'), /: invisible characters\.$/],
+    ['a data URL', `data:application/x-pkcs12;base64,${base64}`, /: the head of a data URL\.$/],
+    ['a byte order mark that could not be read', `\ufffd\ufffd${base64}`, /byte order mark/],
+    ['one character that could not be read', `\ufffd${base64}`, /text before it/],
   ])('%s: left out, and said', (_name, text, note) => {
     const decoded = decode(text);
     expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
@@ -270,6 +282,20 @@ describe('base64 in its disguises', () => {
     expect(decode(Buffer.from(base64).toString('base64')).notes).toEqual([expect.stringMatching(/more than once/)]);
   });
 
+  test.each([
+    ['short', 'MAA='],
+    ['with few zeros', 'MAA=\0\0'],
+    ['wrapped with blanks, of a length that needs no padding', withBlanks(0)],
+    ['wrapped with blanks, with padding', withBlanks(1)],
+  ])('says nothing of what is %s', (_name, text) => {
+    expect(decode(text).notes).toEqual([]);
+  });
+
+  test('six times is the most', () => {
+    expect(bytesOf(decode(times(base64, 5)))?.equals(pfx)).toBe(true);
+    expect(failureOf(() => decode(times(base64, 6))).code).toBe('PFX_NOT_PKCS12');
+  });
+
   test('padding of every length', () => {
     const certificate = openFixture('openssl-ec.pfx');
     const file = writePkcs12(certificate, PASSWORD);
@@ -284,16 +310,21 @@ describe('text that is no .pfx', () => {
   const of = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
   const der = openFixture('openssl-default.pfx').leaf.raw;
   test.each([
-    ['nothing', '', 'PFX_EMPTY', /empty/],
-    ['blanks', ' \r\n\t', 'PFX_EMPTY', /empty/],
-    ['quotation marks', '""', 'PFX_EMPTY', /empty/],
-    ['words', 'this is not base64!', 'PFX_NOT_BASE64', /position/],
+    ['nothing', '', 'PFX_EMPTY', /^The input "pfx" is empty\.$/],
+    ['blanks', ' \r\n\t', 'PFX_EMPTY', /^The input "pfx" is empty\.$/],
+    ['quotation marks', '""', 'PFX_EMPTY', /^The input "pfx" is empty\.$/],
+    ['words', 'this is not base64!', 'PFX_NOT_BASE64', /: the character at position 16 \(U\+0021\) does not/],
     ['a path', './certs/my.pfx', 'PFX_NOT_BASE64', /pfx-file/],
     ['a Windows path', 'C:\\certs\\my.pfx', 'PFX_NOT_BASE64', /pfx-file/],
     ['a mask', '***', 'PFX_NOT_BASE64', /mask/],
     ['an expression', '${{ secrets.PFX }}', 'PFX_NOT_BASE64', /expression/],
     ['one character more', `${base64.replace(/=+$/, '').slice(0, 1000)}A`, 'PFX_NOT_BASE64', /missing/],
-    ['padding in the middle', `${base64.slice(0, 100)}==${base64.slice(100)}`, 'PFX_NOT_BASE64', /joined/],
+    [
+      'padding in the middle',
+      `${base64.slice(0, 100)}==${base64.slice(100)}`,
+      'PFX_NOT_BASE64',
+      /padding \("="\) stands in the middle, at position 101: several texts were joined/,
+    ],
     ['an equals sign near the start', `PFX=${Buffer.alloc(99, 0xaa).toString('base64')}`, 'PFX_NOT_BASE64', /U\+003D/],
     [
       'two values in base64',
@@ -345,6 +376,34 @@ describe('text that is no .pfx', () => {
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
     expect(failure.remedy).not.toBe('');
+  });
+});
+
+describe('why text is no base64', () => {
+  test.each([
+    ['a path by its extension', 'my.p12', /a path/],
+    ['a path upwards', '../certs/my.bin', /a path/],
+    ['a path from the root', '/certs/my.bin', /a path/],
+    ['a path from home', '~/certs/my.bin', /a path/],
+    ['a path of Windows', 'C:\\certs\\my.bin', /a path/],
+    ['what only ends as a path', 'x!/y.bin', /position 2 \(U\+0021\)/],
+    ['what only begins as a path', './my.bin!', /position 1 \(U\+002E\)/],
+    ['lines, the last of them a path', 'a!\nmy.pfx', /position 2 \(U\+0021\)/],
+    ['what is too long for a path', `${'!'.repeat(1020)}.pfx`, /position 1 \(U\+0021\)/],
+    ['a mask with something behind it', '***QUJD', /position 1 \(U\+002A\)/],
+    ['a mask with something before it', 'QUJD***', /position 5 \(U\+002A\)/],
+    ['a variable', '$PFX', /expression or variable that was not filled in/],
+    ['a brace that begins no JSON', 'QUJD{', /position 5 \(U\+007B\)/],
+    ['YAML further down', 'x:\n  kind: Secret', /it is YAML/],
+    ['a word that ends as one of YAML', 'mydata: none', /position 7 \(U\+003A\)/],
+    ['a percent sign', 'QUJD%', /: it is percent-encoded, or ends in the % mark that zsh shows\.$/],
+    ['quotation marks around its end only', 'QUJD"QUJD"', /position 5 \(U\+0022\)/],
+    ['quotation marks around its beginning only', '"QUJD"QUJD', /position 1 \(U\+0022\)/],
+    ['the head of a data URL in the middle', 'QUJDdata:;base64,QUJD', /position 9 \(U\+003A\)/],
+  ])('%s', (_name, text, message) => {
+    const failure = failureOf(() => decode(text));
+    expect(failure.code).toBe('PFX_NOT_BASE64');
+    expect(failure.message).toMatch(message);
   });
 });
 
@@ -431,6 +490,9 @@ describe('a .pfx next to PEM', () => {
       const failure = failureOf(() => decode(text));
       expect(failure.code).toBe('PFX_NOT_BASE64');
       expect(failure.message).toMatch(/a \.pfx and a private key in PEM/);
+      expect(failure.remedy).toBe(
+        'Give one of them only: the .pfx, or the PEM text with the certificate and its private key.',
+      );
     }
   });
 
@@ -453,6 +515,10 @@ describe('files', () => {
     ['base64 with a byte order mark', Buffer.from(`\ufeff${base64}`)],
     ['base64 in UTF-16 without its mark', Buffer.from(base64, 'utf16le')],
     ['base64 in UTF-32', Buffer.from([...Buffer.from(base64)].flatMap((digit) => [0, 0, 0, digit]))],
+    [
+      'base64 in UTF-32 with its mark',
+      Buffer.from([0xff, 0xfe, 0, 0, ...[...Buffer.from(base64)].flatMap((digit) => [digit, 0, 0, 0])]),
+    ],
   ])('%s is decoded, and said', (_name, file) => {
     const decoded = decode(file);
     expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
@@ -466,5 +532,35 @@ describe('files', () => {
     ['prose with a word like base64', 'MIT License, MIIR', 'PFX_NOT_PKCS12'],
   ])('%s', (_name, text, code) => {
     expect(failureOf(() => decode(Buffer.from(text))).code).toBe(code);
+  });
+
+  const cyrillic = `пароль: нет\nPFX: ${base64}`;
+  test.each([
+    ['UTF-8', Buffer.from(cyrillic)],
+    ['UTF-16', Buffer.from(`\ufeff${cyrillic}`, 'utf16le')],
+    ['UTF-16 of the other byte order', Buffer.from(`\ufeff${cyrillic}`, 'utf16le').swap16()],
+    ...['aÿ', 'þa', 'ÿa', 'aþ'].map((start): [string, Buffer] => [
+      `Latin-1, beginning with ${start}`,
+      Buffer.from(`${start}: ${base64}`, 'latin1'),
+    ]),
+  ])('base64 in a text in %s', (_name, file) => {
+    const decoded = decode(file);
+    expect(bytesOf(decoded)?.equals(pfx)).toBe(true);
+    expect(decoded.notes).toContainEqual(expect.stringMatching(/text before it/));
+  });
+
+  test('PEM keeps what is no mark at its beginning', () => {
+    const text = `# ÿþ ï»¿\n${readFixture('pem/pkcs8.pem').toString().trim()}`;
+    expect(decode(Buffer.from(`\n${text}\n`, 'latin1'))).toEqual({ kind: 'pem', text, notes: [] });
+  });
+
+  test.each(['feff41', 'fe4142', '41ff42'])('half a character behind what may be a byte order mark: %s', (hex) => {
+    expect(failureOf(() => decode(Buffer.from(hex, 'hex'))).code).toBe('PFX_NOT_PKCS12');
+  });
+
+  test('line breaks in what is cut off are left as they are', () => {
+    const content = sequenceOf(oid(OID.data), octets(Buffer.from('\r\n'.repeat(100))));
+    const file = sequenceOf(unsigned(3), content).subarray(0, 120);
+    expect(decode(file)).toEqual({ kind: 'pkcs12', bytes: file, notes: [] });
   });
 });

@@ -59,6 +59,10 @@ describe('the file', () => {
     });
     expect(failure.code).toBe('HAND_OVER_FAILED');
     expect(failure.message).toMatch(/could not be written.*EEXIST.*Nothing was changed/);
+    expect(failure.remedy).toBe(
+      'Free disk space on the runner, or check that RUNNER_TEMP names a folder that the job may write to; then run the job again.',
+    );
+    expect(failure.cause).toMatchObject({ code: 'EEXIST' });
     expect(failure.message + failure.remedy).not.toContain(plan.password);
     expect(readFileSync(plan.path, 'utf8')).toBe('mine');
   });
@@ -79,6 +83,10 @@ describe('the file', () => {
       removeHandOver(path);
     });
     expect(failure.code).toBe('HAND_OVER_NOT_REMOVED');
+    expect(failure.message).toMatch(
+      /^The file with the new certificate and its private key could not be removed: .+\.$/,
+    );
     expect(failure.remedy).toMatch(/by hand/);
+    expect(failure.cause).toMatchObject({ code: 'ERR_FS_EISDIR' });
   });
 });

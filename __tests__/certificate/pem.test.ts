@@ -10,6 +10,7 @@ import {
 } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { decode } from '../../src/certificate/decode.ts';
+import { openPem, privateKeyLines } from '../../src/certificate/pem.ts';
 import { openCertificate } from '../../src/certificate/upload.ts';
 import type { CertificateUpload } from '../../src/certificate/upload.ts';
 import { TAG } from '../../src/pkcs12/asn1/ber.ts';
@@ -17,6 +18,7 @@ import { element, explicit, octets, oid, sequenceOf, unsigned, utf8 } from '../.
 import { OID } from '../../src/pkcs12/asn1/oids.ts';
 import { pfxOfContents } from '../pkcs12/builder.ts';
 import { failureOf, fixturesIn, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
+import { made, rsaKeys } from './made.ts';
 
 const open = (content: string | Buffer, password = ''): CertificateUpload =>
   openCertificate({ content, password, notes: [] }, new Date()).upload;
@@ -27,6 +29,11 @@ const block = (label: string, base64 = 'AAAA'): string =>
 const [leaf = '', authority = '', key = ''] = blocks(pem('bag-attributes'));
 
 const whole = `${key}${leaf}${authority}`;
+/** The certificate and, after it, that it is trusted for TLS clients. */
+const trusted = Buffer.concat([new X509Certificate(leaf).raw, sequenceOf(sequenceOf(oid(OID.clientAuth)))]).toString(
+  'base64',
+);
+const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
 
 describe('what OpenSSL writes', () => {
   test.each(fixturesIn('pem'))('$file', ({ file, password, thumbprint, failure }) => {
@@ -90,6 +97,7 @@ describe('as people paste it', () => {
       `${block('CERTIFICATE REQUEST')}${block('X9.42 DH PARAMETERS')}${block('X509 CRL')}${block('SOMETHING ELSE')}${whole}`,
     ],
     ['as a trusted certificate', `${key}${leaf.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE')}`],
+    ['as a trusted certificate, with what it is trusted for', `${key}${block('TRUSTED CERTIFICATE', trusted)}`],
   ])('%s', (_name, text) => {
     expect(open(text).certificate.subject).toContain('CN=connector.example');
     expect(open(Buffer.from(text)).certificate.subject).toContain('CN=connector.example');
@@ -174,6 +182,48 @@ describe('as people paste it', () => {
   });
 });
 
+describe('the attribute localKeyID above a block', () => {
+  const idIn = (above: string): string | undefined => openPem(`${leaf}${above}${key}`, '').privateKeys[0]?.localKeyId;
+  const attribute = 'Bag Attributes\n    localKeyID: 01 AB \nKey Attributes: <No Attributes>\n';
+  test.each([
+    ['in pairs', attribute, '01ab'],
+    ['without blanks', attribute.replace('01 AB', '01AB'), '01ab'],
+    ['in small letters', attribute.toLowerCase(), '01ab'],
+    ['of many digits', `localKeyID: ${'0F '.repeat(63)}1E \n`, `${'0f'.repeat(63)}1e`],
+    ['of no digits', 'localKeyID: <Empty Attribute>\n', undefined],
+    ['far above it, where it is that of something else', attribute + 'a line of text\n'.repeat(1000), undefined],
+    ['above another block', `${attribute}${authority}`, undefined],
+    ['that is not there', '', undefined],
+  ])('%s', (_name, above, expected) => {
+    expect(idIn(above)).toBe(expected);
+  });
+
+  test('says which of two certificates of the key is meant', () => {
+    const keys = rsaKeys();
+    const [one, other] = [made('one', { keys }), made('other', { keys })].map(({ certificate }) =>
+      certificate.toString(),
+    );
+    const mark = (id: string): string => `Bag Attributes\n    localKeyID: ${id} \n`;
+    const marked = `${mark('01 02')}${keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()}`;
+    expect(open(`${marked}${one}${mark('01 02')}${other}`).certificate.subject).toBe('CN=other');
+    expect(open(`${marked}${mark('01 03')}${one}${mark('01 02')}${other}`).certificate.subject).toBe('CN=other');
+    expect(open(`${marked}${mark('01 02')}${one}${other}`).certificate.subject).toBe('CN=one');
+    expect(open(`${marked}${one}${other}`).certificate.subject).toBe('CN=one');
+  });
+});
+
+describe('the lines of private keys', () => {
+  const lines = key.split('\n').filter((line) => line !== '' && !line.startsWith('-'));
+  test.each([
+    ['as OpenSSL writes them', whole],
+    ['with CR LF', whole.replaceAll('\n', '\r\n')],
+    ['indented', whole.replace(/^/gm, '    ')],
+    ['under any label', whole.replaceAll('PRIVATE KEY', 'ANY PRIVATE KEY')],
+  ])('%s, and of nothing else', (_name, text) => {
+    expect(privateKeyLines(text).filter((line) => line !== '')).toEqual(lines);
+  });
+});
+
 describe('certificates in PKCS#7, as authorities deliver them', () => {
   const signedData = (...certificates: readonly Buffer[]): string =>
     sequenceOf(
@@ -200,6 +250,8 @@ describe('certificates in PKCS#7, as authorities deliver them', () => {
 
   test('are counted, and read if they are of the key', () => {
     expect(failureOf(() => open(key + block('PKCS7', signedData()))).code).toBe('PFX_NO_CERTIFICATE');
+    const without = sequenceOf(oid(OID.signedData), explicit(0, sequenceOf(unsigned(1), element(TAG.set))));
+    expect(failureOf(() => open(key + block('PKCS7', without.toString('base64')))).code).toBe('PFX_NO_CERTIFICATE');
     expect(failureOf(() => open(key + block('PKCS7'))).message).toMatch(/certificate cannot be read/);
     const many = signedData(...Array.from({ length: 201 }, () => authorityDer));
     expect(failureOf(() => open(key + block('PKCS7', many))).message).toMatch(/201 certificates/);
@@ -207,6 +259,7 @@ describe('certificates in PKCS#7, as authorities deliver them', () => {
 
   test('without a key it is refused as before', () => {
     expect(failureOf(() => open(block('PKCS7', signedData(leafDer)))).code).toBe('PFX_IS_PKCS7');
+    expect(failureOf(() => open(block('PKCS #7 SIGNED DATA', signedData(leafDer)))).code).toBe('PFX_IS_PKCS7');
   });
 });
 
@@ -214,18 +267,20 @@ interface DekInfoOptions {
   readonly cipher?: string;
   readonly password?: Buffer;
   readonly padding?: boolean;
+  /** Bytes behind what is encrypted. */
+  readonly more?: Buffer;
 }
 
 /** OpenSSL's own encryption of PEM (EVP_BytesToKey: one round of MD5). */
 function dekInfo(der: Buffer, options: DekInfoOptions = {}): string {
-  const { cipher = 'aes-128-cbc', password = Buffer.from(PASSWORD), padding = true } = options;
+  const { cipher = 'aes-128-cbc', password = Buffer.from(PASSWORD), padding = true, more = Buffer.alloc(0) } = options;
   const { keyLength = 0, ivLength = 0 } = getCipherInfo(cipher) ?? {};
   const iv = Buffer.alloc(ivLength, 7);
   const md5 = (before: Buffer): Buffer => hash('md5', Buffer.concat([before, password, iv.subarray(0, 8)]), 'buffer');
   const first = md5(Buffer.alloc(0));
   const derived = Buffer.concat([first, md5(first)]).subarray(0, keyLength);
   const encryption = createCipheriv(cipher, derived, iv).setAutoPadding(padding);
-  const ciphertext = Buffer.concat([encryption.update(der), encryption.final()]).toString('base64');
+  const ciphertext = Buffer.concat([encryption.update(der), encryption.final(), more]).toString('base64');
   return `Proc-Type: 4,ENCRYPTED\nDEK-Info: ${cipher.toUpperCase()},${iv.toString('hex').toUpperCase()}\n\n${ciphertext}`;
 }
 
@@ -243,7 +298,7 @@ describe("OpenSSL's own encryption of PEM", () => {
     expect(failureOf(() => open(encrypted, 'another')).code).toBe('PFX_WRONG_PASSWORD');
   });
 
-  test.each(['CAST5-CBC', 'CHACHA20', 'AES-128-WRAP', 'AES-256-GCM', 'TOSTRING', 'X'])(
+  test.each(['CAST5-CBC', 'CHACHA20', 'AES-512-CBC', 'AES-128-WRAP', 'AES-256-GCM', 'TOSTRING', 'X'])(
     '%s is refused by its name, whatever the password is',
     (cipher) => {
       const encrypted = text(dekInfo(der).replace('AES-128-CBC', cipher));
@@ -251,9 +306,27 @@ describe("OpenSSL's own encryption of PEM", () => {
         const failure = failureOf(() => open(encrypted, password));
         expect(failure.code).toBe('PFX_UNSUPPORTED');
         expect(failure.message).toContain(`encrypted with ${cipher}, which is not supported`);
+        expect(failure.remedy).toBe('Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem');
       }
     },
   );
+
+  test.each<[string, (body: string) => string]>([
+    ['line breaks of Windows', (body) => body.replaceAll('\n', '\r\n')],
+    ['no blanks', (body) => body.replaceAll(': ', ':')],
+    ['more blanks', (body) => body.replaceAll(': ', ':  ').replaceAll(',', ' , ')],
+    ['an empty line before it', (body) => `\n\n${body}`],
+    ['a cipher in small letters', (body) => body.replace('AES-128-CBC', 'aes-128-cbc')],
+  ])('its head with %s', (_name, change) => {
+    const { privateKeys } = openPem(text(change(dekInfo(der))), PASSWORD);
+    expect(privateKeys.map((one) => one.key.asymmetricKeyType)).toEqual(['rsa']);
+  });
+
+  test('bytes behind its last block are damage, if the password fits', () => {
+    const encrypted = text(dekInfo(der, { more: Buffer.alloc(3) }));
+    expect(failureOf(() => open(encrypted, PASSWORD)).code).toBe('PFX_DAMAGED');
+    expect(failureOf(() => open(encrypted, 'another')).code).toBe('PFX_WRONG_PASSWORD');
+  });
 
   test('an IV that lost its end is damage', () => {
     expect(failureOf(() => open(text(dekInfo(der).replace('07\n', '\n')), PASSWORD)).code).toBe('PFX_DAMAGED');
@@ -306,6 +379,39 @@ describe('a key under the label of another form, which OpenSSL opens', () => {
   });
 });
 
+describe('an EC key that leaves its curve out', () => {
+  const [curve, otherCurve] = ['1.2.840.10045.3.1.7', '1.3.132.0.34'].map((name) => oid(name).toString('base64'));
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const number = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+  const bare = block('EC PRIVATE KEY', sequenceOf(unsigned(1), octets(number)).toString('base64'));
+  const { certificate } = made('ec', { keys: { privateKey: rsaKeys().privateKey, publicKey } });
+  const keyIn = (text: string): boolean | undefined => openPem(text, '').privateKeys[0]?.key.equals(privateKey);
+
+  test('has that of EC PARAMETERS, wherever it stands', () => {
+    const parameters = block('EC PARAMETERS', curve);
+    for (const parts of [
+      [parameters, bare, certificate.toString()],
+      [certificate.toString(), bare, block('DH PARAMETERS', otherCurve), parameters],
+    ])
+      expect(keyIn(parts.join(''))).toBe(true);
+  });
+
+  test('and keeps its own, if it has one', () => {
+    const sec1 = privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+    expect(keyIn(block('EC PARAMETERS', otherCurve) + sec1 + certificate.toString())).toBe(true);
+  });
+
+  test('cannot be read without it', () => {
+    const without = failureOf(() => openPem(bare + certificate.toString(), ''));
+    expect([without.code, without.message]).toEqual([
+      'PFX_INVALID',
+      'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.',
+    ]);
+    const damaged = failureOf(() => openPem(bare + block('EC PARAMETERS', '?') + certificate.toString(), ''));
+    expect(damaged.message).toMatch(/BEGIN EC PARAMETERS and its END is not base64\.$/);
+  });
+});
+
 describe('a beginning without its end', () => {
   test.each([
     ['in a comment', '# paste from -----BEGIN to -----END\n'],
@@ -340,6 +446,18 @@ describe('a beginning without its end', () => {
   });
 });
 
+test.each([
+  ['alone', '-----BEGIN'],
+  ['after everything', `${whole}-----BEGIN`],
+  ['with a line break behind it', `${whole}-----BEGIN CERT\n`],
+])('the start of a first line %s is a text that is cut off', (_name, text) => {
+  expect(failureOf(() => openPem(text, ''))).toMatchObject({
+    code: 'PFX_TRUNCATED',
+    message: 'The PEM text is cut off: it ends in a line -----BEGIN.',
+    remedy: COPY_AGAIN,
+  });
+});
+
 describe('an end without its beginning', () => {
   const body = (text: string): string => text.slice(text.indexOf('\n') + 1);
   test.each([
@@ -348,6 +466,7 @@ describe('an end without its beginning', () => {
     ['the last one', `${key}${leaf}${body(authority)}`],
     ['everything', body(key)],
     ['one in the middle', `${key}${body(leaf)}${authority}`],
+    ['one near the start', `${'A'.repeat(64)}\n-----END CERTIFICATE-----\n${'# a comment\n'.repeat(20)}${whole}`],
     ['a beginning that is beyond repair', `${leaf.replace('-----BEGIN CERTIFICATE', '# CERT')}${key}`],
     ['armour without dashes', whole.replaceAll('-----', '')],
   ])('is damage: %s', (_name, text) => {
@@ -412,12 +531,142 @@ describe('what cannot be used, by its cause', () => {
     ['letters that are no base64', leaf + key.replace('\nM', '\n!'), 'PFX_INVALID', /not base64/],
     ['a broken key', leaf + block('PRIVATE KEY', 'MAMCAQA='), 'PFX_INVALID', /private key in the PEM text/],
     ['a broken certificate', key + block('CERTIFICATE', 'MAMCAQA='), 'PFX_INVALID', /certificate cannot be read/],
+    [
+      'a broken certificate after a whole one',
+      key + leaf + block('CERTIFICATE', 'MAMCAQA='),
+      'PFX_INVALID',
+      /certificate 2 of the 2 in it cannot be read/,
+    ],
     ['201 certificates', key + leaf.repeat(201), 'PFX_TOO_LARGE', /201 certificates/],
+    ['201 keys', key.repeat(201) + leaf, 'PFX_TOO_LARGE', /201 private keys and 1 certificates/],
+    ['a long label', leaf + block('X'.repeat(50)), 'PFX_NO_PRIVATE_KEY', /PEM text has no private key/],
   ])('%s', (_name, text, code, message) => {
     const failure = failureOf(() => open(text));
     expect(failure.code).toBe(code);
     expect(failure.message).toMatch(message);
     expect(failure.message + failure.remedy).not.toContain(key.split('\n')[1]);
+  });
+
+  test('200 of a kind are accepted', () => {
+    const { privateKeys, certificates } = openPem(key.repeat(200) + leaf + authority.repeat(199), '');
+    expect([privateKeys.length, certificates.length]).toEqual([200, 200]);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a character that is none of it', 'MAMC!AQA='],
+    ['a character too many', 'MAMCAQAAA='],
+    ['too many signs of its end', 'MAMCAQA==='],
+    ['words', 'this is (as I said) secret'],
+  ])('a key that is not base64, and no blanks for plus signs: %s', (_name, body) => {
+    const text = `${leaf}-----BEGIN PRIVATE KEY-----${body}-----END PRIVATE KEY-----\n`;
+    expect(failureOf(() => openPem(text, ''))).toMatchObject({
+      code: 'PFX_INVALID',
+      message: 'The PEM text is malformed: what stands between BEGIN PRIVATE KEY and its END is not base64.',
+      remedy: COPY_AGAIN,
+    });
+  });
+
+  const dsa = (second: Buffer): Buffer =>
+    sequenceOf(unsigned(0), unsigned(23), second, unsigned(4), unsigned(8), unsigned(3));
+  test.each<[string, Buffer, string]>([
+    ['a number', unsigned(0), 'the private key is missing or of another type'],
+    ['an empty list', sequenceOf(), 'the modulus is missing or of another type'],
+    ['a list of one number', sequenceOf(unsigned(0)), 'the modulus is missing or of another type'],
+    ['DSA with a text', dsa(utf8('11')), 'a number of the DSA key is missing or of another type'],
+  ])('a key that is malformed: %s', (_name, der, what) => {
+    const text = leaf + block('PRIVATE KEY', der.toString('base64'));
+    expect(failureOf(() => openPem(text, ''))).toMatchObject({
+      code: 'PFX_INVALID',
+      message: `The private key in the PEM text is malformed: ${what}.`,
+      remedy: COPY_AGAIN,
+    });
+  });
+
+  const convert = 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem';
+  const pbes2 = pem('pbes2-aes-256-cbc');
+  const unknown = sequenceOf(unsigned(0), sequenceOf(oid('1.2.3')), octets(octets(Buffer.alloc(32))));
+  const costly = sequenceOf(
+    sequenceOf(oid(OID.pbeWithSHAAnd3KeyTripleDESCBC), sequenceOf(octets(Buffer.alloc(8)), unsigned(0x7fff_ffff))),
+    octets(Buffer.alloc(16)),
+  );
+  test.each<[string, string, string, string, RegExp, string]>([
+    [
+      'a key in a TPM',
+      leaf + block('TSS2 PRIVATE KEY'),
+      '',
+      'PFX_UNSUPPORTED',
+      /^The private key in the PEM text is held by a TPM/,
+      'An API connector needs the private key itself. Issue a certificate for a key that can be exported.',
+    ],
+    [
+      'too many certificates',
+      key + leaf.repeat(201),
+      '',
+      'PFX_TOO_LARGE',
+      /^The PEM text has 1 private keys and 201 certificates in it; at most 200 of each are accepted\.$/,
+      'Is this the right file? Leave the one certificate that is meant, its issuers and its key.',
+    ],
+    [
+      'a type of key that is not known',
+      leaf + block('PRIVATE KEY', unknown.toString('base64')),
+      '',
+      'PFX_UNSUPPORTED',
+      /^The private key in the PEM text .*1\.2\.3/,
+      convert,
+    ],
+    [
+      'too many rounds',
+      leaf + block('ENCRYPTED PRIVATE KEY', costly.toString('base64')),
+      PASSWORD,
+      'PFX_TOO_MANY_ITERATIONS',
+      /^The private key in the PEM text asks for 2,147,483,647 iterations/,
+      convert,
+    ],
+    [
+      'another password',
+      pbes2,
+      'another',
+      'PFX_WRONG_PASSWORD',
+      /^The password does not open the private key in the PEM text\.$/,
+      'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout',
+    ],
+    [
+      'a password with a blank too many',
+      pbes2,
+      `${PASSWORD} `,
+      'PFX_WRONG_PASSWORD',
+      /^The password does not open the private key in the PEM text: without the blanks at its end it would\.$/,
+      'Store the password again, exactly; gh asks for it:\ngh secret set CONNECTOR_PFX_PASSWORD --env production',
+    ],
+    [
+      'no password',
+      pbes2,
+      '',
+      'PFX_WRONG_PASSWORD',
+      /is encrypted, and the input "password" is empty/,
+      'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.',
+    ],
+    [
+      'an encrypted key whose end is damaged',
+      pbes2.replace(/.{8}(?==\n-----END ENCRYPTED)/, 'AAAAAAAA'),
+      PASSWORD,
+      'PFX_DAMAGED',
+      /^The private key in the PEM text is damaged\.$/,
+      COPY_AGAIN,
+    ],
+    [
+      'a key that is cut off',
+      leaf + key.slice(0, -30),
+      '',
+      'PFX_TRUNCATED',
+      /^The PEM text is cut off: -----BEGIN PRIVATE KEY----- has no -----END PRIVATE KEY----- after it\.$/,
+      COPY_AGAIN,
+    ],
+  ])('%s, and what to do about it', (_name, text, password, code, message, remedy) => {
+    const failure = failureOf(() => openPem(text, password));
+    expect(failure).toMatchObject({ code, remedy });
+    expect(failure.message).toMatch(message);
   });
 
   test.each(['pkcs8', 'sec1'])('a key in the clear that was damaged: %s', (name) => {

@@ -1,6 +1,15 @@
 /** Where the .pfx comes from: the text of an input, or a file on the runner. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -38,9 +47,10 @@ const refusalOf = (path: string): Failure => failureOf(() => bytesOf(path));
 
 describe('what is read', () => {
   test('the password of the source comes along', () => {
-    expect(readSource({ kind: 'text', text: 'any', password: ' a ' })).toMatchObject({
+    expect(readSource({ kind: 'text', text: 'any', password: ' a ' })).toEqual({
       content: 'any',
       password: ' a ',
+      notes: [],
     });
   });
 
@@ -100,8 +110,19 @@ describe('its size', () => {
     const text = `\ufeff${small.toString('base64')}`;
     const path = written('utf-16.txt', Buffer.from(text.padEnd(2 * MIB, ' '), 'utf16le'));
     expect(bytesOf(path)).toEqual(small);
+    expect(readSource({ kind: 'file', path, password: '' }).content).toHaveLength(4 * MIB);
     writeFileSync(path, Buffer.from(text.padEnd(2 * MIB + 1, ' '), 'utf16le'));
     expect(refusalOf(path)).toMatchObject(tooLarge(4 * MIB + 2));
+  });
+
+  test('no file is left open, whether it is read or refused', () => {
+    const [fine, larger] = [written('a.pfx', small), written('b.pfx', '')];
+    truncateSync(larger, 2 ** 40);
+    const openFiles = (): number => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    bytesOf(fine);
+    refusalOf(larger);
+    expect(openFiles()).toBe(before);
   });
 
   test('a huge file is refused by its size, without being read', () => {
@@ -128,6 +149,14 @@ describe('a file that cannot be read', () => {
 
   test('its name is shown as one line, whatever is in it', () => {
     expect(refusalOf('no "such"\n\\file').message).toContain('"no \\"such\\"\\n\\\\file"');
+  });
+
+  test.each([
+    [260, JSON.stringify('a'.repeat(260))],
+    [261, 'a path of 261 characters'],
+  ])('a name of %d letters is shown if it may be one', (length, shown) => {
+    const { message } = refusalOf('a'.repeat(length));
+    expect(message).toBe(`The input "pfx-file" names ${shown}, which could not be read (ENAMETOOLONG).`);
   });
 
   test('it is a directory', () => {

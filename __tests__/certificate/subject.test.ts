@@ -3,6 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { createCertificate } from '../../src/certificate/create.ts';
 import { parseSubject } from '../../src/certificate/subject.ts';
+import { oid, sequenceOf, setOf, utf8 } from '../../src/pkcs12/asn1/der.ts';
+import { OID } from '../../src/pkcs12/asn1/oids.ts';
 
 test.each([
   ['CN=api-connector', 'CN=api-connector'],
@@ -14,6 +16,7 @@ test.each([
   ['CN=über', 'CN=über'],
   ['CN=a=b', 'CN=a=b'],
   ['CN=a\\\\,O=b', 'O=b\nCN=a\\\\'],
+  [`CN=${'ü'.repeat(64)}`, `CN=${'ü'.repeat(64)}`],
 ])('%s', async (text, shown) => {
   const parsed = parseSubject(text);
   if (!('der' in parsed)) throw new Error(parsed.problem);
@@ -39,8 +42,14 @@ test.each([
   ['E=a@contoso.com', /the attribute E is not supported/],
   ['2.5.4.3=a', /the attribute 2\.5\.4\.3 is not supported/],
   [`CN=${'x'.repeat(65)}`, /CN is longer than 64/],
+  [`${'X'.repeat(41)}=a`, /^the attribute X{40} is not supported/],
 ])('%s is refused by name', (text, problem) => {
   expect(parseSubject(text)).toEqual({ problem: expect.stringMatching(problem) });
+});
+
+test('a byte order mark that is spelled out is part of the value', () => {
+  const parsed = parseSubject('CN=\\EF\\BB\\BFa');
+  expect(parsed).toEqual({ der: sequenceOf(setOf(sequenceOf(oid(OID.commonName), utf8('\ufeffa')))) });
 });
 
 test('after 2049 a date is a GeneralizedTime', async () => {

@@ -1,11 +1,12 @@
 /** What a source gave, on its way to what is sent, and what the log says of it. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { type KeyObject, type X509Certificate } from 'node:crypto';
-import { thumbprintOf } from '../../src/certificate/client-certificate.ts';
-import { openCertificate } from '../../src/certificate/upload.ts';
+import { generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto';
+import { describeCertificate, thumbprintOf } from '../../src/certificate/client-certificate.ts';
+import { openCertificate, privateKeyForms } from '../../src/certificate/upload.ts';
 import { openPkcs12 } from '../../src/pkcs12/open.ts';
 import { certificate, certificateBag, keyBag, newKeys, pfxOfContents, privateKeyOf } from '../pkcs12/builder.ts';
 import { openFixture, PASSWORD, readFixture } from '../pkcs12/fixtures.ts';
+import { made } from './made.ts';
 
 const now = new Date();
 const opened = (content: string | Buffer, password: string): ReturnType<typeof openCertificate> =>
@@ -65,6 +66,12 @@ test('a file that is TripleDES-SHA1 already is written again, and the log says w
   );
 });
 
+test('of PEM, the log says what it was', () => {
+  expect(opened(readFixture('pem/pkcs8.pem'), '').notes.at(-1)).toBe(
+    'Written again as TripleDES-SHA1, which the service accepts (it was PEM); key, certificate and password are unchanged.',
+  );
+});
+
 describe('what is to be masked', () => {
   const pemKey = (): string[] =>
     openFixture('openssl-default.pfx')
@@ -76,10 +83,8 @@ describe('what is to be masked', () => {
   test('of a .pfx: it, what is sent, and the key, on one line and line by line', () => {
     const file = readFixture('openssl-default.pfx');
     const { secrets, upload } = opened(file, PASSWORD);
-    expect(secrets).toEqual(expect.arrayContaining([file.toString('base64'), upload.pkcs12Value, ...pemKey()]));
-    expect(secrets).toContain(
-      upload.certificate.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
-    );
+    const key = upload.certificate.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    expect(new Set(secrets)).toEqual(new Set([file.toString('base64'), upload.pkcs12Value, key, ...pemKey()]));
   });
 
   test('of PEM: the lines of the key as it was given, too; certificates are public', () => {
@@ -116,6 +121,33 @@ describe('what is to be masked', () => {
       );
     }
     expect(common).not.toEqual([]);
+  });
+
+  test.each([
+    [15, false],
+    [16, true],
+  ])('of a key in lines of %d letters: %s', (length, expected) => {
+    let lines: readonly string[] = [];
+    const text = readFixture('pem/pkcs8.pem').toString();
+    const wrapped = text.replace(/(?<=PRIVATE KEY-----\n)[^-]+(?=\n-----END PRIVATE KEY)/, (digits) => {
+      lines = digits.replaceAll('\n', '').match(new RegExp(`.{1,${length}}`, 'g')) ?? [];
+      return lines.join('\n');
+    });
+    const { secrets } = opened(wrapped, '');
+    expect(lines.slice(0, -1).every((line) => secrets.includes(line))).toBe(expected);
+    expect(lines.some((line) => secrets.includes(line))).toBe(expected);
+  });
+
+  // By the length of the last line of its PEM.
+  test.each([
+    ['secp521r1', 4, false],
+    ['c2pnb304w1', 16, true],
+  ])('the last line of a key on %s has %d letters: %s', (namedCurve, length, expected) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
+    const { certificate: leaf } = made('leaf', { publicKey: publicKey.export({ type: 'spki', format: 'der' }) });
+    const last = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().split('\n').at(-3) ?? '';
+    expect(last).toHaveLength(length);
+    expect(privateKeyForms(describeCertificate(leaf, privateKey, [])).includes(last)).toBe(expected);
   });
 
   test('nothing that is short', () => {

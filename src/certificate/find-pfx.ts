@@ -217,5 +217,5 @@ function surroundings(before: string, after: string): string {
             ? ''
             : 'text after it',
   ].filter((part) => part !== '');
-  return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length > 1 ? 'were' : 'was'} left out.`;
+  return `Only the base64 was used; ${what.join(' and ') || 'the marks around it'} ${what.length === 1 ? 'was' : 'were'} left out.`;
 }

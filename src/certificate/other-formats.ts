@@ -33,11 +33,14 @@ export function refuseOtherText(text: string): void {
     );
 }
 
+/** What blocks of certificates are called in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
+export const PKCS7_LABELS: ReadonlySet<string> = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
+
 /** The refusal of a PEM file in which nothing can be used, by the labels of its blocks. */
 export function unusableArmour(labels: readonly string[]): Failure {
   if (labels.some((label) => label.startsWith('PGP'))) return refusal('PFX_IS_PGP_KEY', 'a PGP key or message', EXPORT);
   if (labels.some((label) => label.includes('SSH'))) return refusal('PFX_IS_SSH_KEY', 'an SSH key', CONVERT_SSH);
-  if (labels.some((label) => label === 'PKCS7' || label === 'CMS'))
+  if (labels.some((label) => PKCS7_LABELS.has(label)))
     return refusal('PFX_IS_PKCS7', 'a PKCS#7 file (.p7b)', EXPORT_P7B);
   if (labels.some((label) => label.startsWith('AGE ')))
     return refusal('PFX_NOT_PKCS12', 'a file encrypted with age', DECRYPT_BEFORE);

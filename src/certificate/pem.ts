@@ -11,7 +11,7 @@ import { wrongPassword } from '../pkcs12/password-failures.ts';
 import { clean } from '../text/clean.ts';
 import type { Given } from './choose.ts';
 import { decryptKey, type DekInfo } from './dek-info.ts';
-import { unusableArmour } from './other-formats.ts';
+import { PKCS7_LABELS, unusableArmour } from './other-formats.ts';
 
 /**
  * What is in PEM text: certificates and private keys; requests, parameters, public keys and unknown blocks are passed
@@ -24,7 +24,7 @@ export function openPem(text: string, password: string): Given {
   const blocks = blocksOf(text);
   const certificates = blocks.filter(isCertificate);
   const keys = blocks.filter(isPrivateKey);
-  if (keys.length === 0) refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7.has(label)).length);
+  if (keys.length === 0) refuseUnusable(blocks, certificates.filter(({ label }) => !PKCS7_LABELS.has(label)).length);
   const ders = certificates.flatMap((block) => certificatesIn(block).map((der) => ({ der, block })));
   if (Math.max(ders.length, keys.length) > MOST_OF_A_KIND) throw tooMany(keys.length, ders.length);
   const read = ders.map(({ der, block }) => ({ certificate: certificateOf(der), localKeyId: block.localKeyId }));
@@ -52,9 +52,12 @@ interface Block {
   readonly localKeyId: string | undefined;
 }
 
-/** Certificates in a message that nobody signed, as authorities deliver them: a .p7b in PEM. */
-const PKCS7: ReadonlySet<string> = new Set(['PKCS7', 'CMS', 'PKCS #7 SIGNED DATA']);
-const CERTIFICATES: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE', ...PKCS7]);
+const CERTIFICATES: ReadonlySet<string> = new Set([
+  'CERTIFICATE',
+  'X509 CERTIFICATE',
+  'TRUSTED CERTIFICATE',
+  ...PKCS7_LABELS,
+]);
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([
   'PRIVATE KEY',
   'ENCRYPTED PRIVATE KEY',
@@ -206,7 +209,7 @@ function decrypted(dekInfo: DekInfo, ciphertext: Buffer, password: string): Buff
     throw new Failure(
       'PFX_UNSUPPORTED',
       `The private key in the PEM text is encrypted with ${clean(dekInfo.cipher, 40)}, which is not supported.`,
-      'Convert it: openssl pkcs8 -topk8 -in key.pem -out new.pem',
+      CONVERT_KEY,
     );
   }
   if (result === 'wrong password')
@@ -220,16 +223,20 @@ function pkcs8Of(key: Element, blocks: readonly Block[]): Buffer {
   const pkcs8 = (type: string, parameters: Uint8Array, octetsOfKey: Uint8Array): Buffer =>
     sequenceOf(unsigned(0), sequenceOf(oid(type), parameters), octets(octetsOfKey));
   const fields = key.children();
-  if (fields[1]?.tag === TAG.octetString) {
-    const [inside] = fields.find(({ tag }) => tag === TAG.context0)?.children() ?? [];
-    const parameters = blocks.find((block) => block.label === 'EC PARAMETERS');
-    const curve = inside?.encoding ?? base64Of(parameters?.body ?? '', 'EC PARAMETERS');
-    return pkcs8(OID.ecPublicKey, curve, key.encoding);
-  }
+  if (fields[1]?.tag === TAG.octetString) return pkcs8(OID.ecPublicKey, curveOf(fields, blocks), key.encoding);
   if (fields.length !== 6) return pkcs8(OID.rsaEncryption, nothing(), key.encoding);
   const [, p, q, g, , x] = fields.map((field) => expectTag(field, TAG.integer, 'a number of the DSA key').encoding);
   if (!p || !q || !g || !x) throw damaged();
   return pkcs8(OID.dsa, sequenceOf(p, q, g), x);
+}
+
+/** The parameters of an EC key: in it, or in the block that OpenSSL writes beside it. */
+function curveOf(fields: readonly Element[], blocks: readonly Block[]): Buffer {
+  const [inside] = fields.find(({ tag }) => tag === TAG.context0)?.children() ?? [];
+  if (inside) return inside.encoding;
+  const parameters = blocks.find(({ label }) => label === 'EC PARAMETERS');
+  if (!parameters) throw noCurve();
+  return base64Of(parameters.body, parameters.label);
 }
 
 /** `Proc-Type: 4,ENCRYPTED` and `DEK-Info: AES-256-CBC,0123…`, on lines of their own or folded into one. */
@@ -286,6 +293,7 @@ function isWhole(der: Buffer | undefined): boolean {
 }
 
 const COPY_AGAIN = 'Copy it again, whole: from the line -----BEGIN … to the line -----END … of each block.';
+const CONVERT_KEY = 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem';
 const CHECK_KEY = 'Check it on your machine, where the password is asked for: openssl pkey -in key.pem -noout';
 
 /** @param label undefined if the text ends before it does */
@@ -302,6 +310,14 @@ export function damagedArmour(): Failure {
   return new Failure(
     'PFX_INVALID',
     'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.',
+    COPY_AGAIN,
+  );
+}
+
+function noCurve(): Failure {
+  return new Failure(
+    'PFX_INVALID',
+    'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.',
     COPY_AGAIN,
   );
 }
@@ -338,6 +354,6 @@ function ofPem({ code, message, remedy }: Failure): Failure {
   return new Failure(
     code,
     message.replace('The .pfx', 'The private key in the PEM text'),
-    convertible ? 'Convert the key: openssl pkcs8 -topk8 -in key.pem -out new.pem' : COPY_AGAIN,
+    convertible ? CONVERT_KEY : COPY_AGAIN,
   );
 }
