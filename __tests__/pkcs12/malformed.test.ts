@@ -217,6 +217,14 @@ describe('not supported, by its name', () => {
       'a key of 128 bits with AES-256, in 1.2.840.113549.1.5.13',
       pbes2(pbkdf2(salt, unsigned(1), unsigned(16)), sequenceOf(oid(OID.aes256CBC), octets(Buffer.alloc(16)))),
     ],
+    [
+      'a private key of the type Diffie-Hellman (1.2.840.113549.1.3.1)',
+      privateKeyOf(sequenceOf(oid(OID.dhKeyAgreement)), octets(NULL)),
+    ],
+    [
+      'a private key of the type Diffie-Hellman (X9.42) (1.2.840.10046.2.1)',
+      privateKeyOf(sequenceOf(oid(OID.dhPublicNumber)), octets(NULL)),
+    ],
     ['a private key of the type 1.2.3', privateKeyOf(sequenceOf(oid('1.2.3')), octets(NULL))],
     [
       'a private key of 16400 bits (at most 16384 are accepted) of the type RSA',
@@ -270,6 +278,16 @@ describe('the fix', () => {
     ],
   ])('%s', (message, pfx, remedy) => {
     expect(failureOf(() => openPkcs12(pfx, 'any'))).toMatchObject({ message, remedy });
+  });
+
+  test('certificates that cannot be read are counted from the first', () => {
+    const certificate = (der: Buffer): Buffer =>
+      bag(OID.certBag, sequenceOf(oid(OID.x509Certificate), explicit(0, octets(der))));
+    const { leaf } = openFixture('openssl-ec.pfx');
+    const contents = openPkcs12(pfxOfContents([certificate(NULL), certificate(leaf.raw), certificate(NULL)]), '');
+    expect(contents.unreadableCertificates).toEqual([1, 3]);
+    expect(contents.certificates.map((entry) => entry.certificate.fingerprint256)).toEqual([leaf.fingerprint256]);
+    expect(contents.encryption).toEqual({ key: 'none', certificates: 'none', mac: 'none' });
   });
 
   test('200 keys are accepted', () => {
