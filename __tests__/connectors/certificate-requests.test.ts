@@ -1,5 +1,5 @@
 /** Whether a server asks for a client certificate, by the connections that are made to it. */
-import { expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { hasSubscribers } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
@@ -8,10 +8,15 @@ import { Agent, request } from 'undici';
 import { CertificateAuthority, clientCertificate } from '../../emulator/certificates.ts';
 import { CertificateRequests } from '../../src/connectors/certificate-requests.ts';
 
-const authority = await CertificateAuthority.create();
-const identity = await authority.serverCertificate(['localhost']);
-const own = await clientCertificate();
-const presented = { cert: own.certificatePem, key: own.keyPem };
+let authority: CertificateAuthority;
+let identity: Awaited<ReturnType<CertificateAuthority['serverCertificate']>>;
+let presented: object;
+beforeAll(async () => {
+  authority = await CertificateAuthority.create();
+  identity = await authority.serverCertificate(['localhost']);
+  const own = await clientCertificate();
+  presented = { cert: own.certificatePem, key: own.keyPem };
+});
 
 interface Case {
   readonly requestCert: boolean;
