@@ -27926,7 +27926,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: ./lib/failure.js
-var failure = __nccwpck_require__(1957);
+var lib_failure = __nccwpck_require__(1957);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/ber.js
 var ber = __nccwpck_require__(6625);
 // EXTERNAL MODULE: ./lib/pkcs12/asn1/der.js
@@ -28146,7 +28146,7 @@ function localKeyIdIn(between) {
 function refuseUnusable(blocks, certificates) {
     const labels = blocks.map(({ label }) => label);
     if (labels.includes('TSS2 PRIVATE KEY')) {
-        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
+        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', 'The private key in the PEM text is held by a TPM, and cannot leave it.', 'An API connector needs the private key itself. Issue a certificate for a key that can be exported.');
     }
     const other = (0,other_formats/* unusableArmour */.qp)(labels);
     if (certificates === 0 || other.code !== 'PFX_IS_PEM')
@@ -28192,7 +28192,7 @@ function keyOf({ label, body }, password, blocks, budget) {
         return (0,private_key/* readPrivateKey */.$k)(second?.tag === ber/* TAG */.Dk.sequence ? key : (0,ber/* parseWhole */.z2)(pkcs8Of(key, blocks)));
     }
     catch (error) {
-        if (!(error instanceof failure/* Failure */.HR))
+        if (!(error instanceof lib_failure/* Failure */.HR))
             throw error;
         // No password may be the empty one, so that was tried.
         throw password === '' && error.code === 'PFX_WRONG_PASSWORD' ? passwordMissing() : ofPem(error);
@@ -28201,7 +28201,7 @@ function keyOf({ label, body }, password, blocks, budget) {
 function decrypted(dekInfo, ciphertext, password) {
     const result = decryptKey(dekInfo, ciphertext, password);
     if (result === 'unsupported') {
-        throw new failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, CONVERT_KEY);
+        throw new lib_failure/* Failure */.HR('PFX_UNSUPPORTED', `The private key in the PEM text is encrypted with ${(0,clean/* clean */.uH)(dekInfo.cipher, 40)}, which is not supported.`, CONVERT_KEY);
     }
     if (result === 'wrong password')
         throw (0,password_failures/* wrongPassword */.lr)(password, (other) => decryptKey(dekInfo, ciphertext, other) !== 'wrong password');
@@ -28253,7 +28253,7 @@ function base64Of(body, label) {
         return bytes;
     // A comment has other characters, too.
     const hint = /^[\w+/=\s]*$/.test(body) && /\S \S/.test(body) ? '; blanks in it may have been plus signs (+)' : '';
-    throw new failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64${hint}.`, COPY_AGAIN);
+    throw new lib_failure/* Failure */.HR('PFX_INVALID', `The PEM text is malformed: what stands between BEGIN ${(0,clean/* clean */.uH)(label, 64)} and its END is not base64${hint}.`, COPY_AGAIN);
 }
 /** The text with plus signs for the blanks in a block, if what is in it is whole DER with them and not without. */
 function withLostPlusSigns(text) {
@@ -28288,35 +28288,38 @@ function cutOff(label) {
     const what = label === undefined
         ? 'it ends in a line -----BEGIN'
         : `-----BEGIN ${(0,clean/* clean */.uH)(label, 64)}----- has no -----END ${(0,clean/* clean */.uH)(label, 64)}----- after it`;
-    return new failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: ${what}.`, COPY_AGAIN);
+    return new lib_failure/* Failure */.HR('PFX_TRUNCATED', `The PEM text is cut off: ${what}.`, COPY_AGAIN);
 }
 /** A line of armour that cannot be repaired. */
 function damagedArmour() {
-    return new failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.', COPY_AGAIN);
+    return new lib_failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: one of its lines -----BEGIN …----- and -----END …----- is damaged or missing.', COPY_AGAIN);
 }
 function noCurve() {
-    return new failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.', COPY_AGAIN);
+    return new lib_failure/* Failure */.HR('PFX_INVALID', 'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.', 'Put the block -----BEGIN EC PARAMETERS----- into the text, too: OpenSSL writes it above the key.');
 }
 function damaged() {
-    return new failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
+    return new lib_failure/* Failure */.HR('PFX_DAMAGED', 'The private key in the PEM text is damaged.', COPY_AGAIN);
 }
 function passwordMissing() {
-    return new failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
+    return new lib_failure/* Failure */.HR('PFX_WRONG_PASSWORD', 'The private key in the PEM text is encrypted, and the input "password" is empty.', 'Set password to the one that the key was encrypted with, such as ${{ secrets.CONNECTOR_PFX_PASSWORD }}.');
 }
 function tooMany(keys, certificates) {
-    return new failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pkcs12_open/* MOST_OF_A_KIND */.F} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
+    return new lib_failure/* Failure */.HR('PFX_TOO_LARGE', `The PEM text has ${keys} private keys and ${certificates} certificates in it; at most ${pkcs12_open/* MOST_OF_A_KIND */.F} of each are accepted.`, 'Is this the right file? Leave the one certificate that is meant, its issuers and its key.');
 }
-/** The same failure, said of the key in PEM instead of a .pfx. */
-function ofPem({ code, message, remedy }) {
+/** The same failure, said of the key in PEM instead of a .pfx; what was said of PEM already stays as it is. */
+function ofPem(failure) {
+    const { code, message, remedy } = failure;
+    if (!message.includes('.pfx'))
+        return failure;
     if (code === 'PFX_DAMAGED')
         return damaged();
     if (code === 'PFX_WRONG_PASSWORD') {
         const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');
         // A slip in the password has a remedy of its own.
-        return new failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
+        return new lib_failure/* Failure */.HR(code, aboutKey, message.includes(':') ? remedy : CHECK_KEY);
     }
     const convertible = code === 'PFX_UNSUPPORTED' || code === 'PFX_TOO_MANY_ITERATIONS';
-    return new failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? CONVERT_KEY : COPY_AGAIN);
+    return new lib_failure/* Failure */.HR(code, message.replace('The .pfx', 'The private key in the PEM text'), convertible ? CONVERT_KEY : COPY_AGAIN);
 }
 
 
@@ -50485,8 +50488,8 @@ var __disposeResources = (undefined && undefined.__disposeResources) || (functio
 /** Unauthorized, forbidden, and nginx's own for a certificate that is bad (495) or missing (496). */
 const REJECTED = [401, 403, 495, 496];
 /**
- * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
- * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
+ * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without
+ * a certificate, 400 is nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
  */
 const MISSED = [404, 405, 501];
 /** How a target that does not accept the certificate is asked again. Milliseconds. */
@@ -50529,7 +50532,7 @@ class TargetCheck {
             await deadline.sleep(Math.min(ASK_AGAIN.pause, rest));
         }
     }
-    /** What the last answer comes to, after it was asked again for so many milliseconds: a warning, or the failure that it throws. */
+    /** What the last answer comes to: a warning, or the failure that it throws. `waited` is 0 if it was asked once. */
     #conclude(answer, waited) {
         const seconds = Math.round(waited / 1000);
         const addition = `It was asked again for ${seconds} s.`;

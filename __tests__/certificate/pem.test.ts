@@ -403,9 +403,10 @@ describe('an EC key that leaves its curve out', () => {
 
   test('cannot be read without it', () => {
     const without = failureOf(() => openPem(bare + certificate.toString(), ''));
-    expect([without.code, without.message]).toEqual([
+    expect([without.code, without.message, without.remedy]).toEqual([
       'PFX_INVALID',
       'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.',
+      'Put the block -----BEGIN EC PARAMETERS----- into the text, too: OpenSSL writes it above the key.',
     ]);
     const damaged = failureOf(() => openPem(bare + block('EC PARAMETERS', '?') + certificate.toString(), ''));
     expect(damaged.message).toMatch(/BEGIN EC PARAMETERS and its END is not base64\.$/);

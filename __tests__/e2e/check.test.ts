@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import type { RunResult } from '../../emulator/runner.ts';
 import { refusal } from '../../emulator/entra.ts';
-import { runStep } from './step.ts';
+import { addExpiring, runStep, titles } from './step.ts';
 
 let emulator: Emulator;
 beforeEach(async () => {
@@ -19,20 +19,8 @@ async function run(inputs: Record<string, string>, bundle = false): Promise<RunR
 }
 
 function add(id: string, daysLeft: number): void {
-  const now = Math.floor(Date.now() / 1000);
-  // Half a day more, so that the clock does not decide.
-  const notAfter = now + Math.floor((daysLeft + 0.5) * 86_400);
-  emulator.addConnector({
-    id,
-    displayName: `Connector ${id}`,
-    authentication: {
-      type: 'certificates',
-      certificates: [{ thumbprint: id.padStart(40, '0').toUpperCase(), notBefore: now - 1000, notAfter }],
-    },
-  });
+  addExpiring(emulator, id, daysLeft, id.padStart(40, '0').toUpperCase());
 }
-
-const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 
 test('every connector of the tenant, over several pages: the one that expires first is told', async () => {
   emulator.addConnector({

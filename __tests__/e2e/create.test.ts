@@ -7,11 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import type { RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak, runStep, type StepOptions } from './step.ts';
+import { addExpiring, expectNoLeak, runStep, titles, type StepOptions } from './step.ts';
 
 const ACTION = 'create/action.yml';
 const OLD = 'A'.repeat(40);
-const DAY = 86_400;
 
 let emulator: Emulator;
 let temp: string;
@@ -51,17 +50,8 @@ async function cleanUp({ state }: RunResult, options: StepOptions = {}): Promise
 }
 
 function active(id: string, daysLeft: number, thumbprint = OLD): void {
-  const now = Math.floor(Date.now() / 1000);
-  // Half a day more, so that the clock does not decide.
-  const notAfter = now + Math.floor((daysLeft + 0.5) * DAY);
-  emulator.addConnector({
-    id,
-    displayName: `Connector ${id}`,
-    authentication: { type: 'certificates', certificates: [{ thumbprint, notBefore: now - 1000, notAfter }] },
-  });
+  addExpiring(emulator, id, daysLeft, thumbprint);
 }
-
-const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 
 test('the summary names what is due first', async () => {
   active('a1', 200);

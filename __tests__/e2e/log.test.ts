@@ -8,7 +8,7 @@ import { Emulator, GLOBAL, VAULT } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
 import { PRODUCT } from '../../src/version.ts';
-import { PASSWORD, runStep } from './step.ts';
+import { addExpiring, iso, PASSWORD, runStep, titles } from './step.ts';
 
 const DAY = 86_400;
 const HEADING = PRODUCT.replace('/', ' ');
@@ -30,21 +30,9 @@ afterEach(async () => {
   rmSync(temp, { recursive: true });
 });
 
-function iso(date: Date): string {
-  return date.toISOString().replace('.000Z', 'Z');
-}
-
 /** When its only certificate expires. */
 function add(id: string, daysLeft: number): string {
-  const now = Math.floor(Date.now() / 1000);
-  // Half a day more, so that the clock does not decide.
-  const notAfter = now + Math.floor((daysLeft + 0.5) * DAY);
-  emulator.addConnector({
-    id,
-    displayName: `Connector ${id}`,
-    authentication: { type: 'certificates', certificates: [{ thumbprint: OLD, notBefore: now - 1000, notAfter }] },
-  });
-  return iso(new Date(notAfter * 1000));
+  return iso(addExpiring(emulator, id, daysLeft, OLD));
 }
 
 function expectLog({ log, exitCode }: RunResult, ...lines: readonly string[]): void {
@@ -52,7 +40,6 @@ function expectLog({ log, exitCode }: RunResult, ...lines: readonly string[]): v
   expect(exitCode).toBe(0);
 }
 
-const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 const described = (): string =>
   `Certificate ${certificate.thumbprint}, CN=api-connector: RSA 2048, valid from ${iso(certificate.notBefore)} to ${iso(certificate.notAfter)} (364 days left).`;
 const trusts = (...thumbprints: readonly string[]): string =>

@@ -6,7 +6,7 @@ import { clientCertificate, type ClientCertificate } from '../../emulator/certif
 import { Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak, PASSWORD, runStep } from './step.ts';
+import { expectNoLeak, PASSWORD, runStep, titles } from './step.ts';
 
 const HOST = 'api.contoso.com';
 const DAY = 86_400_000;
@@ -43,7 +43,6 @@ function entry(thumbprint: string, endsInDays: number): { thumbprint: string; no
 
 const OLD = 'A'.repeat(40);
 const kinds = (): string[] => emulator.requests.map(({ kind }) => kind);
-const titles = (result: RunResult): string[] => result.annotations.map(({ level, title }) => `${level} ${title}`);
 
 describe('many connectors', () => {
   test('a hundred: one sign-in, a GET and an upload each, four at a time at most, progress in the log', async () => {

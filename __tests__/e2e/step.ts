@@ -39,6 +39,29 @@ export async function runStep(
   return result;
 }
 
+/** A connector with one active certificate. @returns when that expires */
+export function addExpiring(emulator: Emulator, id: string, daysLeft: number, thumbprint: string): Date {
+  const now = Math.floor(Date.now() / 1000);
+  // Half a day more, so that the clock does not decide.
+  const notAfter = now + Math.floor((daysLeft + 0.5) * 86_400);
+  emulator.addConnector({
+    id,
+    displayName: `Connector ${id}`,
+    authentication: { type: 'certificates', certificates: [{ thumbprint, notBefore: now - 1000, notAfter }] },
+  });
+  return new Date(notAfter * 1000);
+}
+
+/** The annotations, without their messages. */
+export function titles({ annotations }: RunResult): string[] {
+  return annotations.map(({ level, title }) => `${level} ${title}`);
+}
+
+/** As the steps show a date. */
+export function iso(date: Date): string {
+  return date.toISOString().replace('.000Z', 'Z');
+}
+
 /** Certificates are public, and the output `certificate` shows them. */
 function withoutCertificates(text: string | undefined): string | undefined {
   return text?.replace(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g, '');

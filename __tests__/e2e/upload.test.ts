@@ -5,7 +5,7 @@ import { clientCertificate, type ClientCertificate } from '../../emulator/certif
 import { CHINA, Emulator, GLOBAL } from '../../emulator/emulator.ts';
 import { pfxOf } from '../../emulator/pfx.ts';
 import type { RunResult } from '../../emulator/runner.ts';
-import { expectNoLeak, runStep, type StepOptions } from './step.ts';
+import { expectNoLeak, iso, runStep, type StepOptions } from './step.ts';
 
 const PASSWORD = 'throw-away: "quotes", blanks & more ';
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -41,10 +41,6 @@ function hold({ thumbprint, notBefore, notAfter }: ClientCertificate): void {
   const seconds = { notBefore: notBefore.getTime() / 1000, notAfter: notAfter.getTime() / 1000 };
   const authentication = { type: 'certificates' as const, certificates: [{ thumbprint, ...seconds }] };
   emulator.addConnector({ id: GLOBAL.connectorId, displayName: 'Verify sign-up', authentication });
-}
-
-function iso(date: Date): string {
-  return date.toISOString().replace('.000Z', 'Z');
 }
 
 describe('a certificate is uploaded', () => {

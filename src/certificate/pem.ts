@@ -318,7 +318,7 @@ function noCurve(): Failure {
   return new Failure(
     'PFX_INVALID',
     'The PEM text is malformed: the private key does not name its curve, and there is no block EC PARAMETERS that does.',
-    COPY_AGAIN,
+    'Put the block -----BEGIN EC PARAMETERS----- into the text, too: OpenSSL writes it above the key.',
   );
 }
 
@@ -342,8 +342,10 @@ function tooMany(keys: number, certificates: number): Failure {
   );
 }
 
-/** The same failure, said of the key in PEM instead of a .pfx. */
-function ofPem({ code, message, remedy }: Failure): Failure {
+/** The same failure, said of the key in PEM instead of a .pfx; what was said of PEM already stays as it is. */
+function ofPem(failure: Failure): Failure {
+  const { code, message, remedy } = failure;
+  if (!message.includes('.pfx')) return failure;
   if (code === 'PFX_DAMAGED') return damaged();
   if (code === 'PFX_WRONG_PASSWORD') {
     const aboutKey = message.replace('the .pfx', 'the private key in the PEM text');

@@ -31,8 +31,8 @@ import {
 const REJECTED = [401, 403, 495, 496];
 
 /**
- * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without a certificate, 400 is
- * nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
+ * Not found, method not allowed, not implemented: a route that is there for POST only, or an API that is starting. Without
+ * a certificate, 400 is nginx's rejection (`ssl_verify_client on`), which compares the certificate itself before any route.
  */
 const MISSED = [404, 405, 501];
 
@@ -87,7 +87,7 @@ export class TargetCheck {
     }
   }
 
-  /** What the last answer comes to, after it was asked again for so many milliseconds: a warning, or the failure that it throws. */
+  /** What the last answer comes to: a warning, or the failure that it throws. `waited` is 0 if it was asked once. */
   #conclude(answer: Verdict | Unclear, waited: number): string {
     const seconds = Math.round(waited / 1000);
     const addition = `It was asked again for ${seconds} s.`;
